@@ -1,0 +1,25 @@
+"""The one exception a user causes: every command turns it into one message and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(Exception):
+    """Bad input. The message names the file or option, what was wrong and what is allowed."""
+
+
+def unknown(kind: str, name: str, allowed: Iterable[str], most: int = 12) -> InputError:
+    """The error for a name that is not among the allowed ones.
+
+    Args:
+        kind: What the name stands for ("recipe", "layer of resnet50").
+        name: What the user gave.
+        allowed: The names that exist. All of them are listed up to ``most``; of more, only the closest.
+    """
+    names = sorted(allowed)
+    if len(names) <= most:
+        return InputError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}")
+    close = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+    return InputError(f"unknown {kind} {name!r}; close matches: {', '.join(close)} ({len(names)} known)")
