@@ -1,0 +1,86 @@
+"""Exact algebra on convolutions: fold a batch norm, merge two convolutions in a row, widen a kernel.
+
+Everything here works on the plain tensors of a convolution without groups: weight (out, in, kh, kw), bias (out,).
+RepVGG (Ding et al., 2021, section 3.3) and DBB (Ding et al., 2021, section 3.2) give the identities.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Kernel(NamedTuple):
+    """The numbers of one convolution."""
+
+    weight: Tensor  # (out, in, kh, kw)
+    bias: Tensor  # (out,)
+
+    def __add__(self, other: object) -> Kernel:
+        """Sum of two parallel convolutions of equal geometry."""
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        return Kernel(self.weight + other.weight, self.bias + other.bias)
+
+
+def kernel_of(conv: nn.Conv2d) -> Kernel:
+    """Kernel and bias of a convolution; a missing bias is zero."""
+    assert conv.groups == 1
+    weight = conv.weight.detach()
+    return Kernel(weight, conv.bias.detach() if conv.bias is not None else weight.new_zeros(weight.shape[0]))
+
+
+def affine_of(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """The per-channel scale and shift a batch norm applies in eval mode, each (channels,)."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = (norm.running_var + norm.eps).rsqrt()
+    if norm.affine:
+        scale = scale * norm.weight.detach()
+    shift = -norm.running_mean * scale
+    return scale, shift + norm.bias.detach() if norm.affine else shift
+
+
+def fold_norm_after(kernel: Kernel, norm: nn.BatchNorm2d) -> Kernel:
+    """convolution -> batch norm as one convolution. Exact at the borders: the norm acts after the padding."""
+    scale, shift = affine_of(norm)
+    return Kernel(kernel.weight * scale[:, None, None, None], kernel.bias * scale + shift)
+
+
+def fold_affine_before(scale: Tensor, shift: Tensor, kernel: Kernel) -> Kernel:
+    """per-channel affine map -> convolution as one convolution. Exact only for a convolution that pads nothing."""
+    bias = kernel.bias + torch.einsum("oihw,i->o", kernel.weight, shift)
+    return Kernel(kernel.weight * scale[None, :, None, None], bias)
+
+
+def merge(first: Kernel, second: Kernel) -> Kernel:
+    """Two convolutions in a row as one, where at least one of them is 1x1 and nothing is padded between them.
+
+    (W2 * (W1 * x + b1) + b2) = (W2 . W1) * x + (sum of W2 over the kernel) b1 + b2. When the second is larger than 1x1
+    and the pair must see a zero border, the border has to be padded BEFORE the first one (AFD, section III-C1; the
+    biased first convolution turns the zeros into b1, which is what the merged kernel computes).
+    """
+    assert 1 in (first.weight.shape[-1], second.weight.shape[-1])
+    if second.weight.shape[-1] == 1:
+        weight = torch.einsum("om,mihw->oihw", second.weight[:, :, 0, 0], first.weight)
+    else:
+        weight = torch.einsum("omhw,mi->oihw", second.weight, first.weight[:, :, 0, 0])
+    return Kernel(weight, second.weight.sum((2, 3)) @ first.bias + second.bias)
+
+
+def widen(kernel: Kernel, size: int) -> Kernel:
+    """The same map with a larger odd kernel, zeros around the old one (AFD, Eq. 6)."""
+    ring = (size - kernel.weight.shape[-1]) // 2
+    return Kernel(F.pad(kernel.weight, (ring, ring, ring, ring)), kernel.bias)
+
+
+def conv_of(kernel: Kernel, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+    """A biased convolution that holds the numbers."""
+    out_channels, in_channels, height, width = kernel.weight.shape
+    conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding).to(kernel.weight)
+    conv.weight.data.copy_(kernel.weight)
+    assert conv.bias is not None
+    conv.bias.data.copy_(kernel.bias)
+    return conv

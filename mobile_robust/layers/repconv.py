@@ -1,0 +1,64 @@
+"""RepConv block: three branches while training, one 3x3 convolution when deployed (AFD, section III-C and Fig. 5)."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from torch import Tensor, nn
+
+from mobile_robust.layers.fuse import Kernel, conv_of, fold_norm_after, kernel_of, merge, widen
+
+
+class RepConv(nn.Module):
+    """relu(norm(3x3(1x1(x))) + norm(1x1(3x3(x))) + norm(1x1(x))), padding 1.
+
+    Training form; ``reparameterize()`` gives the deploy form. The first branch pads *before* its biased 1x1
+    convolution: padded in between, the border would see zeros where the merged kernel sees the bias.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: 1 or 2.
+        relu: Whether the sum goes through a ReLU (the paper's block); off where a signed residual leaves the network.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, relu: bool = True) -> None:
+        super().__init__()
+        self.stride = stride
+        self.pointwise_first = nn.Sequential(
+            nn.Conv2d(in_channels, in_channels, 1, padding=1),
+            nn.Conv2d(in_channels, out_channels, 3, stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.pointwise_last = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 3, stride, padding=1),
+            nn.Conv2d(out_channels, out_channels, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.pointwise_only = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.act = nn.ReLU() if relu else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H / stride, W / stride)."""
+        return self.act(self.pointwise_first(x) + self.pointwise_last(x) + self.pointwise_only(x))
+
+    def norms(self) -> list[nn.BatchNorm2d]:
+        """The three branches' batch norms."""
+        return [m for m in self.modules() if isinstance(m, nn.BatchNorm2d)]
+
+    def reparameterize(self) -> nn.Module:
+        """One 3x3 convolution (and the ReLU), equal to this block in eval mode, at the borders too."""
+        first, last, only = map(_merge_branch, (self.pointwise_first, self.pointwise_last, self.pointwise_only))
+        conv = conv_of(first + last + only, self.stride, padding=1)
+        return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
+
+
+def _merge_branch(branch: nn.Sequential) -> Kernel:
+    """Convolutions in a row and their batch norm as one 3x3 kernel."""
+    *convs, norm = branch
+    kernel = reduce(merge, (kernel_of(conv) for conv in convs if isinstance(conv, nn.Conv2d)))
+    assert isinstance(norm, nn.BatchNorm2d)
+    return widen(fold_norm_after(kernel, norm), 3)

@@ -1,0 +1,210 @@
+"""AFD-Module: Lightweight Adaptive Feature De-drifting for Compressed Image Classification (Peng et al., TMM 2024).
+
+JPEG quantizes the DCT coefficients of every 8x8 block by itself, so the features of a pretrained network drift by an
+amount that changes from block to block. FDE-Net estimates that drift from the block's own coefficients; FE-Net, a light
+U-Net of RepConv blocks, repairs the shallow features with the estimate as its guide (section III-B, Fig. 5):
+
+    repaired = features + FE-Net(features, fill(FDE-Net(DCT(image))))
+
+The figures' widths are lost in the text; those of :data:`VARIANTS` are chosen below the paper's own counts of Table VII
+(0.11 M parameters, 0.36 G multiply-accumulates at 224x224).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.layers.block_dct import BLOCK, BlockDCT
+from mobile_robust.layers.fuse import affine_of, conv_of, fold_affine_before, kernel_of, merge
+from mobile_robust.layers.repconv import RepConv
+from mobile_robust.modules.base import RGB, ImageRange, RepairModule
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Widths of one size of the module.
+
+    Attributes:
+        hidden: Channels of FDE-Net's first two stages.
+        guide: Channels of the feature drifting map.
+        half: FE-Net's channels at half of the features' resolution.
+        quarter: FE-Net's channels at a quarter.
+        decoder: FE-Net's channels before the last convolution, which runs at full resolution and costs the most.
+    """
+
+    hidden: int
+    guide: int
+    half: int
+    quarter: int
+    decoder: int
+
+
+#: ``afd`` is for stems of 64 channels (ResNet-50, RepVGG-A2), ``afd_nano`` for mobile stems of 32 (MobileNetV2).
+VARIANTS = {
+    "afd": Variant(hidden=64, guide=16, half=32, quarter=48, decoder=16),
+    "afd_nano": Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8),
+}
+
+
+class FDENet(nn.Module):
+    """Feature drifting estimation: image (B, 3, H, W) -> feature drifting map (B, guide, H/8, W/8).
+
+    Three 1x1 stages, so that every estimate uses the statistics of its own block alone (section III-B).
+    """
+
+    image_mean: Tensor
+    image_std: Tensor
+
+    def __init__(self, hidden: int, guide: int, image_range: ImageRange) -> None:
+        super().__init__()
+        self.register_buffer("image_mean", torch.tensor(image_range.mean)[:, None, None], persistent=False)
+        self.register_buffer("image_std", torch.tensor(image_range.std)[:, None, None], persistent=False)
+        self.dct = BlockDCT()
+        self.norm = nn.BatchNorm2d(BlockDCT.channels, affine=False)  # frequencies differ a hundredfold in size
+        self.stage1 = nn.Conv2d(BlockDCT.channels, hidden, 1)
+        self.stage2 = nn.Conv2d(hidden, hidden, 1)
+        self.stage3 = nn.Conv2d(hidden, guide, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class; the image is as the module's ``image_range`` says."""
+        x = self.norm(self.dct(image * self.image_std + self.image_mean))  # (B, 192, H/8, W/8)
+        return _stages(x, self.stage1, self.stage2, self.stage3)
+
+    def reparameterize(self) -> nn.Module:
+        """De-normalization, colour transform, DCT, batch norm and the first stage as ONE 8x8 stride-8 convolution."""
+        kernel = self.dct.kernel()
+        kernel = fold_affine_before(self.image_std.flatten(), self.image_mean.flatten(), kernel)
+        scale, shift = affine_of(self.norm)
+        kernel = merge(kernel, fold_affine_before(scale, shift, kernel_of(self.stage1)))
+        return DeployedFDENet(conv_of(kernel, stride=BLOCK), _copy(self.stage2), _copy(self.stage3))
+
+
+class DeployedFDENet(nn.Module):
+    """Deploy form of :class:`FDENet`: three convolutions."""
+
+    def __init__(self, stage1: nn.Conv2d, stage2: nn.Conv2d, stage3: nn.Conv2d) -> None:
+        super().__init__()
+        self.stage1, self.stage2, self.stage3 = stage1, stage2, stage3
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image (B, 3, H, W) -> feature drifting map (B, guide, H/8, W/8)."""
+        return _stages(image, self.stage1, self.stage2, self.stage3)
+
+
+class FENet(nn.Module):
+    """Feature enhancement: degraded features (B, C, h, w) and drifting map -> repaired features (B, C, h, w).
+
+    Both forms are this class: ``reparameterize()`` swaps every block for its single convolution. The last block has no
+    ReLU: the residual is signed.
+    """
+
+    def __init__(self, channels: int, guide: int, half: int, quarter: int, decoder: int) -> None:
+        super().__init__()
+        self.encode1: nn.Module = RepConv(channels, half, stride=2)
+        self.encode2: nn.Module = RepConv(half + guide, quarter, stride=2)
+        self.bottom: nn.Module = RepConv(quarter, quarter)
+        self.decode: nn.Module = RepConv(quarter + half + guide, decoder)
+        residual = RepConv(decoder, channels, relu=False)
+        for norm in residual.norms():
+            # The module starts close to the identity, but not at it: a dead branch would hide every conversion error
+            # from a parity check of untrained weights.
+            nn.init.constant_(norm.weight, 0.1)
+        self.residual: nn.Module = residual
+
+    def forward(self, features: Tensor, drift: Tensor) -> Tensor:
+        """See the class; ``drift`` is (B, guide, H/8, W/8) of an image whose stem has a stride of 1, 2 or 4."""
+        shallow = self.encode1(features)  # (B, half, h/2, w/2)
+        filled = _fill(drift, shallow.shape[-1] // drift.shape[-1])
+        shallow = torch.cat([shallow, filled], 1)  # (B, half + guide, h/2, w/2)
+        deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
+        x = self.decode(torch.cat([_fill(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
+        return features + self.residual(_fill(x, 2))
+
+    def reparameterize(self) -> FENet:
+        """Every RepConv block as one 3x3 convolution."""
+        deployed = FENet.__new__(FENet)
+        nn.Module.__init__(deployed)
+        for name, block in self.named_children():
+            assert isinstance(block, RepConv)
+            deployed.add_module(name, block.reparameterize())
+        return deployed
+
+
+class AFD(RepairModule):
+    """The module: (image (B, 3, H, W), features (B, C, H/s, W/s)) -> repaired features, stem stride s of 1, 2 or 4.
+
+    Args:
+        channels: Channels C of the stem's features.
+        variant: A key of :data:`VARIANTS`.
+        image_range: How the incoming image was normalized; undone inside.
+
+    Raises:
+        InputError: Unknown variant.
+    """
+
+    def __init__(self, channels: int = 64, variant: str = "afd", image_range: ImageRange = RGB) -> None:
+        super().__init__()
+        if variant not in VARIANTS:
+            raise unknown("AFD variant", variant, VARIANTS)
+        sizes = VARIANTS[variant]
+        self.fde: nn.Module = FDENet(sizes.hidden, sizes.guide, image_range)
+        self.fe = FENet(channels, sizes.guide, sizes.half, sizes.quarter, sizes.decoder)
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """See the class."""
+        return self.fe(features, self.fde(image))
+
+    def check(self, image_side: int, feature_side: int) -> None:
+        """See :class:`RepairModule`."""
+        if feature_side % 4 or image_side not in (feature_side, 2 * feature_side, 4 * feature_side):
+            raise ValueError(
+                f"the stem must divide the image's side ({image_side}) by 1, 2 or 4 and leave a multiple of 4, "
+                f"not {feature_side}"
+            )
+
+    def reparameterize(self) -> AFD:
+        """See :class:`RepairModule`. Holds only convolutions, ReLU, nearest resize, concatenation and addition."""
+        if self.training:
+            raise RuntimeError(
+                "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
+            )
+        if not isinstance(self.fde, FDENet):
+            raise RuntimeError("AFD.reparameterize(): this is the deploy form already")
+        deployed = AFD.__new__(AFD)
+        nn.Module.__init__(deployed)
+        deployed.fde, deployed.fe = self.fde.reparameterize(), self.fe.reparameterize()
+        return deployed.eval()
+
+
+def build(channels: int, image_range: ImageRange, options: dict[str, Any]) -> AFD:
+    """The module for a stem of ``channels`` channels; options: ``variant``.
+
+    Raises:
+        InputError: Unknown option or variant.
+    """
+    for name in options:
+        if name != "variant":
+            raise unknown("option of method afd", name, ["variant"])
+    variant = options.get("variant", "afd")
+    if not isinstance(variant, str):
+        raise InputError(f"options.variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    return AFD(channels, variant, image_range)
+
+
+def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) -> Tensor:
+    return stage3(F.relu(stage2(F.relu(stage1(x)))))
+
+
+def _fill(x: Tensor, factor: int) -> Tensor:
+    """Every cell becomes ``factor`` x ``factor`` equal cells."""
+    return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="nearest")
+
+
+def _copy(conv: nn.Conv2d) -> nn.Conv2d:
+    return conv_of(kernel_of(conv))

@@ -1,0 +1,36 @@
+"""RepConv: the deploy form is one convolution, equal everywhere."""
+
+import pytest
+import torch
+from torch import nn
+
+from mobile_robust.layers.repconv import RepConv
+from tests.modules.randomize import randomize, relative_error
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_forms_are_equal(stride: int, relu: bool, dtype: torch.dtype, tolerance: float) -> None:
+    torch.manual_seed(1)
+    block = randomize(RepConv(6, 10, stride, relu).to(dtype))
+    x = torch.randn(2, 6, 12, 16, dtype=dtype)
+    deployed = block.reparameterize()
+    assert [type(m) for m in deployed.modules() if isinstance(m, nn.Conv2d)] == [nn.Conv2d]
+    assert relative_error(block(x), deployed(x)) < tolerance
+
+
+def test_borders_are_equal_where_a_zero_padded_middle_would_differ() -> None:
+    block = randomize(RepConv(4, 4).double())
+    x = torch.zeros(1, 4, 6, 6, dtype=torch.float64)  # the biases alone: every difference is the border's
+    expected, got = block(x), block.reparameterize()(x)
+    torch.testing.assert_close(got, expected, atol=1e-12, rtol=0)
+    pointwise, spatial, norm = block.pointwise_first
+    naive = norm(nn.functional.conv2d(pointwise(x)[:, :, 1:-1, 1:-1], spatial.weight, padding=1))
+    assert (naive - block.pointwise_first(x)).abs().max() > 0.01
+
+
+def test_training_mode_normalizes_by_the_batch() -> None:
+    block = randomize(RepConv(3, 4))
+    x = torch.randn(2, 3, 8, 8)
+    assert not torch.allclose(block.train()(x), block.eval()(x))
