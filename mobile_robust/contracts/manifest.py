@@ -1,0 +1,200 @@
+"""Manifest: what a folder holds and how equal each file is to the PyTorch reference.
+
+Written last and atomically: a folder without a valid manifest is not a finished build.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mobile_robust.contracts.recipe import Precision, Recipe, Target, Tolerance
+from mobile_robust.errors import InputError
+from mobile_robust.files import sha256, write_atomically
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+Verdict = Literal["pass", "fail", "skipped"]
+Layout = Literal["NHWC", "NCHW", "NC", "N"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Quantization(_Model):
+    """Affine quantization of a tensor: real = scale * (stored - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+class Tensor(_Model):
+    """An input or output of an artifact, as the app sees it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: Layout
+    description: str = Field(description="what it is, in words, with units")
+    value_range: tuple[float, float] | None = Field(
+        default=None, description="least and largest value; null: unbounded"
+    )
+    normalization: str | None = Field(default=None, description="what the app must do before; null: nothing")
+    quantization: Quantization | None = None
+
+
+class Metrics(_Model):
+    """One output of one artifact against the reference, over all parity images.
+
+    ``max_error`` is a fraction of the reference's range (max - min). ``worst_*`` say where the largest error is:
+    ``worst_index`` is (image, then the reference's own dimensions, channels first).
+    """
+
+    max_abs_error: float
+    max_error: float
+    mean_abs_error: float
+    max_relative_error: float = Field(description="largest |got - expected| / max(|expected|, 1e-3 of the range)")
+    snr_db: float | None = Field(description="null: no error at all")
+    psnr_db: float | None = Field(description="null: no error at all")
+    cosine: float
+    worst_index: tuple[int, ...]
+    worst_expected: float
+    worst_got: float
+    top1_agreement: float | None = Field(default=None, description="pipelines only")
+    max_probability_error: float | None = Field(default=None, description="pipelines only: after softmax")
+
+
+class Placement(_Model):
+    """Where a runtime put the operations."""
+
+    accelerator: str = Field(description="cpu, gpu, …")
+    total_ops: int
+    placed_ops: int
+    left_over: tuple[str, ...] = Field(default=(), description="operations the accelerator did not take")
+
+
+class ParityResult(_Model):
+    """The verdict of one runtime on one artifact. ``failures`` are sentences for people; ``reason``: why skipped."""
+
+    runtime: str
+    verdict: Verdict
+    tolerance: Tolerance | None = None
+    metrics: dict[str, Metrics] = Field(default_factory=dict, description="by output name")
+    placement: Placement | None = None
+    failures: tuple[str, ...] = ()
+    reason: str | None = None
+    seconds: float = 0.0
+
+
+class Artifact(_Model):
+    """One converted file (``.mlpackage`` is a folder: its hash covers names and contents in sorted order)."""
+
+    file: str
+    target: Target
+    precision: Precision
+    sha256: str
+    bytes: int
+    macs: int = Field(description="multiply-accumulates of the deploy form, one image")
+    parameters: int = Field(description="parameters of the deploy form")
+    operations: dict[str, int] = Field(description="operation name -> count in the file")
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    parity: tuple[ParityResult, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """fail if any runtime failed, pass if any passed, otherwise skipped."""
+        verdicts = {result.verdict for result in self.parity}
+        return "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "skipped"
+
+
+class Provenance(_Model):
+    """Where the numbers in the files come from."""
+
+    weights: str = Field(description="the module's weights, in words")
+    weights_sha256: str | None = None
+    backbone: str = Field(description="the backbone's weights, in words")
+    backbone_sha256: str | None = None
+    calibration: str = Field(description="the images the int8 ranges were read from, in words")
+    parity_images: str = Field(description="the images the artifacts were compared on, in words")
+    label: str | None = Field(default=None, description="such as 'untrained: latency only'")
+
+
+class StoredFile(_Model):
+    """A file kept beside the artifacts so that ``parity`` can prove them again."""
+
+    file: str
+    sha256: str
+
+
+class Manifest(_Model):
+    """A finished build."""
+
+    schema_version: Literal[1] = 1
+    created: str = Field(description="UTC, ISO 8601")
+    fingerprint: str = Field(description="hash of everything the build depends on; equal: nothing to rebuild")
+    recipe: Recipe
+    provenance: Provenance
+    tools: dict[str, str] = Field(description="package -> version")
+    machine: str
+    seconds: dict[str, float] = Field(description="where the time of the build went")
+    reference: StoredFile = Field(description="safetensors: input.NAME and output.NAME of the PyTorch training form")
+    weights: StoredFile = Field(description="safetensors: the training form's state, to rebuild it for --layers")
+    artifacts: tuple[Artifact, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True when no runtime failed on any artifact."""
+        return all(artifact.verdict != "fail" for artifact in self.artifacts)
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Writes ``folder/manifest.json`` atomically."""
+    write_atomically(folder / MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads a build's manifest.
+
+    Raises:
+        InputError: No folder, no manifest (not a finished build), or one this version cannot read.
+    """
+    path = folder / MANIFEST_NAME
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give the folder of a finished build (it holds {MANIFEST_NAME})")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(k) for k in first["loc"]) or "the file"
+        raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {key}: {first['msg']}") from None
+
+
+def verify_hashes(manifest: Manifest, folder: Path) -> None:
+    """Checks that every file of a build is the one the manifest describes.
+
+    Raises:
+        InputError: A file is missing or its SHA-256 differs; names all such files.
+    """
+    stored = [(a.file, a.sha256) for a in manifest.artifacts]
+    stored += [(s.file, s.sha256) for s in (manifest.reference, manifest.weights)]
+    wrong = []
+    for name, expected in stored:
+        path = folder / name
+        if not path.exists():
+            wrong.append(f"{path}: missing")
+        elif (actual := sha256(path)) != expected:
+            wrong.append(
+                f"{path}: SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…: changed after the build"
+            )
+    if wrong:
+        raise InputError("\n".join(wrong))

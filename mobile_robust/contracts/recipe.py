@@ -1,0 +1,273 @@
+"""Recipe: one TOML page that says what is built, in which precisions, and how equal it must be.
+
+Written by people, so every mistake in it is answered with the file, the line, the key and what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mobile_robust.errors import InputError, unknown
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Scope = Literal["module", "pipeline"]
+Target = Literal["tflite", "coreml"]
+Precision = Literal["fp32", "fp16", "int8", "int8w", "pal6"]
+TfliteForm = Literal["fp32", "fp16", "int8"]
+CoremlForm = Literal["fp32", "fp16", "int8w", "pal6"]
+Fraction = float
+#: PyTorch takes no larger one.
+MAX_SEED = 2**63 - 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BackboneSection(_Strict):
+    """The pretrained classifier and where it is split.
+
+    ``weights`` is a safetensors (or tensor-only ``.pth``) file, or ``timm:NAME`` to download timm's. Without it the
+    backbone is initialized from ``seed``: right for latency, meaningless for accuracy, and labelled so.
+    """
+
+    name: str = Field(description="timm model name, such as resnet50")
+    layer: str | None = Field(default=None, description="last layer of the stem; default: the paper's point")
+    options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments for timm.create_model")
+    weights: str | None = Field(default=None, description="a file, or timm:NAME; without it: random from the seed")
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="of the random weights when there is no weights file")
+
+
+class InputSection(_Strict):
+    """The image every artifact takes: RGB, ``size`` x ``size``, values in [0, range]."""
+
+    size: int = Field(default=224, ge=32, le=4096, multiple_of=8)
+    range: Literal[1, 255] = 255
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, std: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(std) <= 0:
+            raise ValueError("every value must be greater than 0")
+        return std
+
+
+class WeightsSection(_Strict):
+    """The module's weights: a file (beside the recipe, or one that ships in ``mobile_robust/weights``), or a seed."""
+
+    file: str | None = None
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
+
+
+class ArtifactsSection(_Strict):
+    """Which files are made: targets and their precisions."""
+
+    tflite: tuple[TfliteForm, ...] = ("fp32", "fp16", "int8")
+    coreml: tuple[CoremlForm, ...] = ("fp32", "fp16", "int8w", "pal6")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> ArtifactsSection:
+        if not self.tflite and not self.coreml:
+            raise ValueError("at least one precision of one target is needed")
+        return self
+
+    def pairs(self) -> list[tuple[Target, Precision]]:
+        """All (target, precision) pairs, TFLite first."""
+        return [("tflite", p) for p in self.tflite] + [("coreml", p) for p in self.coreml]
+
+
+class Tolerance(_Strict):
+    """What counts as equal. Every bound that is set must hold on every output.
+
+    Attributes:
+        max_error: Largest absolute error, as a fraction of the reference output's range (max - min).
+        snr_db: Least signal-to-noise ratio in decibels.
+        top1_agreement: Least fraction of images whose top-1 class equals the reference's (pipelines only).
+    """
+
+    max_error: float | None = Field(default=None, gt=0)
+    snr_db: float | None = None
+    top1_agreement: Fraction | None = Field(default=None, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Tolerance:
+        if self.max_error is None and self.snr_db is None and self.top1_agreement is None:
+            raise ValueError("one of max_error, snr_db, top1_agreement is needed")
+        return self
+
+
+#: Tolerances where the recipe says nothing. Quantized pipelines are judged by what a user sees: the class.
+DEFAULT_TOLERANCES: dict[Scope, dict[Precision, Tolerance]] = {
+    "module": {
+        "fp32": Tolerance(max_error=1e-5),
+        "fp16": Tolerance(max_error=5e-3),
+        "int8": Tolerance(snr_db=25.0),
+        "int8w": Tolerance(snr_db=25.0),
+        "pal6": Tolerance(snr_db=25.0),
+    },
+    "pipeline": {
+        "fp32": Tolerance(max_error=1e-5),
+        "fp16": Tolerance(max_error=5e-3),
+        "int8": Tolerance(top1_agreement=0.97),
+        "int8w": Tolerance(top1_agreement=0.97),
+        "pal6": Tolerance(top1_agreement=0.97),
+    },
+}
+
+
+class QuantizationSection(_Strict):
+    """Static int8: how many images the ranges are read from, and which float operations may stay."""
+
+    calibration_images: int = Field(default=32, ge=1)
+    allow_float_ops: tuple[str, ...] = Field(default=(), description="TFLite op names, such as SOFTMAX")
+
+
+class ParitySection(_Strict):
+    """How many images every artifact is compared on. Default: 4 for a module, 40 for a pipeline."""
+
+    images: int | None = Field(default=None, ge=1)
+
+
+class Recipe(_Strict):
+    """What is built. See the fields' descriptions, and ``conversion/`` for examples."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names folder and files; default: file name")
+    title: str = ""
+    default: bool = Field(default=False, description="built when no recipe is named")
+    method: str
+    scope: Scope
+    options: dict[str, Any] = Field(default_factory=dict, description="the method's own options, such as variant")
+    backbone: BackboneSection
+    input: InputSection = Field(default_factory=InputSection)
+    weights: WeightsSection = Field(default_factory=WeightsSection)
+    artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
+    tolerances: dict[Precision, Tolerance] = Field(default_factory=dict)
+    quantization: QuantizationSection = Field(default_factory=QuantizationSection)
+    parity: ParitySection = Field(default_factory=ParitySection)
+
+    def tolerance(self, precision: Precision) -> Tolerance:
+        """The recipe's tolerance for a precision, or the default of its scope."""
+        return self.tolerances.get(precision) or DEFAULT_TOLERANCES[self.scope][precision]
+
+    @property
+    def parity_images(self) -> int:
+        """Number of images each artifact is compared on."""
+        return self.parity.images or (4 if self.scope == "module" else 40)
+
+
+def recipe_folder() -> Path:
+    """The built-in recipes: inside the package when installed from a wheel, ``conversion/`` in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "conversion"
+    return installed if installed.is_dir() else package.parent / "conversion"
+
+
+def built_in_recipes() -> dict[str, Path]:
+    """Name -> file of every built-in recipe, sorted by name."""
+    return {path.stem: path for path in sorted(recipe_folder().glob("*.toml"))}
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Reads a recipe by built-in name or by path.
+
+    A relative ``weights`` file in the recipe counts from the recipe's own folder.
+
+    Raises:
+        InputError: Unknown name, unreadable file, malformed TOML (with line), or a wrong key or value (with line).
+    """
+    path = Path(name_or_path)
+    known = built_in_recipes()
+    if name_or_path in known:
+        path = known[name_or_path]
+    elif path.suffix != ".toml" and not path.is_file():
+        raise unknown("recipe", name_or_path, known)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read recipe {path}: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"recipe {path} is not valid TOML: {error}{_quoted_line(text, str(error))}") from None
+    table.setdefault("name", path.stem)
+    try:
+        recipe = Recipe.model_validate(table)
+    except ValidationError as error:
+        raise InputError(_explain(path, text, error)) from None
+    return _with_absolute_files(recipe, path.parent)
+
+
+def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
+    backbone, weights = recipe.backbone, recipe.weights
+    if backbone.weights and not backbone.weights.startswith("timm:"):
+        backbone = backbone.model_copy(update={"weights": str((folder / backbone.weights).resolve())})
+    if weights.file:
+        shipped = Path(__file__).resolve().parent.parent / "weights" / weights.file
+        weights = weights.model_copy(
+            update={"file": str(shipped if shipped.is_file() else (folder / weights.file).resolve())}
+        )
+    return recipe.model_copy(update={"backbone": backbone, "weights": weights})
+
+
+def _quoted_line(text: str, message: str) -> str:
+    """The offending line, for a TOML error that says "at line N"."""
+    match = re.search(r"at line (\d+)", message)
+    lines = text.splitlines()
+    if not match or not 0 < int(match[1]) <= len(lines):
+        return ""
+    return f": {lines[int(match[1]) - 1].strip()!r}"
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> str:
+    """All validation errors, one per line, each with the line of the file and the key."""
+    parts = []
+    for detail in error.errors(include_url=False):
+        keys = [str(k) for k in detail["loc"]]
+        line = _line_of(text, keys)
+        where = f"{path}, line {line}" if line else str(path)
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = str(unknown("key", keys[-1], _allowed_keys(keys[:-1])))
+        elif detail["type"] != "missing":
+            message += f", got {detail['input']!r}"
+        parts.append(f"{where}: {'.'.join(keys) or 'recipe'}: {message}")
+    return "\n".join(parts)
+
+
+def _allowed_keys(keys: list[str]) -> list[str]:
+    """The field names of the (sub)model at a path of keys."""
+    model: type[BaseModel] = Recipe
+    for key in keys:
+        if key == "tolerances":
+            return list(Tolerance.model_fields)
+        annotation = model.model_fields[key].annotation
+        assert isinstance(annotation, type)
+        model = annotation
+    return list(model.model_fields)
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """The line a dotted key is on: the deepest key found inside its [table]; the table's own line otherwise."""
+    best, table, depth = None, [], 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = [part.strip().strip("\"'") for part in header[1].split(".")]
+            found = table
+        elif entry := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            found = table + [part.strip("\"'") for part in entry[1].split(".")]
+        else:
+            continue
+        if found == keys[: len(found)] and len(found) > depth:
+            best, depth = number, len(found)
+    return best
