@@ -1,0 +1,237 @@
+"""Images for calibration, parity and evaluation: read one after the other, never the whole set in memory.
+
+Every image is uint8, height x width x 3, RGB, values 0..255.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mobile_robust.errors import InputError
+
+Photo = NDArray[np.uint8]
+
+#: JPEG qualities of the built-in photos: those AFD-Module is evaluated on.
+JPEG_QUALITIES = (25, 18, 15, 10, 7)
+
+#: Provenance of :func:`built_in_photos`, for the manifest.
+BUILT_IN_DESCRIPTION = (
+    "crops of three photos that ship with scikit-learn (china.jpg, flower.jpg) and matplotlib (grace_hopper.jpg), "
+    f"every second one JPEG-compressed at quality {', '.join(map(str, JPEG_QUALITIES))} in turn"
+)
+
+_BUILT_IN = (
+    ("sklearn", "datasets/images/china.jpg"),
+    ("sklearn", "datasets/images/flower.jpg"),
+    ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+)
+_COMMON_SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+def image_suffixes() -> list[str]:
+    """The file extensions taken for images, lower case: the common ones that the installed Pillow can read."""
+    return sorted(_COMMON_SUFFIXES & Image.registered_extensions().keys())
+
+
+def find_images(folder: Path) -> list[Path]:
+    """All images in a folder and its sub-folders, sorted by path.
+
+    Raises:
+        InputError: The folder is missing, is a file, or holds no image.
+    """
+    allowed = image_suffixes()
+    if not folder.exists():
+        raise InputError(f"{folder}: no such folder; give a folder of images ({', '.join(allowed)})")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder of images ({', '.join(allowed)})")
+    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in allowed and path.is_file())
+    if not images:
+        raise InputError(f"{folder}: no image in this folder or below it; looked for {', '.join(allowed)}")
+    return images
+
+
+def read_image(path: Path) -> Photo:
+    """Reads an image of any common kind: turned upright, transparency over white, 16 bits scaled to 8.
+
+    Returns:
+        uint8, height x width x 3, RGB.
+
+    Raises:
+        InputError: The file cannot be read or decoded.
+    """
+    return _decode(path, _read_bytes(path))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _decode(path: Path, data: bytes) -> Photo:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(_as_rgb(ImageOps.exif_transpose(image)))
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image: its content is of no format known here") from None
+    except Exception as error:  # a broken file makes Pillow's decoders raise nearly every built-in exception
+        raise InputError(f"{path}: broken image: {error}") from error
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # Pillow's own conversion would clip 16-bit grey at 255
+        grey = np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255)
+        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def centre_crop(image: Photo, size: int) -> Photo:
+    """The ImageNet way: short side to ``size`` x 256 / 224, then the ``size`` x ``size`` in the middle.
+
+    An image whose short side is already right is not resampled.
+    """
+    short = round(size * 256 / 224)
+    height, width = image.shape[:2]
+    least = min(height, width)
+    if least != short:
+        # Of a very long image only the middle is enlarged: the rest is cropped away anyway.
+        middle = _middle(image, min(height, 2 * least), min(width, 2 * least))
+        height, width = (max(short, round(side * short / least)) for side in middle.shape[:2])
+        image = np.array(Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC))
+    return np.ascontiguousarray(_middle(image, size, size))
+
+
+def _middle(image: Photo, height: int, width: int) -> Photo:
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
+def jpeg(image: Photo, quality: int) -> Photo:
+    """An image after JPEG compression as in ImageNet-C: Pillow, 4:2:0, ``quality`` 1 (worst) to 95."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.array(Image.open(buffer))
+
+
+class Crops:
+    """Centre crops of image files, decoded while iterating; broken files are skipped.
+
+    Iterating yields (path, uint8 size x size x 3 RGB) and may be repeated. After a whole pass ``used`` holds the
+    paths that were read and ``skipped`` the broken ones with the reason.
+
+    Args:
+        paths: Files in the order in which they are tried.
+        size: Side of the crop in pixels.
+        count: Stop after this many good images; fewer are yielded where there are fewer.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: int, count: int | None = None) -> None:
+        self.paths = tuple(paths)
+        self.size = size
+        self.count = len(self.paths) if count is None else count
+        self.used: list[Path] = []
+        self.skipped: list[tuple[Path, str]] = []
+        self._digest: str | None = None
+
+    def __iter__(self) -> Iterator[tuple[Path, Photo]]:
+        """Raises InputError at the end of a pass in which every file was broken."""
+        self.used, self.skipped = [], []
+        content = hashlib.sha256()
+        for path in self.paths:
+            if len(self.used) >= self.count:
+                break
+            try:
+                data = _read_bytes(path)
+                crop = centre_crop(_decode(path, data), self.size)
+            except InputError as error:
+                self.skipped.append((path, str(error).removeprefix(f"{path}: ")))
+                continue
+            content.update(len(data).to_bytes(8, "little") + data)
+            self.used.append(path)
+            yield path, crop
+        if self.skipped and not self.used:
+            path, reason = self.skipped[0]
+            raise InputError(f"none of {len(self.skipped)} images can be read; the first, {path}: {reason}")
+        self._digest = content.hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 over the bytes of the files used, in order; makes a pass when none was completed yet."""
+        if self._digest is None:
+            for _ in self:
+                pass
+        assert self._digest is not None
+        return self._digest
+
+    def skipped_message(self) -> str | None:
+        """One line naming the skipped files (the first three) with their count; None where all were good."""
+        if not self.skipped:
+            return None
+        named = "; ".join(f"{path}: {reason}" for path, reason in self.skipped[:3])
+        more = f"; and {len(self.skipped) - 3} more" if len(self.skipped) > 3 else ""
+        return f"skipped {len(self.skipped)} of {len(self.used) + len(self.skipped)} images: {named}{more}"
+
+
+def load_crops(folder: Path, size: int, count: int | None = None, seed: int = 0) -> Crops:
+    """Crops of the images in a folder: all in order of path, or ``count`` of them drawn with ``seed``.
+
+    Raises:
+        InputError: No usable folder (see :func:`find_images`). That all images are broken shows while iterating.
+    """
+    paths = find_images(folder)
+    if count is not None:
+        paths = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
+    return Crops(paths, size, count)
+
+
+def built_in_photos(size: int, count: int) -> list[Photo]:
+    """Photos for calibration and parity where the user gives none; they lie in installed wheels, nothing is downloaded.
+
+    Crops at many scales and places, some mirrored, all different; every second one is JPEG-compressed because
+    compressed photos are what the module will meet. The first n are the same for every ``count``.
+
+    Returns:
+        ``count`` arrays, uint8, size x size x 3, RGB.
+
+    Raises:
+        InputError: The wheels were installed without their sample photos.
+    """
+    photos = [Image.fromarray(read_image(_built_in_file(package, file))) for package, file in _BUILT_IN]
+    random = np.random.default_rng(0)
+    crops = []
+    for index in range(count):
+        photo = photos[index % len(photos)]
+        side = min(photo.size) * random.uniform(0.3, 1.0)
+        left, top = (random.uniform(0, length - side) for length in photo.size)
+        box = (left, top, left + side, top + side)
+        crop = np.array(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
+        if random.random() < 0.5:
+            crop = np.ascontiguousarray(crop[:, ::-1])
+        if index % 2:
+            crop = jpeg(crop, JPEG_QUALITIES[index // 2 % len(JPEG_QUALITIES)])
+        crops.append(crop)
+    return crops
+
+
+def _built_in_file(package: str, file: str) -> Path:
+    spec = find_spec(package)
+    path = Path(spec.origin).parent / file if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise InputError(
+            f"{package} is installed without its sample photo {file}: give your own with --calibration DIR"
+        )
+    return path
