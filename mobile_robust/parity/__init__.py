@@ -1,0 +1,1 @@
+"""Proof that a converted file computes what PyTorch computes: metrics, and one runtime per way to execute a file."""

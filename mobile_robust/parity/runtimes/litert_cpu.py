@@ -1,0 +1,86 @@
+"""LiteRT on the CPU: XNNPACK for what it takes, LiteRT's own kernels for the rest."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mobile_robust.contracts.manifest import Placement
+from mobile_robust.contracts.recipe import Target
+from mobile_robust.errors import InputError
+from mobile_robust.parity import tflite_file
+from mobile_robust.parity.runtimes.base import Arrays, Runtime, Session
+from mobile_robust.quiet import quiet
+
+
+class LitertCpu(Runtime):
+    """The runtime every phone has. An operation that XNNPACK leaves to LiteRT's own kernels is told, not a failure.
+
+    Args:
+        num_threads: Threads of the interpreter and of XNNPACK.
+    """
+
+    name = "litert_cpu"
+    target: Target = "tflite"
+
+    def __init__(self, num_threads: int = 1) -> None:
+        self.num_threads = num_threads
+
+    def unavailable(self) -> str | None:
+        """The import error where ai-edge-litert does not load here."""
+        try:
+            import_module("ai_edge_litert.interpreter")
+        except ImportError as error:
+            return f"ai-edge-litert does not load: {error}; pip install ai-edge-litert"
+        return None
+
+    def open(self, artifact: Path) -> Session:
+        """See ``Runtime.open``; never raises ``PlacementError``."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        file = tflite_file.read(artifact)
+        try:
+            with quiet():
+                interpreter = Interpreter(model_path=str(artifact), num_threads=self.num_threads)
+                interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{artifact}: LiteRT cannot prepare it: {error}") from None
+        return _CpuSession(file, interpreter)
+
+
+class _CpuSession(Session):
+    def __init__(self, file: tflite_file.TfliteFile, interpreter: Any) -> None:
+        self._file = file
+        self._interpreter: Any = interpreter
+        self.placement = _placement(file, interpreter)
+
+    def run(self, inputs: Arrays) -> Arrays:
+        for name, tensor in self._file.inputs.items():
+            self._interpreter.set_tensor(tensor.index, tensor.quantize(inputs[name]))
+        self._interpreter.invoke()
+        return {
+            name: tensor.dequantize(self._interpreter.get_tensor(tensor.index))
+            for name, tensor in self._file.outputs.items()
+        }
+
+    def close(self) -> None:
+        self._interpreter = None
+
+
+def _placement(file: tflite_file.TfliteFile, interpreter: Any) -> Placement:
+    """What XNNPACK took: from the outputs of each of its nodes back to the node's inputs.
+
+    The interpreter appends a DELEGATE node per partition and keeps the file's own operations in its list.
+    """
+    taken: set[int] = set()
+    for node in interpreter._get_ops_details()[len(file.operations) :]:
+        borders = {int(i) for i in node["inputs"]}
+        pending = [int(i) for i in node["outputs"]]
+        while pending:
+            op = file.producers.get(pending.pop())
+            if op is not None and op.index not in taken:
+                taken.add(op.index)
+                pending += [t.index for t in op.inputs if t is not None and t.index not in borders]
+    left = tuple(str(op) for op in file.operations if op.index not in taken)
+    return Placement(accelerator="xnnpack", total_ops=len(file.operations), placed_ops=len(taken), left_over=left)
