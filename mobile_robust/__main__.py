@@ -1,0 +1,3 @@
+from mobile_robust.cli import main
+
+main()

@@ -1,0 +1,374 @@
+"""One recipe -> one folder: artifacts, stored reference, report, and last of all the manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from mobile_robust import __version__
+from mobile_robust.contracts.manifest import (
+    MANIFEST_NAME,
+    Artifact,
+    Manifest,
+    ParityResult,
+    StoredFile,
+    Tensor,
+    write_manifest,
+)
+from mobile_robust.contracts.recipe import Precision, Recipe, Target
+from mobile_robust.convert import interface, metadata, samples, weight_rounding
+from mobile_robust.convert.coreml import CoremlConverter, save_package
+from mobile_robust.convert.cost import Cost, count
+from mobile_robust.convert.fingerprint import fingerprint, reusable, tool_versions
+from mobile_robust.convert.quantize import Sample, static_wi8_ai8, weights_fp16
+from mobile_robust.convert.report import write_report
+from mobile_robust.convert.tflite import convert_tflite
+from mobile_robust.data import Photo
+from mobile_robust.errors import InputError
+from mobile_robust.files import sha256, size, write_atomically
+from mobile_robust.parity import tflite_file
+from mobile_robust.parity.check import CHECKS, prove
+from mobile_robust.parity.reference import Reference
+from mobile_robust.system import System, build_system
+
+WEIGHTS_NAME = "weights.safetensors"
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one run of :func:`build` gave."""
+
+    folder: Path
+    manifest: Manifest
+    reused: bool
+    notice: str | None = None
+
+
+def build(recipe: Recipe, out: Path, calibration: Path | None, force: bool, step: Step) -> Build:
+    """Builds and proves one recipe in ``out/NAME``, or finds that nothing has changed since the last time.
+
+    Everything is written into a hidden folder beside it, which takes the name at the very end.
+
+    Args:
+        recipe: What to build.
+        out: Folder of all builds; made where missing.
+        calibration: Folder of photos, or None for those that ship with the dependencies.
+        force: Build even if nothing has changed.
+        step: Told what is being done, for a progress display; called :func:`count_steps` times at most.
+
+    Raises:
+        InputError: Bad input of any kind, or an int8 file that still computes in float.
+    """
+    folder = out / recipe.name
+    mark = fingerprint(recipe, samples.identity(calibration))
+    if not force and (manifest := reusable(folder, mark)):
+        return Build(folder, manifest, reused=True)
+    _refuse_foreign(folder)
+    with _workspace(out, recipe.name) as workspace:
+        manifest, notice = _Builder(recipe, workspace, calibration, mark, step).run()
+        _replace(folder, workspace)
+    return Build(folder, manifest, reused=False, notice=notice)
+
+
+def count_steps(recipe: Recipe) -> int:
+    """How often :func:`build` calls ``step`` for a recipe that is built."""
+    checks = sum(CHECKS[name] == target for target, _ in recipe.artifacts.pairs() for name in CHECKS)
+    return 3 + len(recipe.artifacts.pairs()) + checks
+
+
+@dataclass
+class _Builder:
+    """The build of one recipe, stage by stage; ``seconds`` keeps where the time went."""
+
+    recipe: Recipe
+    folder: Path
+    calibration: Path | None
+    mark: str
+    step: Step
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> tuple[Manifest, str | None]:
+        recipe = self.recipe
+        self.step("backbone and module")
+        with self._clock("model and photos"):
+            system = build_system(recipe)
+            photos = samples.choose(
+                self.calibration, recipe.input.size, recipe.quantization.calibration_images, recipe.parity_images
+            )
+            provenance = system.provenance.model_copy(
+                update={"calibration": photos.calibration_words, "parity_images": photos.parity_words}
+            )
+            example = system.inputs(photos.parity[0])
+            cost = count(system.deploy, example)
+        self.step("PyTorch reference")
+        with self._clock("PyTorch reference"):
+            reference = make_reference(system, photos.parity)
+            reference_path = reference.save(self.folder)
+            weights_path = self.folder / WEIGHTS_NAME
+            state = {name: x.contiguous() for name, x in system.reference.state_dict().items()}
+            write_atomically(weights_path, save(state))
+        known = interface.meanings(recipe, system.layer)
+        facts = _facts(recipe, provenance.label, provenance.weights, provenance.backbone)
+        artifacts = self._tflite(system, photos.calibration, cost, known, facts)
+        artifacts += self._coreml(system, example, cost, known, facts)
+        artifacts, errors = self._prove(artifacts, reference)
+        self.step("report")
+        manifest = Manifest(
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            fingerprint=self.mark,
+            recipe=recipe,
+            provenance=provenance,
+            tools=tool_versions(),
+            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            seconds={name: round(value, 2) for name, value in self.seconds.items()},
+            reference=StoredFile(file=reference_path.name, sha256=sha256(reference_path)),
+            weights=StoredFile(file=WEIGHTS_NAME, sha256=sha256(weights_path)),
+            artifacts=tuple(artifacts),
+        )
+        write_report(manifest, self.folder, errors)
+        write_manifest(manifest, self.folder)
+        return manifest, photos.notice
+
+    def _tflite(
+        self,
+        system: System,
+        photos: Sequence[Photo],
+        cost: Cost,
+        known: dict[str, interface.Meaning],
+        facts: dict[str, str],
+    ) -> list[Artifact]:
+        wanted = self.recipe.artifacts.tflite
+        if not wanted:
+            return []
+        plain = self.folder / ".float.tflite"
+        artifacts = []
+        for precision in wanted:
+            self.step(f"TFLite {precision}")
+            with self._clock(f"TFLite {precision}"):
+                if not plain.exists():
+                    convert_tflite(system.deploy, system.inputs(photos[0]), system.output, plain)
+                if precision == "fp32":
+                    content = plain.read_bytes()
+                elif precision == "fp16":
+                    content = weights_fp16(plain)
+                else:
+                    content = self._int8(plain, [_channels_last(system, photo) for photo in photos])
+                path = self._path(precision, ".tflite")
+                write_atomically(path, self._with_metadata(content, plain, known, facts))
+                self._refuse_float(path, precision)
+                file = tflite_file.read(path)
+                borders = interface.tflite_tensors(file, known)
+                artifacts.append(self._artifact(path, "tflite", precision, cost, file.op_counts, borders))
+        plain.unlink()
+        return artifacts
+
+    def _int8(self, plain: Path, inputs: Sequence[Sample]) -> bytes:
+        prepared = plain.with_name(".prepared.tflite")
+        try:
+            prepared.write_bytes(weight_rounding.prepare(plain, inputs))
+            return static_wi8_ai8(prepared, inputs)
+        finally:
+            prepared.unlink(missing_ok=True)
+
+    def _refuse_float(self, path: Path, precision: Precision) -> None:
+        """Nobody should ship an int8 file that is still float inside without having said so."""
+        if precision != "int8":
+            return
+        left = tflite_file.float_operations(path, self.recipe.quantization.allow_float_ops)
+        if left:
+            raise InputError(
+                f"recipe {self.recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}"
+                f"{f' and {len(left) - 3} more' if len(left) > 3 else ''}; "
+                "allow them with quantization.allow_float_ops, or leave int8 out of artifacts.tflite"
+            )
+
+    def _with_metadata(
+        self, content: bytes, plain: Path, known: dict[str, interface.Meaning], facts: dict[str, str]
+    ) -> bytes:
+        file = tflite_file.read(plain)
+        notes = {
+            name: metadata.TensorNote(name, known[name], 255.0 / self.recipe.input.range if name == "image" else None)
+            for name in (*file.inputs, *file.outputs)
+        }
+        packed = metadata.pack(
+            self.recipe.name,
+            f"{self.recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items()),
+            facts["version"],
+            [notes[name] for name in file.inputs],
+            [notes[name] for name in file.outputs],
+        )
+        return metadata.attach(content, {metadata.ENTRY: packed})
+
+    def _coreml(
+        self,
+        system: System,
+        example: dict[str, torch.Tensor],
+        cost: Cost,
+        known: dict[str, interface.Meaning],
+        facts: dict[str, str],
+    ) -> list[Artifact]:
+        converter: CoremlConverter | None = None
+        artifacts = []
+        for precision in self.recipe.artifacts.coreml:
+            self.step(f"Core ML {precision}")
+            with self._clock(f"Core ML {precision}"):
+                if converter is None:
+                    converter = CoremlConverter(system.deploy, example, system.output, self.recipe.input.range)
+                model = converter.convert(precision)
+                interface.annotate_coreml(model, self.recipe, known, facts)
+                path = self._path(precision, ".mlpackage")
+                save_package(model, path)
+                borders = interface.coreml_tensors(model, known)
+                operations = interface.coreml_operations(model)
+                artifacts.append(self._artifact(path, "coreml", precision, cost, operations, borders))
+        return artifacts
+
+    def _prove(
+        self, artifacts: Sequence[Artifact], reference: Reference
+    ) -> tuple[list[Artifact], dict[tuple[str, str], np.ndarray]]:
+        proven = []
+        errors: dict[tuple[str, str], np.ndarray] = {}
+        for artifact in artifacts:
+            results, sampled = prove(
+                self.folder / artifact.file,
+                artifact.target,
+                self.recipe.tolerance(artifact.precision),
+                reference,
+                list(CHECKS),
+                lambda check, file=artifact.file: self.step(f"{file} on {check}"),  # type: ignore[misc]
+            )
+            for result in results:
+                self._add_seconds(f"parity {result.runtime}", result)
+            proven.append(artifact.model_copy(update={"parity": tuple(results)}))
+            errors |= {(artifact.file, runtime): sample for runtime, sample in sampled.items()}
+        return proven, errors
+
+    def _artifact(
+        self,
+        path: Path,
+        target: Target,
+        precision: Precision,
+        cost: Cost,
+        operations: dict[str, int],
+        borders: tuple[tuple[Tensor, ...], tuple[Tensor, ...]],
+    ) -> Artifact:
+        return Artifact(
+            file=path.name,
+            target=target,
+            precision=precision,
+            sha256=sha256(path),
+            bytes=size(path),
+            macs=cost.macs,
+            parameters=cost.parameters,
+            operations=operations,
+            inputs=borders[0],
+            outputs=borders[1],
+        )
+
+    def _path(self, precision: Precision, suffix: str) -> Path:
+        return self.folder / f"{self.recipe.name}_{precision}{suffix}"
+
+    def _add_seconds(self, stage: str, result: ParityResult) -> None:
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + result.seconds
+
+    @contextmanager
+    def _clock(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def make_reference(system: System, photos: Sequence[Photo]) -> Reference:
+    """The training form's answers to some photos."""
+    inputs = [system.inputs(photo) for photo in photos]
+    with torch.no_grad():
+        expected = [system.reference(*x.values()).numpy() for x in inputs]
+    others = [name for name in inputs[0] if name != "image"]
+    return Reference(
+        images=np.stack([photo.transpose(2, 0, 1) for photo in photos]),
+        image_scale=system.recipe.input.range / 255,
+        others={name: np.concatenate([x[name].numpy() for x in inputs]) for name in others},
+        output=system.output,
+        expected=np.concatenate(expected),
+    )
+
+
+def _channels_last(system: System, photo: Photo) -> Sample:
+    return {name: x.permute(0, 2, 3, 1).contiguous().numpy() for name, x in system.inputs(photo).items()}
+
+
+def _facts(recipe: Recipe, label: str | None, weights: str, backbone: str) -> dict[str, str]:
+    """What the files themselves say of their origin."""
+    facts = {"version": __version__, "recipe": recipe.name, "weights": weights, "backbone": backbone}
+    return {**facts, "label": label} if label else facts
+
+
+@contextmanager
+def _workspace(out: Path, name: str) -> Iterator[Path]:
+    """A hidden folder in ``out`` for one build; whatever killed builds of the same recipe left is removed."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for leftover in out.glob(f".{name}.partial-*"):
+            if _abandoned(leftover):
+                shutil.rmtree(leftover, ignore_errors=True)
+        folder = out / f".{name}.partial-{os.getpid()}"
+        folder.mkdir()
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        raise InputError(f"--out {out}: writing failed: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """What this tool has not built is not its to replace."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict) or "fingerprint" not in manifest:
+        raise InputError(f"{folder} exists and is not a build of this tool: choose another --out, or move it away")
+
+
+def _abandoned(leftover: Path) -> bool:
+    """Whether the process in a hidden folder's name is gone; one of our own number was another, before us."""
+    process = leftover.name.rpartition("-")[2]
+    return process.isdigit() and (int(process) == os.getpid() or not _alive(int(process)))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _replace(folder: Path, workspace: Path) -> None:
+    """Puts a finished build in the place of an older one."""
+    stem, _, process = workspace.name.rpartition("-")
+    old = workspace.with_name(f"{stem}-old-{process}")
+    if folder.exists():
+        folder.rename(old)
+    workspace.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

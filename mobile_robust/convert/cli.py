@@ -1,0 +1,159 @@
+"""python -m mobile_robust.convert: recipes in, proven TFLite and Core ML files out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe, built_in_recipes, load_recipe
+from mobile_robust.errors import InputError
+from mobile_robust.parity.summary import progress_bar, render_table
+
+EXAMPLES = """examples:
+  python -m mobile_robust.convert                              the default recipes, into build/
+  python -m mobile_robust.convert --list                       what can be built
+  python -m mobile_robust.convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
+      --weights afd_nano.safetensors --calibration photos/     one file to drop into an app
+  python -m mobile_robust.convert my_recipe.toml --target tflite --precision int8
+"""
+
+#: What --precision may say, and the forms of both targets it stands for.
+PRECISIONS = {
+    "fp32": ("fp32",),
+    "fp16": ("fp16",),
+    "int8": ("int8", "int8w"),
+    "int8w": ("int8w",),
+    "pal6": ("pal6",),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m mobile_robust.convert",
+        description="Build recipes into TFLite and Core ML files, and prove each equal to PyTorch on every runtime.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("recipe", nargs="*", help="name of a built-in recipe, or path of a .toml; none: the default ones")
+    p.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="one folder per recipe (%(default)s)")
+    p.add_argument("--target", nargs="+", choices=("tflite", "coreml"), help="only these of the recipe's targets")
+    p.add_argument(
+        "--precision",
+        nargs="+",
+        choices=tuple(PRECISIONS),
+        help="only these precisions; int8 is static int8 on TFLite and 8-bit weights (int8w) on Core ML",
+    )
+    p.add_argument("--weights", metavar="FILE", help="the module's weights (.safetensors) instead of the recipe's")
+    backbone = p.add_mutually_exclusive_group()
+    backbone.add_argument(
+        "--backbone-weights", metavar="FILE", help="the backbone's weights (.safetensors), or timm:NAME to download"
+    )
+    backbone.add_argument(
+        "--random-backbone", type=int, metavar="SEED", help="random backbone weights: files for latency only"
+    )
+    p.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"
+    )
+    p.add_argument("--list", action="store_true", help="list the built-in recipes and stop")
+    p.add_argument("--json", action="store_true", help="print the manifests as JSON instead of tables")
+    p.add_argument("--force", action="store_true", help="build again even if nothing has changed")
+    return p
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command; 0 where every parity check passed, 1 where one failed.
+
+    Raises:
+        InputError: Bad input; nothing of the recipe concerned is left behind.
+    """
+    options = parser().parse_args(arguments)
+    console = Console()
+    if options.list:
+        _list(console)
+        return 0
+    recipes = [_override(recipe, options) for recipe in _recipes(options.recipe)]
+    if len({recipe.name for recipe in recipes}) < len(recipes):
+        raise InputError("two recipes have the same name, so they would share a folder")
+    from mobile_robust.convert.build import Build, build, count_steps  # imports PyTorch: not for --help and --list
+
+    builds: list[Build] = []
+    notes = Console(stderr=True)
+    for number, recipe in enumerate(recipes, start=1):
+        title = f"{recipe.name} ({number}/{len(recipes)})"
+        with progress_bar(notes, title, count_steps(recipe)) as step:
+            builds.append(build(recipe, options.out, options.calibration, options.force, step))
+        if builds[-1].notice:
+            notes.print(f"[yellow]warning:[/] {builds[-1].notice}", highlight=False)
+        if not options.json:
+            _show(console, builds[-1])
+    if options.json:
+        print(json.dumps([json.loads(b.manifest.model_dump_json()) for b in builds], indent=2))
+    return 0 if all(b.manifest.passed for b in builds) else 1
+
+
+def _recipes(names: Sequence[str]) -> list[Recipe]:
+    if names:
+        return [load_recipe(name) for name in names]
+    return [recipe for recipe in map(load_recipe, built_in_recipes()) if recipe.default]
+
+
+def _override(recipe: Recipe, options: argparse.Namespace) -> Recipe:
+    """The recipe as the command line changes it."""
+    changes: dict[str, Any] = {}
+    if options.weights:
+        changes["weights"] = recipe.weights.model_copy(update={"file": str(Path(options.weights).resolve())})
+    if options.backbone_weights:
+        given = options.backbone_weights
+        source = given if given.startswith("timm:") else str(Path(given).resolve())
+        changes["backbone"] = recipe.backbone.model_copy(update={"weights": source})
+    if options.random_backbone is not None:
+        if not 0 <= options.random_backbone <= MAX_SEED:
+            raise InputError(f"--random-backbone must be from 0 to {MAX_SEED}, got {options.random_backbone}")
+        changes["backbone"] = recipe.backbone.model_copy(update={"weights": None, "seed": options.random_backbone})
+    if options.target or options.precision:
+        changes["artifacts"] = _selected(recipe, options.target, options.precision)
+    return recipe.model_copy(update=changes)
+
+
+def _selected(recipe: Recipe, targets: Sequence[str] | None, precisions: Sequence[str] | None) -> ArtifactsSection:
+    wanted = {form for name in precisions or PRECISIONS for form in PRECISIONS[name]}
+    has = recipe.artifacts
+    tflite = [p for p in has.tflite if p in wanted and (not targets or "tflite" in targets)]
+    coreml = [p for p in has.coreml if p in wanted and (not targets or "coreml" in targets)]
+    if not tflite and not coreml:
+        available = ", ".join(f"{target} {precision}" for target, precision in has.pairs())
+        raise InputError(f"--target and --precision leave nothing of recipe {recipe.name}, which has {available}")
+    return has.model_copy(update={"tflite": tuple(tflite), "coreml": tuple(coreml)})
+
+
+def _list(console: Console) -> None:
+    table = Table("recipe", "", "scope", "backbone", "artifacts", title="Built-in recipes", title_justify="left")
+    for name in built_in_recipes():
+        recipe = load_recipe(name)
+        table.add_row(
+            f"{name}{' *' if recipe.default else ''}",
+            recipe.title,
+            recipe.scope,
+            recipe.backbone.name,
+            " ".join(f"{target}:{precision}" for target, precision in recipe.artifacts.pairs()),
+        )
+    console.print(table)
+    console.print("* built when no recipe is named", highlight=False)
+
+
+def _show(console: Console, build: Any) -> None:
+    render_table(build.manifest, console)
+    state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
+    console.print(f"{state}: {build.folder / 'report.html'}", highlight=False, soft_wrap=True)
+    if not build.manifest.passed:
+        console.print(
+            f"where it went wrong: python -m mobile_robust.parity {shlex.quote(str(build.folder))} --layers\n"
+        )

@@ -1,0 +1,24 @@
+"""HTML from Python calls, escaped by construction: text stays text unless it is already :class:`Html`."""
+
+from __future__ import annotations
+
+from html import escape
+
+_VOID = {"meta", "br"}
+
+
+class Html(str):
+    """A string that is HTML already; everything else is escaped."""
+
+
+def el(tag: str, *children: str, **attributes: str | int) -> Html:
+    """One element. An attribute's name may end in ``_`` (``class_``) and has ``_`` where HTML has ``-``."""
+    opening = "".join(f' {name.rstrip("_").replace("_", "-")}="{escape(str(v))}"' for name, v in attributes.items())
+    if tag in _VOID:
+        return Html(f"<{tag}{opening}>")
+    return Html(f"<{tag}{opening}>{join(*children)}</{tag}>")
+
+
+def join(*children: str) -> Html:
+    """Elements and texts one after the other."""
+    return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))

@@ -1,0 +1,66 @@
+"""Smaller TFLite files out of the float one: fp16 weights; static int8 (per-channel weights, calibrated activations).
+
+Named after their schemes in ai-edge-quantizer. The borders stay float32: every precision drops into the same app code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mobile_robust.errors import InputError
+from mobile_robust.quiet import quiet
+
+#: Inputs of one inference by name, as in the artifact.
+Sample = dict[str, NDArray[Any]]
+
+
+def weights_fp16(float_file: Path) -> bytes:
+    """Weights stored as float16; activations stay float32 (a runtime may compute in half precision)."""
+    from ai_edge_quantizer import qtyping, quantizer, recipe_manager
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    manager = recipe_manager.RecipeManager()
+    manager.add_quantization_config(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
+        algorithm_key=AlgorithmName.FLOAT_CASTING,
+    )
+    with quiet():
+        result = quantizer.Quantizer(str(float_file), manager.get_quantization_recipe()).quantize()
+    return bytes(result.quantized_model)
+
+
+def static_wi8_ai8(float_file: Path, samples: Iterable[Sample]) -> bytes:
+    """Weights int8 per output channel, activations int8 per tensor with ranges read from ``samples``.
+
+    Raises:
+        InputError: There is no sample to calibrate with.
+    """
+    from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe, recipe_manager
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.utils import qsv_utils
+
+    manager = recipe_manager.RecipeManager()
+    manager.load_quantization_recipe(recipe.static_wi8_ai8())
+    for border in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        manager.add_quantization_config(regex=".*", operation_name=border, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    data = list(samples)
+    if not data:
+        raise InputError("int8 needs at least one calibration image")
+    # Least and largest value over all images. The quantizer's own default, a moving average that forgets the earlier
+    # ones, agreed with fp32 on 2 % fewer photos (MobileNetV2).
+    with quiet():
+        ranges = calibrator.Calibrator(str(float_file), qsv_update_func=qsv_utils.min_max_update)
+        ranges.calibrate({"serving_default": data}, model_recipe_manager=manager)
+        tool = quantizer.Quantizer(str(float_file), manager.get_quantization_recipe())
+        result = tool.quantize(ranges.get_model_qsvs())
+    return bytes(result.quantized_model)

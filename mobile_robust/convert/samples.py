@@ -1,0 +1,77 @@
+"""The photos a build needs: some to read int8 ranges from, others to compare the artifacts on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_robust.data import (
+    BUILT_IN_DESCRIPTION,
+    JPEG_QUALITIES,
+    Photo,
+    built_in_photos,
+    find_images,
+    jpeg,
+    load_crops,
+)
+from mobile_robust.errors import InputError
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Photos (uint8, size x size x 3) and where they are from, in words.
+
+    ``notice`` names images that could not be read, or is None.
+    """
+
+    calibration: list[Photo]
+    parity: list[Photo]
+    calibration_words: str
+    parity_words: str
+    notice: str | None = None
+
+
+def choose(folder: Path | None, size: int, calibration: int, parity: int) -> Samples:
+    """Calibration and parity photos: different ones as long as there are enough.
+
+    Without a folder they come from photos that ship in installed packages. Of a folder's photos, every second one for
+    calibration is JPEG-compressed: bad photos are what the artifacts will meet.
+
+    Raises:
+        InputError: The folder holds no readable image.
+    """
+    if folder is None:
+        photos = built_in_photos(size, calibration + parity)
+        words = BUILT_IN_DESCRIPTION
+        return Samples(
+            photos[:calibration],
+            photos[calibration:],
+            f"the first {calibration} of {words}",
+            f"the next {parity} of {words}",
+        )
+    crops = load_crops(folder, size, calibration + parity)
+    photos = [photo for _, photo in crops]
+    if not photos:
+        raise InputError(f"--calibration {folder}: no images")
+    used = len(photos)
+    compressed = [
+        jpeg(photo, JPEG_QUALITIES[i // 2 % len(JPEG_QUALITIES)]) if i % 2 else photo
+        for i, photo in enumerate(photos[:calibration])
+    ]
+    rest = photos[calibration:] if used > calibration else photos
+    rest = rest[:parity]
+    shared = "" if used > calibration else " (the calibration photos again: the folder holds no more)"
+    return Samples(
+        compressed,
+        rest,
+        f"{len(compressed)} photos of {folder.name}, every second one JPEG-compressed",
+        f"{len(rest)} photos of {folder.name}{shared}",
+        crops.skipped_message(),
+    )
+
+
+def identity(folder: Path | None) -> list[tuple[str, int, int]]:
+    """What changes when a folder's images change: name, bytes and modification time (ns) of each."""
+    if folder is None:
+        return []
+    return [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in find_images(folder)]

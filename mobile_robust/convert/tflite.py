@@ -1,0 +1,45 @@
+"""PyTorch deploy form -> TFLite, channels last at the borders, with names that an app developer expects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from mobile_robust.files import write_atomically
+from mobile_robust.quiet import quiet
+
+
+class ChannelsLast(nn.Module):
+    """Takes and gives NHWC where the network works on NCHW; the converter cancels the transposes at the borders."""
+
+    def __init__(self, network: nn.Module, output: str) -> None:
+        super().__init__()
+        self.network, self.output = network, output
+
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Inputs by name, (1, H, W, C) each -> {output: (1, H, W, C) or (1, classes)}."""
+        result = self.network(*(x.permute(0, 3, 1, 2) for x in inputs.values()))
+        return {self.output: result.permute(0, 2, 3, 1) if result.dim() == 4 else result}
+
+
+def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -> None:
+    """Writes the float32 file.
+
+    Args:
+        deploy: Network in eval mode, NCHW.
+        inputs: One example per input by name, (1, C, H, W), in the order of ``deploy``'s arguments.
+        output: Name of the output.
+        path: File to write.
+    """
+    examples = {name: x.permute(0, 2, 3, 1).contiguous() for name, x in inputs.items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    with quiet():
+        import litert_torch
+
+        model = litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples)
+        model.export(str(temporary))
+    try:
+        write_atomically(path, temporary.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)
