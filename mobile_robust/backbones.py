@@ -18,6 +18,7 @@ from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
 from mobile_robust.errors import InputError, unknown
+from mobile_robust.layers.fuse import fold_norm_after, kernel_of
 
 #: Where the papers put their module (AFD, section IV-C1), by the timm name's beginning.
 DEFAULT_LAYERS = {
@@ -46,9 +47,33 @@ class Backbone:
     tail: fx.GraphModule
 
     def deploy(self) -> Backbone:
-        """The same classifier with timm's own re-parameterizable blocks (RepVGG, MobileOne, …) merged."""
+        """The same classifier with timm's re-parameterizable blocks (RepVGG, …) merged and batch norms folded."""
         network = reparameterize_model(copy.deepcopy(self.network))
-        return Backbone(self.name, self.layer, network, *split(network, self.layer, self.name))
+        stem, tail = split(network, self.layer, self.name)
+        return Backbone(self.name, self.layer, network, fold_norms(stem), fold_norms(tail))
+
+
+def fold_norms(half: fx.GraphModule) -> fx.GraphModule:
+    """Folds, in place, every batch norm that follows a convolution; of timm's norm with activation the latter stays."""
+    modules = dict(half.named_modules())
+    for node in list(half.graph.nodes):
+        norm = modules.get(str(node.target)) if node.op == "call_module" else None
+        before = node.args[0] if norm is not None and node.args else None
+        if not isinstance(norm, nn.BatchNorm2d) or not isinstance(before, fx.Node) or len(before.users) > 1:
+            continue
+        conv = modules.get(str(before.target)) if before.op == "call_module" else None
+        if not isinstance(conv, nn.Conv2d):
+            continue
+        kernel = fold_norm_after(kernel_of(conv), norm)
+        conv.weight, conv.bias = nn.Parameter(kernel.weight), nn.Parameter(kernel.bias)
+        rest = nn.Sequential(*(part for part in norm.children() if not isinstance(part, nn.Identity)))
+        half.set_submodule(str(node.target), rest)
+        if not len(rest):
+            node.replace_all_uses_with(before)
+            half.graph.erase_node(node)
+    half.delete_all_unused_submodules()
+    half.recompile()
+    return half.eval()
 
 
 def create_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:

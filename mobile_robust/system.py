@@ -66,7 +66,7 @@ class System:
         recipe: The recipe.
         pipeline: The whole way from image to logits, training form, eval mode, float32.
         reference: What the artifacts must equal: ``pipeline`` or its repair module alone, as the recipe's scope says.
-        deploy: The same function in deploy form; this is what gets converted.
+        deploy: The same function in deploy form, without batch norms; this is what gets converted.
         provenance: Where the weights come from (the images' part is filled in by the converter).
         layer: The stem's last layer.
     """

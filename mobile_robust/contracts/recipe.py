@@ -121,7 +121,7 @@ DEFAULT_TOLERANCES: dict[Scope, dict[Precision, Tolerance]] = {
         "fp16": Tolerance(max_error=5e-3),
         "int8": Tolerance(top1_agreement=0.97),
         "int8w": Tolerance(top1_agreement=0.97),
-        "pal6": Tolerance(top1_agreement=0.97),
+        "pal6": Tolerance(top1_agreement=0.90),
     },
 }
 
@@ -134,7 +134,7 @@ class QuantizationSection(_Strict):
 
 
 class ParitySection(_Strict):
-    """How many images every artifact is compared on. Default: 4 for a module, 40 for a pipeline."""
+    """How many images every artifact is compared on. Default: 4 for a module, 34 for a pipeline."""
 
     images: int | None = Field(default=None, ge=1)
 
@@ -163,7 +163,7 @@ class Recipe(_Strict):
     @property
     def parity_images(self) -> int:
         """Number of images each artifact is compared on."""
-        return self.parity.images or (4 if self.scope == "module" else 40)
+        return self.parity.images or (4 if self.scope == "module" else 34)
 
 
 def recipe_folder() -> Path:

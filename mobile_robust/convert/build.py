@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from mobile_robust import __version__
 from mobile_robust.contracts.manifest import (
@@ -29,7 +30,7 @@ from mobile_robust.contracts.manifest import (
 )
 from mobile_robust.contracts.recipe import Precision, Recipe, Target
 from mobile_robust.convert import interface, metadata, samples, weight_rounding
-from mobile_robust.convert.coreml import CoremlConverter, save_package
+from mobile_robust.convert.coreml import convert_coreml, save_package
 from mobile_robust.convert.cost import Cost, count
 from mobile_robust.convert.fingerprint import fingerprint, reusable, tool_versions
 from mobile_robust.convert.quantize import Sample, static_wi8_ai8, weights_fp16
@@ -111,8 +112,7 @@ class _Builder:
             provenance = system.provenance.model_copy(
                 update={"calibration": photos.calibration_words, "parity_images": photos.parity_words}
             )
-            example = system.inputs(photos.parity[0])
-            cost = count(system.deploy, example)
+            cost = count(system.deploy, system.inputs(photos.parity[0]))
         self.step("PyTorch reference")
         with self._clock("PyTorch reference"):
             reference = make_reference(system, photos.parity)
@@ -123,7 +123,7 @@ class _Builder:
         known = interface.meanings(recipe, system.layer)
         facts = _facts(recipe, provenance.label, provenance.weights, provenance.backbone)
         artifacts = self._tflite(system, photos.calibration, cost, known, facts)
-        artifacts += self._coreml(system, example, cost, known, facts)
+        artifacts += self._coreml(system, photos.calibration, cost, known, facts)
         artifacts, errors = self._prove(artifacts, reference)
         self.step("report")
         manifest = Manifest(
@@ -150,38 +150,33 @@ class _Builder:
         known: dict[str, interface.Meaning],
         facts: dict[str, str],
     ) -> list[Artifact]:
-        wanted = self.recipe.artifacts.tflite
-        if not wanted:
-            return []
-        plain = self.folder / ".float.tflite"
         artifacts = []
-        for precision in wanted:
+        for precision in self.recipe.artifacts.tflite:
             self.step(f"TFLite {precision}")
             with self._clock(f"TFLite {precision}"):
-                if not plain.exists():
-                    convert_tflite(system.deploy, system.inputs(photos[0]), system.output, plain)
-                if precision == "fp32":
-                    content = plain.read_bytes()
-                elif precision == "fp16":
+                network = self._rounded(system, photos, precision)
+                plain = self.folder / ".float.tflite"
+                convert_tflite(network, system.inputs(photos[0]), system.output, plain)
+                content = plain.read_bytes()
+                if precision == "fp16":
                     content = weights_fp16(plain)
-                else:
-                    content = self._int8(plain, [_channels_last(system, photo) for photo in photos])
+                elif precision == "int8":
+                    content = static_wi8_ai8(plain, [_channels_last(system, photo) for photo in photos])
                 path = self._path(precision, ".tflite")
                 write_atomically(path, self._with_metadata(content, plain, known, facts))
+                plain.unlink()
                 self._refuse_float(path, precision)
                 file = tflite_file.read(path)
                 borders = interface.tflite_tensors(file, known)
                 artifacts.append(self._artifact(path, "tflite", precision, cost, file.op_counts, borders))
-        plain.unlink()
         return artifacts
 
-    def _int8(self, plain: Path, inputs: Sequence[Sample]) -> bytes:
-        prepared = plain.with_name(".prepared.tflite")
-        try:
-            prepared.write_bytes(weight_rounding.prepare(plain, inputs))
-            return static_wi8_ai8(prepared, inputs)
-        finally:
-            prepared.unlink(missing_ok=True)
+    def _rounded(self, system: System, photos: Sequence[Photo], precision: Precision) -> nn.Module:
+        """The deploy form with the weights that a file of this precision will hold."""
+        if precision == "fp32":
+            return system.deploy
+        samples = [tuple(system.inputs(photo).values()) for photo in photos]
+        return weight_rounding.prepare(system.deploy, samples, precision)
 
     def _refuse_float(self, path: Path, precision: Precision) -> None:
         """Nobody should ship an int8 file that is still float inside without having said so."""
@@ -215,19 +210,18 @@ class _Builder:
     def _coreml(
         self,
         system: System,
-        example: dict[str, torch.Tensor],
+        photos: Sequence[Photo],
         cost: Cost,
         known: dict[str, interface.Meaning],
         facts: dict[str, str],
     ) -> list[Artifact]:
-        converter: CoremlConverter | None = None
         artifacts = []
         for precision in self.recipe.artifacts.coreml:
             self.step(f"Core ML {precision}")
             with self._clock(f"Core ML {precision}"):
-                if converter is None:
-                    converter = CoremlConverter(system.deploy, example, system.output, self.recipe.input.range)
-                model = converter.convert(precision)
+                network = self._rounded(system, photos, precision)
+                example = system.inputs(photos[0])
+                model = convert_coreml(network, example, system.output, self.recipe.input.range, precision)
                 interface.annotate_coreml(model, self.recipe, known, facts)
                 path = self._path(precision, ".mlpackage")
                 save_package(model, path)

@@ -1,137 +1,173 @@
-"""Float weights prepared for int8, so that rounding them moves the outputs least.
+"""Weights rounded ahead of a quantizer, in PyTorch, so that rounding moves the network's outputs least.
 
 Rounding a weight adds an error that is the same for every pixel, and where an input has a large mean (after a ReLU6,
-say) that error shifts a whole channel. Depthwise convolutions suffer most: nine weights that nearly cancel. Two
-remedies, both from calibration images alone:
+say) that error shifts a whole channel. Depthwise convolutions suffer most: nine weights that nearly cancel. Remedies,
+all from calibration images alone:
 
-* each weight of a depthwise convolution is rounded up or down, whichever of the two leaves the least variance of the
-  output's error (coordinate descent on a quadratic form; cf. Nagel et al., "Up or Down?", 2020, Eq. 12);
-* the mean of the error that is left goes into the bias (cf. Nagel et al., "Data-Free Quantization", 2019, sec. 4.2).
+* each int8 weight of a depthwise convolution is rounded up or down, whichever of the two leaves the least variance of
+  the output's error (coordinate descent on a quadratic form; cf. Nagel et al., "Up or Down?", 2020, Eq. 12);
+* the mean of the error that is left goes into the bias (cf. Nagel et al., "Data-Free Quantization", 2019, sec. 4.2);
+* int8 biases are stored in units of the weights' scale, so a channel with a bias but (nearly) no weights overflows
+  int32 and comes out as nothing: its largest weight is raised just enough.
 
-And a trap: the bias is stored in units of the weights' scale, so a channel with a bias but (nearly) no weights overflows
-int32 and comes out as nothing. Its largest weight is raised just enough.
-
-Both are written into the float file: its weights then lie on the int8 grid, which the quantizer's own rounding keeps.
+The rounded weights lie on the quantizer's own grid, so its rounding keeps them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
-from mobile_robust.convert import flatbuffer
-from mobile_robust.parity import tflite_file
-from mobile_robust.quiet import quiet
+from mobile_robust.contracts.recipe import Precision
 
-Sample = dict[str, NDArray[Any]]
-
-#: int8 per output channel, symmetric, as ai-edge-quantizer's ``wi8``.
+#: int8 per output channel, symmetric: ai-edge-quantizer's ``wi8`` and coremltools' ``linear_symmetric``.
 LIMIT = 127
-#: Images the depthwise inputs' covariance is read from; more change nothing measurable and cost memory traffic.
+#: Images the depthwise inputs' covariance is read from.
 COVARIANCE_IMAGES = 16
+#: Rounds of the coordinate descent.
 SWEEPS = 4
 #: Least weight of a channel as a fraction of its bias. At 2^-15 biases were still lost (inputs in [0, 6]).
 LEAST_WEIGHT = 2.0**-14
+#: Values of a 6-bit palette, and rounds of the k-means that finds them.
+PALETTE, LLOYD_ROUNDS = 64, 25
+#: Of the histogram that k-means starts from.
+BINS = 1024
+#: Core ML's compressed files leave tensors of up to this many numbers as they are: their bytes matter little, their
+#: precision much (MobileNetV2's first layers).
+COMPRESSION_THRESHOLD = 4096
 
-_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+Layer = nn.Conv2d | nn.Linear
 
 
-def prepare(float_file: Path, samples: Sequence[Sample]) -> bytes:
-    """The float file with weights on the int8 grid and biases that make up for it.
+@torch.no_grad()
+def prepare(network: nn.Module, samples: Sequence[tuple[Tensor, ...]], precision: Precision) -> nn.Module:
+    """A copy of a network whose convolutions and linear layers hold rounded weights and biases that make up for it.
 
     Args:
-        float_file: A float32 TFLite file.
-        samples: Calibration inputs by name, as the file takes them.
+        network: Deploy form (no batch norms), eval mode.
+        samples: Calibration inputs, one tuple of the network's arguments per image.
+        precision: Whose grid: ``fp16``, ``int8`` (TFLite), ``int8w`` or ``pal6`` (Core ML).
     """
-    from ai_edge_litert import schema_py_generated as schema
+    prepared = copy.deepcopy(network)
+    layers = [m for m in prepared.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    statistics = _collect(prepared, layers, samples, covariance=precision == "int8")
+    for layer, seen in zip(layers, statistics, strict=True):
+        if seen.count == 0:
+            continue  # never called
+        rounded = _SCHEMES[precision](layer, seen)
+        shift = _mean_output(layer, seen.mean, rounded - layer.weight)
+        bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
+        layer.bias = nn.Parameter(bias - shift, requires_grad=False)
+        layer.weight.copy_(rounded)
+    return prepared
 
-    file = tflite_file.read(float_file)
-    operations = [op for op in file.operations if op.name in _WEIGHTED and _has_weights(op)]
-    statistics = _collect(float_file, file, operations, samples)
-    model = flatbuffer.unpack(float_file.read_bytes())
-    for op in operations:
-        weights = _constant(model, op, 1)
-        bias = _constant(model, op, 2)
-        rounded = _round(op, weights, bias, statistics[op.index])
-        shift = _mean_output(op, statistics[op.index].mean, rounded - weights)
-        _replace(model, schema, op, 1, rounded)
-        _replace(model, schema, op, 2, bias - shift)
-    return flatbuffer.pack(model)
+
+def is_depthwise(layer: nn.Module) -> bool:
+    """One filter per input channel."""
+    return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
 
 
 class _Statistics:
-    """The mean of an operation's input, and for a depthwise one the covariance of its patches, (C, K, K)."""
+    """The mean input of a layer and, for a depthwise convolution, the covariance of its patches, (C, K, K)."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean: Tensor = torch.zeros(())
+        self.mean = torch.zeros(())
         self.covariance: Tensor | None = None
 
-    def add(self, op: tflite_file.Operation, x: Tensor) -> None:
+    def add(self, layer: nn.Module, x: Tensor, covariance: bool) -> None:
         self.count += 1
         self.mean = self.mean + (x - self.mean) / self.count
-        if op.name == "DEPTHWISE_CONV_2D" and self.count <= COVARIANCE_IMAGES:
-            patches = _patches(op, x)  # (C, K, positions)
+        if covariance and is_depthwise(layer) and self.count <= COVARIANCE_IMAGES:
+            patches = _patches(layer, x)  # (C, K, positions)
             patches = patches - patches.mean(2, keepdim=True)
-            covariance = patches @ patches.transpose(1, 2) / patches.shape[2]
-            self.covariance = covariance if self.covariance is None else self.covariance + covariance
+            seen = patches @ patches.transpose(1, 2) / patches.shape[2]
+            self.covariance = seen if self.covariance is None else self.covariance + seen
 
 
 def _collect(
-    path: Path, file: tflite_file.TfliteFile, operations: Sequence[tflite_file.Operation], samples: Sequence[Sample]
-) -> dict[int, _Statistics]:
-    from ai_edge_litert.interpreter import Interpreter
+    network: nn.Module, layers: Sequence[Layer], samples: Sequence[tuple[Tensor, ...]], covariance: bool
+) -> list[_Statistics]:
+    statistics = [_Statistics() for _ in layers]
 
-    statistics = {op.index: _Statistics() for op in operations}
-    with quiet():
-        interpreter = Interpreter(
-            str(path), experimental_preserve_all_tensors=True, num_threads=torch.get_num_threads()
-        )
-        interpreter.allocate_tensors()
+    def hook(seen: _Statistics) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda layer, inputs: seen.add(layer, inputs[0], covariance)
+
+    handles = [layer.register_forward_pre_hook(hook(seen)) for layer, seen in zip(layers, statistics, strict=True)]
     for sample in samples:
-        for name, tensor in file.inputs.items():
-            interpreter.set_tensor(tensor.index, sample[name])
-        interpreter.invoke()
-        for op in operations:
-            stored = op.inputs[0]
-            assert stored is not None
-            x = torch.from_numpy(interpreter.get_tensor(stored.index))
-            statistics[op.index].add(op, x.permute(0, 3, 1, 2) if x.dim() == 4 else x)
+        network(*sample)
+    for handle in handles:
+        handle.remove()
     return statistics
 
 
-def _round(op: tflite_file.Operation, weights: Tensor, bias: Tensor, statistics: _Statistics) -> Tensor:
-    """Weights on the int8 grid of their output channel; (1, kh, kw, C) for a depthwise, (O, …) otherwise."""
-    depthwise = op.name == "DEPTHWISE_CONV_2D"
-    rows = weights.flatten(0, 2).T if depthwise else weights.flatten(1)  # (channels, K)
-    rows = _raise_dead(rows, bias)
+def _to_half(layer: Layer, seen: _Statistics) -> Tensor:
+    return layer.weight.half().float()
+
+
+def _to_int8(layer: Layer, seen: _Statistics) -> Tensor:
+    rows = layer.weight.flatten(1)  # (channels, K)
+    if layer.bias is not None:
+        rows = _raise_dead(rows, layer.bias)
     scale = rows.abs().amax(1, keepdim=True) / LIMIT
     scale[scale == 0] = 1.0
     exact = rows / scale
-    covariance = statistics.covariance
-    if covariance is not None and covariance.shape[0] == rows.shape[0]:
-        grid = _descend(exact, covariance)
-    else:
-        grid = exact.round()
-    rounded = grid * scale
-    return rounded.T.reshape(weights.shape) if depthwise else rounded.reshape(weights.shape)
+    grid = exact.round() if seen.covariance is None else _descend(exact, seen.covariance)
+    return (grid * scale).reshape(layer.weight.shape)
 
 
-def _raise_dead(rows: Tensor, bias: Tensor) -> Tensor:
-    """Rows (channels, K) whose largest weight is at least LEAST_WEIGHT of the bias; larger ones are left alone."""
-    least = LEAST_WEIGHT * bias.abs()
-    value, index = rows.abs().max(1)
-    dead = value < least
-    raised = rows.clone()
-    raised[dead, index[dead]] = torch.where(rows[dead, index[dead]] < 0, -least[dead], least[dead])
-    return raised
+def _to_int8_weights(layer: Layer, seen: _Statistics) -> Tensor:
+    return _to_int8(layer, _Statistics()) if is_compressed(layer) else _to_half(layer, seen)
+
+
+def _to_palette(layer: Layer, seen: _Statistics) -> Tensor:
+    return palettize(layer.weight) if is_compressed(layer) else _to_half(layer, seen)
+
+
+_SCHEMES: dict[Precision, Callable[[Layer, _Statistics], Tensor]] = {
+    "fp16": _to_half,
+    "int8": _to_int8,
+    "int8w": _to_int8_weights,
+    "pal6": _to_palette,
+}
+
+
+def is_compressed(layer: Layer) -> bool:
+    """Whether Core ML's compressed files hold this layer's weights in fewer bits.
+
+    Grouped (depthwise) weights stay: a hundredth of a network's bytes, most of the error.
+    """
+    grouped = isinstance(layer, nn.Conv2d) and layer.groups > 1
+    return layer.weight.numel() > COMPRESSION_THRESHOLD and not grouped
+
+
+def palettize(weights: Tensor) -> Tensor:
+    """Every weight replaced by the nearest of at most 64 values: one-dimensional k-means (Lloyd).
+
+    It starts with values as dense as the cube root of the weights' own density, the optimum of many values (Panter and
+    Dite, 1951). From the quantiles it ends in twice to four times the squared error: the tails get too few.
+    """
+    values = weights.flatten()
+    low, high = values.min(), values.max()
+    density = torch.histc(values, BINS).pow(1 / 3)
+    share = density.cumsum(0) / density.sum()
+    places = torch.searchsorted(share, (torch.arange(PALETTE) + 0.5) / PALETTE)
+    centres = (low + (places + 0.5) / BINS * (high - low)).unique()
+    for _ in range(LLOYD_ROUNDS):
+        nearest = _nearest(values, centres)
+        total = torch.zeros_like(centres).index_add_(0, nearest, values)
+        count = torch.zeros_like(centres).index_add_(0, nearest, torch.ones_like(values))
+        centres = torch.where(count > 0, total / count.clamp_min(1), centres).sort().values
+    return centres[_nearest(values, centres)].reshape(weights.shape)
+
+
+def _nearest(values: Tensor, centres: Tensor) -> Tensor:
+    """Index of the centre nearest to each value; centres are in ascending order."""
+    return torch.bucketize(values, (centres[1:] + centres[:-1]) / 2)
 
 
 def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
@@ -149,89 +185,41 @@ def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
             other = torch.where(grid[:, k] == low[:, k], low[:, k] + 1, low[:, k])
             step = other - grid[:, k]
             gain = 2 * step * (covariance[:, k] * (grid - exact)).sum(1) + step**2 * covariance[:, k, k]
-            move = (gain < 0) & ~largest[:, k] & (step.abs() <= 1)
-            grid[:, k] = torch.where(move, other, grid[:, k])
+            grid[:, k] = torch.where((gain < 0) & ~largest[:, k], other, grid[:, k])
     return grid
 
 
-def _mean_output(op: tflite_file.Operation, x: Tensor, weights: Tensor) -> Tensor:
-    """Mean over positions of the operation's output for input ``x`` with other weights and no bias: (channels,)."""
-    if op.name == "FULLY_CONNECTED":
-        return (x.reshape(-1, weights.shape[1]) @ weights.T).mean(0)
-    x = _padded(op, x)
-    options = op.options
-    depthwise = op.name == "DEPTHWISE_CONV_2D"
-    kernel = weights.permute(3, 0, 1, 2) if depthwise else weights.permute(0, 3, 1, 2)
-    y = F.conv2d(
-        x,
-        kernel,
-        stride=(options.strideH, options.strideW),
-        dilation=(options.dilationHFactor, options.dilationWFactor),
-        groups=x.shape[1] // kernel.shape[1],
-    )
-    return y.mean((0, 2, 3))
+def _raise_dead(rows: Tensor, bias: Tensor) -> Tensor:
+    """Rows (channels, K) whose largest weight is at least LEAST_WEIGHT of the bias; larger ones are left alone."""
+    least = LEAST_WEIGHT * bias.abs()
+    value, index = rows.abs().max(1)
+    dead = value < least
+    raised = rows.clone()
+    raised[dead, index[dead]] = torch.where(rows[dead, index[dead]] < 0, -least[dead], least[dead])
+    return raised
 
 
-def _patches(op: tflite_file.Operation, x: Tensor) -> Tensor:
-    """(1, C, H, W) -> what each output position sees of its channel, (C, kh * kw, positions)."""
-    options = op.options
-    unfolded = F.unfold(
-        _padded(op, x),
-        _kernel_size(op),
-        dilation=(options.dilationHFactor, options.dilationWFactor),
-        stride=(options.strideH, options.strideW),
-    )  # (1, C * K, positions)
-    return unfolded.reshape(x.shape[1], -1, unfolded.shape[-1])
+def _mean_output(layer: Layer, x: Tensor, weights: Tensor) -> Tensor:
+    """Mean over positions of the layer's output for input ``x``, with other weights and no bias: (channels,)."""
+    y = _apply(layer, x, weights)
+    return y.mean((0, 2, 3)) if isinstance(layer, nn.Conv2d) else y.flatten(0, -2).mean(0)
 
 
-def _padded(op: tflite_file.Operation, x: Tensor) -> Tensor:
-    """The input with the zeros that padding SAME adds (schema: 0 SAME, 1 VALID)."""
-    if op.options.padding == 1:
-        return x
-    amounts: list[int] = []
-    for side, kernel, stride, dilation in zip(
-        (x.shape[2], x.shape[3]),
-        _kernel_size(op),
-        (op.options.strideH, op.options.strideW),
-        (op.options.dilationHFactor, op.options.dilationWFactor),
-        strict=True,
-    ):
-        total = max(0, (-(-side // stride) - 1) * stride + (kernel - 1) * dilation + 1 - side)
-        amounts = [total // 2, total - total // 2, *amounts]  # F.pad wants the last dimension first
-    return F.pad(x, amounts)
+def _patches(layer: nn.Module, x: Tensor) -> Tensor:
+    """(1, C, H, W) -> what each output position of a depthwise convolution sees of its channel, (C, K, positions).
+
+    Tap by tap through the layer itself, so that its own padding and stride apply.
+    """
+    assert isinstance(layer, nn.Conv2d)
+    taps = []
+    for k in range(layer.weight[0].numel()):
+        tap = torch.zeros_like(layer.weight).flatten(1)
+        tap[:, k] = 1
+        taps.append(_apply(layer, x, tap.reshape(layer.weight.shape))[0].flatten(1))
+    return torch.stack(taps, 1)
 
 
-def _kernel_size(op: tflite_file.Operation) -> tuple[int, int]:
-    weights = op.inputs[1]
-    assert weights is not None
-    return weights.shape[1], weights.shape[2]
-
-
-def _has_weights(op: tflite_file.Operation) -> bool:
-    weights, bias = (op.inputs[i] if len(op.inputs) > i else None for i in (1, 2))
-    return all(t is not None and t.constant and t.dtype == "float32" for t in (weights, bias))
-
-
-def _constant(model: Any, op: tflite_file.Operation, position: int) -> Tensor:
-    tensor = model.subgraphs[0].tensors[model.subgraphs[0].operators[op.index].inputs[position]]
-    data = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-    return torch.from_numpy(np.frombuffer(data, np.float32).reshape(tensor.shape).copy())
-
-
-def _replace(model: Any, schema: Any, op: tflite_file.Operation, position: int, values: Tensor) -> None:
-    """Puts new values in an operation's constant; one that others share is copied first."""
-    graph = model.subgraphs[0]
-    operator = graph.operators[op.index]
-    index = int(operator.inputs[position])
-    tensor = graph.tensors[index]
-    users = sum(int(i) == index for other in graph.operators for i in other.inputs)
-    sharers = sum(other.buffer == tensor.buffer for other in graph.tensors)
-    if users > 1 or sharers > 1:
-        own = schema.TensorT()
-        own.name = f"int8_grid_{op.index}_{position}"  # the quantizer wants every name once
-        own.shape, own.type, own.buffer = tensor.shape, tensor.type, len(model.buffers)
-        model.buffers.append(schema.BufferT())
-        operator.inputs = [*operator.inputs[:position], len(graph.tensors), *operator.inputs[position + 1 :]]
-        graph.tensors.append(own)
-        tensor = own
-    model.buffers[tensor.buffer].data = np.frombuffer(values.contiguous().numpy().tobytes(), np.uint8)
+def _apply(layer: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
+    """The layer's own computation with other weights and a bias of zero."""
+    zero = {"bias": torch.zeros(weights.shape[0])} if layer.bias is not None else {}
+    return functional_call(layer, {"weight": weights, **zero}, (x,))

@@ -1,6 +1,7 @@
 """Exact algebra on convolutions: fold a batch norm, merge two convolutions in a row, widen a kernel.
 
-Everything here works on the plain tensors of a convolution without groups: weight (out, in, kh, kw), bias (out,).
+Everything here works on the plain tensors of a convolution: weight (out, in / groups, kh, kw), bias (out,). Into a
+grouped one only the batch norm behind it may be folded.
 RepVGG (Ding et al., 2021, section 3.3) and DBB (Ding et al., 2021, section 3.2) give the identities.
 """
 
@@ -28,7 +29,6 @@ class Kernel(NamedTuple):
 
 def kernel_of(conv: nn.Conv2d) -> Kernel:
     """Kernel and bias of a convolution; a missing bias is zero."""
-    assert conv.groups == 1
     weight = conv.weight.detach()
     return Kernel(weight, conv.bias.detach() if conv.bias is not None else weight.new_zeros(weight.shape[0]))
 

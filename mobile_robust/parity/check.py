@@ -26,7 +26,7 @@ RUNTIMES: dict[str, type[Runtime]] = {r.name: r for r in (LitertCpu, LitertGpu, 
 CHECKS: dict[str, Target] = {**{name: r.target for name, r in RUNTIMES.items()}, gpu_delegate.NAME: "tflite"}
 
 #: A bound on agreement needs many images, a bound on the error shows on few: at most so many are run for the latter.
-ERROR_IMAGES = 8
+ERROR_IMAGES = 4
 
 #: Absolute errors kept per artifact and runtime for the report's histograms.
 ERROR_SAMPLES = 4000
