@@ -1,0 +1,71 @@
+"""A build is made in a hidden folder and takes its name at the very end: what was killed never passes for complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mobile_robust.contracts.manifest import MANIFEST_NAME
+from mobile_robust.errors import InputError
+
+
+@contextmanager
+def workspace(out: Path, name: str) -> Iterator[Path]:
+    """A hidden folder in ``out`` for one build; whatever killed builds of the same recipe left is removed."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for leftover in out.glob(f".{name}.partial-*"):
+            if _abandoned(leftover):
+                shutil.rmtree(leftover, ignore_errors=True)
+        folder = out / f".{name}.partial-{os.getpid()}"
+        folder.mkdir()
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        raise InputError(f"--out {out}: writing failed: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """What this tool has not built is not its to replace."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict) or "fingerprint" not in manifest:
+        raise InputError(f"{folder} exists and is not a build of this tool: choose another --out, or move it away")
+
+
+def _abandoned(leftover: Path) -> bool:
+    """Whether the process in a hidden folder's name is gone; one of our own number was another, before us."""
+    process = leftover.name.rpartition("-")[2]
+    return process.isdigit() and (int(process) == os.getpid() or not _alive(int(process)))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def replace(folder: Path, finished: Path) -> None:
+    """Puts a finished build in the place of an older one."""
+    stem, _, process = finished.name.rpartition("-")
+    old = finished.with_name(f"{stem}-old-{process}")
+    if folder.exists():
+        folder.rename(old)
+    finished.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
