@@ -7,6 +7,7 @@ original weights under their original names, and a layer that is not a clean cut
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +57,14 @@ class Backbone:
 def fold_norms(half: fx.GraphModule) -> fx.GraphModule:
     """Folds, in place, every batch norm that follows a convolution; of timm's norm with activation the latter stays."""
     modules = dict(half.named_modules())
+    calls = Counter(str(node.target) for node in half.graph.nodes if node.op == "call_module")
     for node in list(half.graph.nodes):
         norm = modules.get(str(node.target)) if node.op == "call_module" else None
         before = node.args[0] if norm is not None and node.args else None
         if not isinstance(norm, nn.BatchNorm2d) or not isinstance(before, fx.Node) or len(before.users) > 1:
             continue
         conv = modules.get(str(before.target)) if before.op == "call_module" else None
-        if not isinstance(conv, nn.Conv2d):
+        if not isinstance(conv, nn.Conv2d) or calls[str(before.target)] > 1:
             continue
         kernel = fold_norm_after(kernel_of(conv), norm)
         conv.weight, conv.bias = nn.Parameter(kernel.weight), nn.Parameter(kernel.bias)

@@ -14,6 +14,7 @@ from mobile_robust.errors import InputError
 COMMANDS = {
     "convert": "build, prove and report TFLite and Core ML files from recipes",
     "parity": "prove a built folder again, on any runtime of this machine",
+    "train": "train a module for your backbone on unlabelled photos",
     "evaluate": "top-1 accuracy of the PyTorch model and of every artifact, clean and compressed",
 }
 

@@ -23,3 +23,9 @@ def unknown(kind: str, name: str, allowed: Iterable[str], most: int = 12) -> Inp
         return InputError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}")
     close = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
     return InputError(f"unknown {kind} {name!r}; close matches: {', '.join(close)} ({len(names)} known)")
+
+
+def first_line(error: Exception) -> str:
+    """An exception of somebody else's code in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +18,6 @@ from torch import nn
 
 from mobile_robust import __version__
 from mobile_robust.contracts.manifest import (
-    MANIFEST_NAME,
     Artifact,
     Manifest,
     ParityResult,
@@ -36,6 +33,7 @@ from mobile_robust.convert.fingerprint import fingerprint, reusable, tool_versio
 from mobile_robust.convert.quantize import Sample, static_wi8_ai8, weights_fp16
 from mobile_robust.convert.report import write_report
 from mobile_robust.convert.tflite import convert_tflite
+from mobile_robust.convert.workspace import refuse_foreign, replace, workspace
 from mobile_robust.data import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_atomically
@@ -77,10 +75,10 @@ def build(recipe: Recipe, out: Path, calibration: Path | None, force: bool, step
     mark = fingerprint(recipe, samples.identity(calibration))
     if not force and (manifest := reusable(folder, mark)):
         return Build(folder, manifest, reused=True)
-    _refuse_foreign(folder)
-    with _workspace(out, recipe.name) as workspace:
-        manifest, notice = _Builder(recipe, workspace, calibration, mark, step).run()
-        _replace(folder, workspace)
+    refuse_foreign(folder)
+    with workspace(out, recipe.name) as hidden:
+        manifest, notice = _Builder(recipe, hidden, calibration, mark, step).run()
+        replace(folder, hidden)
     return Build(folder, manifest, reused=False, notice=notice)
 
 
@@ -308,61 +306,3 @@ def _facts(recipe: Recipe, label: str | None, weights: str, backbone: str) -> di
     """What the files themselves say of their origin."""
     facts = {"version": __version__, "recipe": recipe.name, "weights": weights, "backbone": backbone}
     return {**facts, "label": label} if label else facts
-
-
-@contextmanager
-def _workspace(out: Path, name: str) -> Iterator[Path]:
-    """A hidden folder in ``out`` for one build; whatever killed builds of the same recipe left is removed."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for leftover in out.glob(f".{name}.partial-*"):
-            if _abandoned(leftover):
-                shutil.rmtree(leftover, ignore_errors=True)
-        folder = out / f".{name}.partial-{os.getpid()}"
-        folder.mkdir()
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written: {error.strerror}") from None
-    try:
-        yield folder
-    except OSError as error:
-        raise InputError(f"--out {out}: writing failed: {error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """What this tool has not built is not its to replace."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
-        manifest = None
-    if not isinstance(manifest, dict) or "fingerprint" not in manifest:
-        raise InputError(f"{folder} exists and is not a build of this tool: choose another --out, or move it away")
-
-
-def _abandoned(leftover: Path) -> bool:
-    """Whether the process in a hidden folder's name is gone; one of our own number was another, before us."""
-    process = leftover.name.rpartition("-")[2]
-    return process.isdigit() and (int(process) == os.getpid() or not _alive(int(process)))
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _replace(folder: Path, workspace: Path) -> None:
-    """Puts a finished build in the place of an older one."""
-    stem, _, process = workspace.name.rpartition("-")
-    old = workspace.with_name(f"{stem}-old-{process}")
-    if folder.exists():
-        folder.rename(old)
-    workspace.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

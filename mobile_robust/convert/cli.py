@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -135,16 +136,13 @@ def _selected(recipe: Recipe, targets: Sequence[str] | None, precisions: Sequenc
 
 
 def _list(console: Console) -> None:
-    table = Table("recipe", "", "scope", "backbone", "artifacts", title="Built-in recipes", title_justify="left")
+    table = Table("recipe", "backbone", "scope", "files", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
     for name in built_in_recipes():
         recipe = load_recipe(name)
-        table.add_row(
-            f"{name}{' *' if recipe.default else ''}",
-            recipe.title,
-            recipe.scope,
-            recipe.backbone.name,
-            " ".join(f"{target}:{precision}" for target, precision in recipe.artifacts.pairs()),
-        )
+        forms = {"TFLite": recipe.artifacts.tflite, "Core ML": recipe.artifacts.coreml}
+        files = "\n".join(f"{target} {' '.join(has)}" for target, has in forms.items() if has)
+        table.add_row(f"{name}{' *' if recipe.default else ''}", recipe.backbone.name, recipe.scope, files)
     console.print(table)
     console.print("* built when no recipe is named", highlight=False)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mobile_robust.contracts.recipe import CoremlForm
 from mobile_robust.convert.weight_rounding import COMPRESSION_THRESHOLD
 from mobile_robust.coreml_import import import_coremltools
+from mobile_robust.errors import InputError, first_line
 from mobile_robust.quiet import quiet
 
 
@@ -26,6 +27,9 @@ def convert_coreml(
         output: Name of the output.
         image_range: 255 makes ``image`` a Core ML image input (a pixel buffer, RGB); 1 leaves it an array in [0, 1].
         precision: Of computation and weights.
+
+    Raises:
+        InputError: The converter cannot take the network.
     """
     ct = import_coremltools()
     borders = [
@@ -34,17 +38,20 @@ def convert_coreml(
         else ct.TensorType(name=name, shape=tuple(x.shape))
         for name, x in inputs.items()
     ]
-    with quiet(), torch.no_grad():
-        model = ct.convert(
-            torch.export.export(network, tuple(inputs.values())).run_decompositions({}),
-            inputs=borders,
-            outputs=[ct.TensorType(name=output)],
-            convert_to="mlprogram",
-            compute_precision=ct.precision.FLOAT32 if precision == "fp32" else ct.precision.FLOAT16,
-            minimum_deployment_target=ct.target.iOS16,
-            skip_model_load=True,
-        )
-        return _compress(model, precision) if precision in ("int8w", "pal6") else model
+    try:
+        with quiet(), torch.no_grad():
+            model = ct.convert(
+                torch.export.export(network, tuple(inputs.values())).run_decompositions({}),
+                inputs=borders,
+                outputs=[ct.TensorType(name=output)],
+                convert_to="mlprogram",
+                compute_precision=ct.precision.FLOAT32 if precision == "fp32" else ct.precision.FLOAT16,
+                minimum_deployment_target=ct.target.iOS16,
+                skip_model_load=True,
+            )
+            return _compress(model, precision) if precision in ("int8w", "pal6") else model
+    except Exception as error:  # whatever a converter raises on a network it cannot take
+        raise InputError(f"coremltools cannot convert this network to Core ML: {first_line(error)}") from error
 
 
 def _compress(model: Any, precision: CoremlForm) -> Any:

@@ -53,14 +53,14 @@ def choose(folder: Path | None, size: int, calibration: int, parity: int) -> Sam
     photos = [photo for _, photo in crops]
     if not photos:
         raise InputError(f"--calibration {folder}: no images")
-    used = len(photos)
+    enough = len(photos) >= 2 * parity  # otherwise too few would be left for either
+    calibration = min(calibration, len(photos) - parity) if enough else calibration
     compressed = [
         jpeg(photo, JPEG_QUALITIES[i // 2 % len(JPEG_QUALITIES)]) if i % 2 else photo
         for i, photo in enumerate(photos[:calibration])
     ]
-    rest = photos[calibration:] if used > calibration else photos
-    rest = rest[:parity]
-    shared = "" if used > calibration else " (the calibration photos again: the folder holds no more)"
+    rest = (photos[calibration:] if enough else photos)[:parity]
+    shared = "" if enough else " (the calibration photos again: the folder holds too few)"
     return Samples(
         compressed,
         rest,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import write_atomically
 from mobile_robust.quiet import quiet
 
@@ -31,14 +32,20 @@ def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, pa
         inputs: One example per input by name, (1, C, H, W), in the order of ``deploy``'s arguments.
         output: Name of the output.
         path: File to write.
+
+    Raises:
+        InputError: The converter cannot take the network.
     """
     examples = {name: x.permute(0, 2, 3, 1).contiguous() for name, x in inputs.items()}
     temporary = path.with_name(f".{path.name}.tmp")
-    with quiet():
-        import litert_torch
+    try:
+        with quiet():
+            import litert_torch
 
-        model = litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples)
-        model.export(str(temporary))
+            model = litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples)
+            model.export(str(temporary))
+    except Exception as error:  # whatever a converter raises on a network it cannot take
+        raise InputError(f"litert-torch cannot convert this network to TFLite: {first_line(error)}") from error
     try:
         write_atomically(path, temporary.read_bytes())
     finally:

@@ -110,12 +110,7 @@ class FENet(nn.Module):
         self.encode2: nn.Module = RepConv(half + guide, quarter, stride=2)
         self.bottom: nn.Module = RepConv(quarter, quarter)
         self.decode: nn.Module = RepConv(quarter + half + guide, decoder)
-        residual = RepConv(decoder, channels, relu=False)
-        for norm in residual.norms():
-            # The module starts close to the identity, but not at it: a dead branch would hide every conversion error
-            # from a parity check of untrained weights.
-            nn.init.constant_(norm.weight, 0.1)
-        self.residual: nn.Module = residual
+        self.residual: nn.Module = RepConv(decoder, channels, relu=False)
 
     def forward(self, features: Tensor, drift: Tensor) -> Tensor:
         """See the class; ``drift`` is (B, guide, H/8, W/8) of an image whose stem has a stride of 1, 2 or 4."""

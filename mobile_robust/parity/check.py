@@ -139,8 +139,14 @@ def _execute(
     try:
         outputs = []
         for index in range(count):
-            array = session.run(reference.inputs(index, layout))[reference.output]
+            try:
+                array = session.run(reference.inputs(index, layout))[reference.output]
+            except (KeyError, ValueError) as error:
+                raise InputError(f"{artifact}: takes or gives other tensors than the reference: {error}") from None
             outputs.append(channels_first(array) if layout == "NHWC" else array)
+            if outputs[-1].shape[1:] != reference.expected.shape[1:]:
+                shapes = f"{outputs[-1].shape[1:]}, of the reference {reference.expected.shape[1:]}"
+                raise InputError(f"{artifact}: output {reference.output} is of shape {shapes}")
         return np.concatenate(outputs), session.placement
     finally:
         session.close()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mobile_robust.contracts.manifest import Artifact, Manifest, read_manifest, verify_hashes
+from mobile_robust.errors import InputError
 from mobile_robust.parity.summary import progress_bar, render_table
 
 EXAMPLES = """examples:
@@ -49,11 +50,14 @@ def main(arguments: list[str]) -> int:
     manifests = [(folder, read_manifest(folder)) for folder in options.build]
     for folder, manifest in manifests:
         verify_hashes(manifest, folder)
-    from mobile_robust.parity.check import require, select_checks  # imports PyTorch: not for --help and bad folders
+    from mobile_robust.parity.check import CHECKS, require, select_checks  # imports PyTorch: not for --help
 
     checks = select_checks(options.runtime)
     if options.runtime:
         require(checks)
+    for folder, manifest in manifests:
+        if not {artifact.target for artifact in manifest.artifacts}.intersection(CHECKS[name] for name in checks):
+            raise InputError(f"{folder}: holds no file that {' or '.join(checks)} runs")
     console, passed, documents = Console(), True, []
     for folder, manifest in manifests:
         proven = _prove(folder, manifest, checks)

@@ -121,7 +121,7 @@ def render_table(manifest: Manifest, console: Console) -> None:
         what = Text(f"{TARGETS[artifact.target]} {artifact.precision}")
         first: list[str | Text] = [what, bytes_text(artifact.bytes), count_text(artifact.macs)]
         for result in artifact.parity:
-            if result.reason:
+            if result.verdict == "skipped":
                 note = f"{result.runtime} skipped: {result.reason}"
                 skipped[note] = skipped.get(note, 0) + 1
                 continue

@@ -1,0 +1,77 @@
+"""Two small builds for all tests, each made once per session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every command sets it before PyTorch is imported
+
+import pytest
+
+from tests.recipes import RESNET, write_recipe
+
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """Runs ``python -m mobile_robust …`` as a user does; the terminal is wide enough for every table."""
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "mobile_robust", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "COLUMNS": "160"},
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def module_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A module in all precisions of both targets, and the process that built it.
+
+    Its weights are random: the initial ones repair so little that a broken file would pass for a good one.
+    """
+    from safetensors.torch import save_file
+
+    from mobile_robust.modules.afd import AFD
+    from tests.modules.randomize import randomize
+
+    out = tmp_path_factory.mktemp("builds")
+    save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")
+    done = command("convert", write_recipe(out, more='[weights]\nfile = "random.safetensors"\n'), "--out", out)
+    return out / "small", done
+
+
+@pytest.fixture(scope="session")
+def module_build(module_run: tuple[Path, subprocess.CompletedProcess]) -> Path:
+    """The module's folder; for reading only."""
+    folder, done = module_run
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline's folder, in three forms; for reading only."""
+    from mobile_robust.convert.cli import main
+
+    out = tmp_path_factory.mktemp("pipelines")
+    some = '[artifacts]\ntflite = ["fp32", "int8"]\ncoreml = ["fp16"]\n'
+    assert main([str(write_recipe(out, "pipeline", "pipeline", RESNET, some)), "--out", str(out)]) == 0
+    return out / "pipeline"
+
+
+@pytest.fixture
+def copied(module_build: Path, tmp_path: Path) -> Path:
+    """The module's folder, to be changed."""
+    return Path(shutil.copytree(module_build, tmp_path / "small"))

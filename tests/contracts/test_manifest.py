@@ -1,0 +1,82 @@
+"""A manifest is what makes a folder a finished build: anything else is refused with its file named."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from mobile_robust.contracts.__main__ import schemas
+from mobile_robust.contracts.manifest import MANIFEST_NAME, read_manifest, verify_hashes, write_manifest
+from mobile_robust.errors import InputError
+
+
+def test_a_written_manifest_is_read_back_the_same(module_build: Path, tmp_path: Path) -> None:
+    write_manifest(read_manifest(module_build), tmp_path)
+    assert (tmp_path / MANIFEST_NAME).read_bytes() == (module_build / MANIFEST_NAME).read_bytes()
+
+
+@pytest.mark.parametrize("build", ["module_build", "pipeline_build"])
+def test_a_real_manifest_fits_the_committed_schema(request: pytest.FixtureRequest, build: str) -> None:
+    document = json.loads((request.getfixturevalue(build) / MANIFEST_NAME).read_text())
+    (path,) = [path for path in schemas() if path.name == "manifest.schema.json"]
+    validator = jsonschema.Draft202012Validator(json.loads(path.read_text()))
+    validator.validate(document)
+    del document["artifacts"][0]["sha256"]
+    assert not validator.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text[: len(text) // 2], "not a manifest of schema version 1: the file: "),
+        (lambda text: "{}", "not a manifest of schema version 1: created: Field required"),
+        (lambda text: '{"name": "My web app", "icons": []}', "not a manifest of schema version 1"),
+        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "schema_version: Input should be 1"),
+        (lambda text: text.replace('"litert_cpu"', "7", 1), r"artifacts\.0\.parity\.0\.runtime"),
+        (lambda text: "", "not a manifest of schema version 1"),
+    ],
+)
+def test_a_foreign_or_damaged_manifest_is_refused(module_build: Path, tmp_path: Path, change, said: str) -> None:
+    path = tmp_path / MANIFEST_NAME
+    path.write_text(change((module_build / MANIFEST_NAME).read_text()))
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: .*{said}"):
+        read_manifest(tmp_path)
+
+
+def test_binary_instead_of_a_manifest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).write_bytes(b"\xff\x00")
+    with pytest.raises(InputError, match=r"manifest\.json: cannot be read"):
+        read_manifest(tmp_path)
+
+
+def test_a_folder_without_manifest_is_no_finished_build(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no manifest.json, so this is not a finished build; run convert again"):
+        read_manifest(tmp_path)
+    with pytest.raises(InputError, match="gone: no such folder; give the folder of a finished build"):
+        read_manifest(tmp_path / "gone")
+
+
+def test_every_changed_file_is_named(copied: Path) -> None:
+    manifest = read_manifest(copied)
+    verify_hashes(manifest, copied)
+    with (copied / "small_fp32.tflite").open("r+b") as file:
+        file.truncate(1000)
+    (weights,) = (copied / "small_fp16.mlpackage").rglob("weight.bin")
+    weights.unlink()
+    shutil.rmtree(copied / "small_pal6.mlpackage")
+    (copied / manifest.reference.file).unlink()
+    with pytest.raises(InputError) as error:
+        verify_hashes(manifest, copied)
+    assert [
+        re.sub(r"[0-9a-f]{16}…", "H", line.removeprefix(f"{copied}/")) for line in str(error.value).split("\n")
+    ] == [
+        "small_fp32.tflite: SHA-256 is H, the manifest says H: changed after the build",
+        "small_fp16.mlpackage: SHA-256 is H, the manifest says H: changed after the build",
+        "small_pal6.mlpackage: missing",
+        "reference.safetensors: missing",
+    ]

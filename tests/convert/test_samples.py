@@ -1,0 +1,80 @@
+"""Photos for calibration and parity: different ones, as long as there are enough."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobile_robust.convert import samples
+from mobile_robust.data import jpeg
+from mobile_robust.errors import InputError
+
+
+def photos(folder: Path, count: int) -> Path:
+    folder.mkdir(exist_ok=True)
+    generator = np.random.default_rng(0)
+    for i in range(count):
+        Image.fromarray(generator.integers(0, 256, (73, 73, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+def keys(images: list[np.ndarray]) -> set[bytes]:
+    return {image.tobytes() for image in images}
+
+
+def test_without_a_folder_they_come_from_installed_packages() -> None:
+    chosen = samples.choose(None, 64, 6, 3)
+    assert (len(chosen.calibration), len(chosen.parity), chosen.notice) == (6, 3, None)
+    assert len(keys(chosen.calibration) | keys(chosen.parity)) == 9
+    assert chosen.calibration_words.startswith("the first 6 of crops of three photos")
+    assert chosen.parity_words.startswith("the next 3 of crops of three photos")
+
+
+def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "mine", 9)
+    chosen = samples.choose(folder, 64, 4, 3)
+    original = keys([np.array(Image.open(p))[4:68, 4:68] for p in folder.iterdir()])
+    assert [image.tobytes() in original for image in chosen.calibration] == [True, False, True, False]
+    assert keys(chosen.parity) < original and len(keys(chosen.parity)) == 3
+    assert not keys([jpeg(image, 25) for image in chosen.parity]) & keys(chosen.calibration)
+    assert chosen.calibration_words == "4 photos of mine, every second one JPEG-compressed"
+    assert chosen.parity_words == "3 photos of mine"
+
+
+def test_few_photos_are_used_twice_and_it_says_so(tmp_path: Path) -> None:
+    chosen = samples.choose(photos(tmp_path / "mine", 3), 64, 4, 2)
+    assert (len(chosen.calibration), len(chosen.parity)) == (3, 2)
+    assert chosen.parity_words == "2 photos of mine (the calibration photos again: the folder holds too few)"
+
+
+def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> None:
+    chosen = samples.choose(photos(tmp_path / "mine", 6), 64, 5, 3)
+    assert (len(chosen.calibration), len(chosen.parity)) == (3, 3)
+    assert not keys(chosen.calibration) & keys(chosen.parity)
+
+
+def test_broken_photos_are_noted(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "mine", 3)
+    (folder / "broken.jpg").write_text("no photo")
+    chosen = samples.choose(folder, 64, 8, 8)
+    assert len(chosen.calibration) == 3
+    assert chosen.notice is not None and chosen.notice.startswith("skipped 1 of 4 images: ")
+
+
+def test_a_folders_identity_follows_its_photos(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "mine", 2)
+    seen = [samples.identity(folder)]
+    (folder / "notes.txt").write_text("no photo")
+    assert samples.identity(folder) == seen[0]
+    os.utime(folder / "0.png", (1, 1))
+    seen.append(samples.identity(folder))
+    (folder / "1.png").rename(folder / "2.png")
+    seen.append(samples.identity(folder))
+    assert len({str(identity) for identity in seen}) == 3
+    assert samples.identity(None) == []
+    with pytest.raises(InputError, match="no such folder"):
+        samples.identity(tmp_path / "gone")

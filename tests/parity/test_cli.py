@@ -1,0 +1,156 @@
+"""Proving a built folder again, as a user does."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobile_robust.contracts.manifest import read_manifest, write_manifest
+from mobile_robust.convert import flatbuffer
+from mobile_robust.errors import InputError
+from mobile_robust.files import sha256
+from mobile_robust.parity import tflite_file
+from mobile_robust.parity.cli import main
+from tests.conftest import Command
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def sign(folder: Path) -> None:
+    """Writes the hashes of the files as they are now into the manifest."""
+    manifest = read_manifest(folder)
+    artifacts = tuple(a.model_copy(update={"sha256": sha256(folder / a.file)}) for a in manifest.artifacts)
+    write_manifest(manifest.model_copy(update={"artifacts": artifacts}), folder)
+
+
+def break_layer(path: Path, position: int) -> str:
+    """Turns one convolution's weights around; returns the operation's place in the file."""
+    operations = [op for op in tflite_file.read(path).operations if op.name == "CONV_2D"]
+    model = flatbuffer.unpack(path.read_bytes())
+    weights = operations[position].inputs[1]
+    buffer = model.buffers[model.subgraphs[0].tensors[weights.index].buffer]
+    buffer.data = np.frombuffer(bytes(buffer.data), np.int8)[::-1].copy().view(np.uint8)
+    path.write_bytes(flatbuffer.pack(model))
+    return f"operation {operations[position].index}"
+
+
+def test_a_good_build_passes_again(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(module_build)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"small: all \d+ checks passed", said)
+    assert all(runtime in said for runtime in ("litert_cpu", "gpu_delegate_ops", "coreml_mil"))
+
+
+def test_json_holds_the_chosen_runtime_alone(
+    module_build: Path, pipeline_build: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(module_build), str(pipeline_build), "--runtime", "litert_cpu", "--json"]) == 0
+    documents = json.loads(capsys.readouterr().out)
+    assert [d["build"] for d in documents] == [str(module_build), str(pipeline_build)]
+    for document in documents:
+        results = {a["file"]: [r["runtime"] for r in a["parity"]] for a in document["artifacts"]}
+        assert all(runs == (["litert_cpu"] if f.endswith("tflite") else []) for f, runs in results.items())
+        verdicts = {a["verdict"] for a in document["artifacts"] if a["file"].endswith("tflite")}
+        assert verdicts == {"pass"}
+
+
+@pytest.mark.parametrize("position", [6, 7])
+def test_a_broken_layer_is_found(copied: Path, capsys: pytest.CaptureFixture[str], position: int) -> None:
+    place = break_layer(copied / "small_int8.tflite", position)
+    sign(copied)
+    assert main([str(copied), "--runtime", "litert_cpu", "--layers"]) == 1
+    said = capsys.readouterr().out
+    assert "small_int8.tflite on litert_cpu: output repaired: worst at index" in " ".join(said.split())
+    (first_bad,) = re.findall(r"first bad layer: (.*)", said)
+    assert place in first_bad and "CONV_2D" in first_bad
+    assert main([str(copied), "--runtime", "litert_cpu", "--json"]) == 1
+    (document,) = json.loads(capsys.readouterr().out)
+    verdicts = {a["file"]: a["verdict"] for a in document["artifacts"] if a["file"].endswith("tflite")}
+    assert verdicts == {"small_fp32.tflite": "pass", "small_fp16.tflite": "pass", "small_int8.tflite": "fail"}
+
+
+def test_layers_of_a_good_build(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(module_build), "--runtime", "gpu_delegate_ops", "--layers"]) == 0
+    assert "--layers: no TFLite file failed" in capsys.readouterr().out
+
+
+def refusal(*arguments: object) -> str:
+    with pytest.raises(InputError) as error:
+        main([*map(str, arguments)])
+    return str(error.value)
+
+
+def test_runtimes_that_are_unknown_or_not_here(module_build: Path) -> None:
+    assert "unknown runtime 'litert'; known: " in refusal(module_build, "--runtime", "litert")
+    if platform.system() != "Darwin":
+        said = refusal(module_build, "--runtime", "coreml_device")
+        assert said == "--runtime coreml_device: not available on this machine: real Core ML prediction needs macOS"
+
+
+def test_a_runtime_with_nothing_to_run_is_told(copied: Path) -> None:
+    manifest = read_manifest(copied)
+    coreml = tuple(a for a in manifest.artifacts if a.target == "coreml")
+    write_manifest(manifest.model_copy(update={"artifacts": coreml}), copied)
+    assert f"{copied}: holds no file that litert_cpu runs" in refusal(copied, "--runtime", "litert_cpu")
+
+
+def cut(folder: Path) -> None:
+    path = folder / "small_fp32.tflite"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def replace_hash(folder: Path) -> None:
+    path = folder / "manifest.json"
+    text = path.read_text()
+    path.write_text(text.replace(sha256(folder / "small_int8.tflite"), "0" * 64))
+
+
+def drop_weights(folder: Path) -> None:
+    next((folder / "small_fp16.mlpackage").rglob("weight.bin")).unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "file"),
+    [
+        (cut, "small_fp32.tflite"),
+        (replace_hash, "small_int8.tflite"),
+        (drop_weights, "small_fp16.mlpackage"),
+        (lambda folder: (folder / "weights.safetensors").write_bytes(b""), "weights.safetensors"),
+        (lambda folder: (folder / "reference.safetensors").write_bytes(b""), "reference.safetensors"),
+    ],
+)
+def test_a_changed_file_is_named(copied: Path, harm, file: str) -> None:
+    harm(copied)
+    said = refusal(copied)
+    assert said.startswith(f"{copied / file}: SHA-256 is ") and said.endswith("changed after the build")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (cut, "small_fp32.tflite: not a TFLite file this runtime can read"),
+        (lambda folder: (folder / "small_int8.tflite").write_text("no model at all"), "not a TFLite file"),
+        (drop_weights, "small_fp16.mlpackage"),
+    ],
+)
+def test_a_broken_file_with_a_right_hash_is_named(copied: Path, harm, said: str) -> None:
+    harm(copied)
+    sign(copied)
+    assert said in refusal(copied, "--runtime", "litert_cpu", "coreml_mil")
+
+
+def test_folders_that_are_no_builds(command: Command, tmp_path: Path, module_build: Path) -> None:
+    assert "gone: no such folder" in refusal(tmp_path / "gone")
+    shutil.copy(module_build / "small_fp32.tflite", tmp_path)
+    done = command("parity", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path}: no manifest.json, so this is not a finished build; run convert again\n"

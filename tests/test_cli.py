@@ -1,0 +1,79 @@
+"""The console script and the module say the same; a mistake ends with one message and code 2, never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mobile_robust import __version__, cli
+from mobile_robust.cli import COMMANDS, run
+from mobile_robust.errors import InputError
+from tests.conftest import Command
+
+
+def test_help_lists_the_commands(command: Command) -> None:
+    for arguments in (["--help"], ["-h"], []):
+        done = command(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_version(command: Command) -> None:
+    assert command("--version").stdout == f"mobile-robust {__version__}\n"
+
+
+def test_an_unknown_command_lists_the_known(command: Command) -> None:
+    done = command("covnert")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: unknown command 'covnert'; known: {', '.join(COMMANDS)}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples(command: Command, name: str) -> None:
+    done = command(name, "--help")
+    assert done.returncode == 0 and "examples:" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_the_console_script_is_the_same() -> None:
+    script = Path(sys.executable).with_name("mobile-robust")
+    if not script.exists():
+        pytest.skip("mobile-robust is not installed here, only on the path")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"mobile-robust {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (InputError("recipe x: bad"), 2, "error: recipe x: bad\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_what_ends_a_command(capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, said: str) -> None:
+    def main(arguments: list[str]) -> int:
+        raise raised
+
+    with pytest.raises(SystemExit) as stop:
+        run(main, [])
+    assert (stop.value.code, capsys.readouterr().err) == (code, said)
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    script = "from mobile_robust.cli import run; run(lambda arguments: print('x' * 1_000_000), [])"
+    printer = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert printer.stdout is not None
+    printer.stdout.close()
+    _, said = printer.communicate()
+    assert (printer.returncode, said) == (0, "")
+
+
+def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli.sys, "argv", ["mobile-robust", "parity", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        run(lambda arguments: len(arguments), None)
+    assert stop.value.code == 2
