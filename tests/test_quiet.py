@@ -32,9 +32,14 @@ def test_nothing_gets_through() -> None:
 
 def test_an_exception_passes_and_descriptors_are_given_back(capfd: pytest.CaptureFixture[str]) -> None:
     before = sorted(os.listdir("/dev/fd"))
-    with pytest.raises(ValueError, match="wrong"), quiet():
+
+    @quiet()
+    def fail() -> None:
         os.write(1, b"hidden")
         raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        fail()
     assert sorted(os.listdir("/dev/fd")) == before
     os.write(1, b"heard")
     assert capfd.readouterr().out == "heard"

@@ -1,0 +1,1 @@
+"""Training of the repair modules: one file a method."""
