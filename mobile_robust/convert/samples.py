@@ -53,7 +53,7 @@ def choose(folder: Path | None, size: int, calibration: int, parity: int) -> Sam
     photos = [photo for _, photo in crops]
     if not photos:
         raise InputError(f"--calibration {folder}: no images")
-    enough = len(photos) >= 2 * parity  # otherwise too few would be left for either
+    enough = len(photos) - parity >= min(calibration, parity)  # otherwise too few would be left for either
     calibration = min(calibration, len(photos) - parity) if enough else calibration
     compressed = [
         jpeg(photo, JPEG_QUALITIES[i // 2 % len(JPEG_QUALITIES)]) if i % 2 else photo

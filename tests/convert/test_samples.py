@@ -51,6 +51,13 @@ def test_few_photos_are_used_twice_and_it_says_so(tmp_path: Path) -> None:
     assert chosen.parity_words == "2 photos of mine (the calibration photos again: the folder holds too few)"
 
 
+@pytest.mark.parametrize(("held", "calibration", "parity"), [(66, 32, 34), (40, 32, 4), (100, 32, 34)])
+def test_a_folder_that_holds_enough_is_split(tmp_path: Path, held: int, calibration: int, parity: int) -> None:
+    chosen = samples.choose(photos(tmp_path / "mine", held), 64, calibration, parity)
+    assert (len(chosen.calibration), len(chosen.parity)) == (calibration, parity)
+    assert "again" not in chosen.parity_words
+
+
 def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> None:
     chosen = samples.choose(photos(tmp_path / "mine", 6), 64, 5, 3)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 3)
