@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -452,3 +454,17 @@ def test_neural_network_is_not_a_program(package: Path) -> None:
         InputError, match=r"model\.mlmodel: holds a model of type neuralNetwork; an mlProgram is needed"
     ):
         CoremlMil().open(package)
+
+
+def test_activations_are_freed_without_a_garbage_collection(tmp_path: Path) -> None:
+    session = open_net(convert(MulAdd(), (1, 4, 2, 2)), tmp_path)
+    inputs = {"x0": np.zeros((1, 4, 2, 2), np.float32)}
+    gc.collect()
+    gc.disable()
+    try:
+        _, trace = session.run_traced(inputs)
+        watched = [weakref.ref(value) for value in trace.values()]
+        del trace
+        assert [value() for value in watched] == [None] * len(watched)
+    finally:
+        gc.enable()

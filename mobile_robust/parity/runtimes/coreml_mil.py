@@ -8,7 +8,8 @@ does that accumulates wider than it stores. Hardware that accumulates in float16
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,16 +146,10 @@ class MilSession(Session):
     def _execute(self, step: _Step, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Outputs of one operation by name, rounded to their declared dtypes."""
 
-        def resolve(argument: Any) -> Any:
-            if isinstance(argument, list):
-                return [resolve(element) for element in argument]
-            if isinstance(argument, _Ref):
-                return values[argument.name] if argument.name in values else self._constants[argument.name]
-            return argument
-
+        known = ChainMap(values, self._constants)
         where = f"{self._package.path}: operation {step.kind!r} (output {step.outputs[0].name!r})"
         try:
-            result = OPS[step.kind](**{name: resolve(argument) for name, argument in step.arguments.items()})
+            result = OPS[step.kind](**{name: _resolve(argument, known) for name, argument in step.arguments.items()})
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(f"{where} cannot be executed: {error}") from error
         results = result if isinstance(result, Sequence) else [result]
@@ -163,6 +158,16 @@ class MilSession(Session):
             if len(declared.shape) != value.ndim or any(size not in (None, got) for size, got in sizes):
                 raise InputError(f"{where} gives shape {list(value.shape)}, the file declares {list(declared.shape)}")
         return {d.name: d.conform(value) for d, value in zip(step.outputs, results, strict=True)}
+
+
+def _resolve(argument: Any, known: Mapping[str, Any]) -> Any:
+    """An argument with its references replaced by values.
+
+    No closure of ``_execute``: one that calls itself keeps every activation alive until the next garbage collection.
+    """
+    if isinstance(argument, list):
+        return [_resolve(element, known) for element in argument]
+    return known[argument.name] if isinstance(argument, _Ref) else argument
 
 
 def _load_program(package: Package) -> Any:
