@@ -166,11 +166,24 @@ def _backbone(recipe: Recipe) -> tuple[Backbone, str, str | None]:
     words, digest = f"{section.name}: random, seed {section.seed}", None
     if pretrained:
         words, digest = f"timm {pretrained}", state_hash(network)
-    elif weights:
+    backbone = create_backbone(network, section.name, section.layer)
+    if weights and not pretrained:
         path = Path(weights)
-        apply_state(network, read_state(path), path, f"backbone {section.name}")
+        _load_backbone(recipe, backbone, path)
         words, digest = f"{section.name} from {path.name}", sha256(path)
-    return create_backbone(network, section.name, section.layer), words, digest
+    return backbone, words, digest
+
+
+def _load_backbone(recipe: Recipe, backbone: Backbone, path: Path) -> None:
+    """Weights from a file; a module needs the stem's alone, so for it the file may hold no others."""
+    state = read_state(path)
+    if recipe.scope == "pipeline":
+        apply_state(backbone.network, state, path, f"backbone {backbone.name}")
+        return
+    known = backbone.network.state_dict()
+    stem = backbone.stem.state_dict()
+    needed = {name: tensor for name, tensor in state.items() if name in stem or name not in known}
+    apply_state(backbone.stem, needed, path, f"the stem of backbone {backbone.name}")
 
 
 def _module(recipe: Recipe, backbone: Backbone) -> tuple[RepairModule, str, str | None]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from mobile_robust.backbones import create_network
 from mobile_robust.contracts.manifest import read_manifest
-from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.recipe import Recipe, load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.modules.afd import AFD
@@ -116,7 +116,9 @@ def test_provenance_says_what_is_untrained(weights) -> None:
 
 def test_weights_of_another_network_are_refused(weights) -> None:
     backbone, module = weights["mobilenetv2_100"]
-    with pytest.raises(InputError, match=r"does not fit backbone test_byobnet: .* keys missing: stem\..* …; "):
+    with pytest.raises(
+        InputError, match=r"does not fit the stem of backbone test_byobnet: .* keys missing: stem\..* …; "
+    ):
         with_weights((backbone, module), "test_byobnet")
     with pytest.raises(InputError, match=r"does not fit method afd on test_byobnet behind stem: .* shapes wrong: fe\."):
         with_weights((weights["test_byobnet"][0], module), "test_byobnet")
@@ -142,3 +144,22 @@ def test_weights_of_another_network_are_refused(weights) -> None:
 def test_what_a_method_cannot_take_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         build_system(recipe(**changes))
+
+
+def test_a_module_needs_no_more_than_the_stem(tmp_path: Path) -> None:
+    recipe = load_recipe("afd_mobilenetv2")
+    assert recipe.backbone.weights is not None
+    stem = load_file(recipe.backbone.weights)
+    system = build_system(recipe)
+    assert system.provenance.label is None
+    torch.testing.assert_close(system.pipeline.stem.state_dict()["conv_stem.weight"], stem["conv_stem.weight"])
+    whole = tmp_path / "whole.safetensors"
+    save_file({**system.pipeline.tail.state_dict(), **stem}, whole)
+    given = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": str(whole)})})
+    again = build_system(given)
+    torch.testing.assert_close(again.pipeline.stem.state_dict(), system.pipeline.stem.state_dict())
+    save_file({name: x for name, x in stem.items() if name != "bn1.bias"}, whole)
+    with pytest.raises(
+        InputError, match=r"does not fit the stem of backbone mobilenetv2_100: 1 keys missing: bn1\.bias"
+    ):
+        build_system(given)

@@ -36,8 +36,9 @@ class _Strict(BaseModel):
 class BackboneSection(_Strict):
     """The pretrained classifier and where it is split.
 
-    ``weights`` is a safetensors (or tensor-only ``.pth``) file, or ``timm:NAME`` to download timm's. Without it the
-    backbone is initialized from ``seed``: right for latency, meaningless for accuracy, and labelled so.
+    ``weights`` is a safetensors (or tensor-only ``.pth``) file, or ``timm:NAME`` to download timm's; for scope "module"
+    the file needs no more than the stem. Without weights the backbone is initialized from ``seed``: right for latency,
+    meaningless for accuracy, and labelled so.
     """
 
     name: str = Field(description="timm model name, such as resnet50")
@@ -210,13 +211,15 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
     backbone, weights = recipe.backbone, recipe.weights
+    shipped = Path(__file__).resolve().parent.parent / "weights"
+
+    def absolute(name: str) -> str:
+        return str(shipped / name if (shipped / name).is_file() else (folder / name).resolve())
+
     if backbone.weights and not backbone.weights.startswith("timm:"):
-        backbone = backbone.model_copy(update={"weights": str((folder / backbone.weights).resolve())})
+        backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})
     if weights.file:
-        shipped = Path(__file__).resolve().parent.parent / "weights" / weights.file
-        weights = weights.model_copy(
-            update={"file": str(shipped if shipped.is_file() else (folder / weights.file).resolve())}
-        )
+        weights = weights.model_copy(update={"file": absolute(weights.file)})
     return recipe.model_copy(update={"backbone": backbone, "weights": weights})
 
 
