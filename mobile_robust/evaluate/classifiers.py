@@ -29,7 +29,7 @@ class Classifier:
 
     Attributes:
         build: The folder it is in, as the user gave it.
-        name: "reference", "backbone alone", or the artifact's file name.
+        name: "reference", "backbone alone", or the end of the artifact's file name, such as int8.tflite.
         runtime: What executes it.
         size: Side of the photo in pixels.
         predict: uint8 size x size x 3 RGB -> float32 (classes,).
@@ -65,7 +65,8 @@ def open_build(folder: Path) -> list[Classifier]:
     for artifact in manifest.artifacts:
         runtime = _runtime_for(artifact)
         predict = _session(runtime, folder / artifact.file, artifact)
-        found.append(Classifier(build, artifact.file, runtime.name, size, predict))
+        name = artifact.file.removeprefix(f"{recipe.name}_")
+        found.append(Classifier(build, name, runtime.name, size, predict))
     return found
 
 
