@@ -21,6 +21,7 @@ from mobile_robust.contracts.manifest import (
     Artifact,
     Manifest,
     ParityResult,
+    Provenance,
     StoredFile,
     Tensor,
     write_manifest,
@@ -88,6 +89,24 @@ def count_steps(recipe: Recipe) -> int:
     return 3 + len(recipe.artifacts.pairs()) + checks
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What all artifacts of a build are made of; ``photos`` are for calibration."""
+
+    system: System
+    photos: Sequence[Photo]
+    cost: Cost
+    known: dict[str, interface.Meaning]
+    facts: dict[str, str]
+
+    def rounded(self, precision: Precision) -> nn.Module:
+        """The deploy form with the weights that a file of this precision will hold."""
+        if precision == "fp32":
+            return self.system.deploy
+        inputs = [tuple(self.system.inputs(photo).values()) for photo in self.photos]
+        return weight_rounding.prepare(self.system.deploy, inputs, precision)
+
+
 @dataclass
 class _Builder:
     """The build of one recipe, stage by stage; ``seconds`` keeps where the time went."""
@@ -119,10 +138,8 @@ class _Builder:
             state = {name: x.contiguous() for name, x in system.reference.state_dict().items()}
             write_atomically(weights_path, save(state))
         known = interface.meanings(recipe, system.layer)
-        facts = _facts(recipe, provenance.label, provenance.weights, provenance.backbone)
-        artifacts = self._tflite(system, photos.calibration, cost, known, facts)
-        artifacts += self._coreml(system, photos.calibration, cost, known, facts)
-        artifacts, errors = self._prove(artifacts, reference)
+        source = _Source(system, photos.calibration, cost, known, _facts(recipe, provenance))
+        artifacts, errors = self._prove([*self._tflite(source), *self._coreml(source)], reference)
         self.step("report")
         manifest = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -140,19 +157,13 @@ class _Builder:
         write_manifest(manifest, self.folder)
         return manifest, photos.notice
 
-    def _tflite(
-        self,
-        system: System,
-        photos: Sequence[Photo],
-        cost: Cost,
-        known: dict[str, interface.Meaning],
-        facts: dict[str, str],
-    ) -> list[Artifact]:
+    def _tflite(self, source: _Source) -> list[Artifact]:
+        system, photos = source.system, source.photos
         artifacts = []
         for precision in self.recipe.artifacts.tflite:
             self.step(f"TFLite {precision}")
             with self._clock(f"TFLite {precision}"):
-                network = self._rounded(system, photos, precision)
+                network = source.rounded(precision)
                 plain = self.folder / ".float.tflite"
                 convert_tflite(network, system.inputs(photos[0]), system.output, plain)
                 content = plain.read_bytes()
@@ -161,20 +172,13 @@ class _Builder:
                 elif precision == "int8":
                     content = static_wi8_ai8(plain, [_channels_last(system, photo) for photo in photos])
                 path = self._path(precision, ".tflite")
-                write_atomically(path, self._with_metadata(content, plain, known, facts))
+                write_atomically(path, self._with_metadata(content, plain, source))
                 plain.unlink()
                 self._refuse_float(path, precision)
                 file = tflite_file.read(path)
-                borders = interface.tflite_tensors(file, known)
-                artifacts.append(self._artifact(path, "tflite", precision, cost, file.op_counts, borders))
+                borders = interface.tflite_tensors(file, source.known)
+                artifacts.append(self._artifact(path, "tflite", precision, source.cost, file.op_counts, borders))
         return artifacts
-
-    def _rounded(self, system: System, photos: Sequence[Photo], precision: Precision) -> nn.Module:
-        """The deploy form with the weights that a file of this precision will hold."""
-        if precision == "fp32":
-            return system.deploy
-        samples = [tuple(system.inputs(photo).values()) for photo in photos]
-        return weight_rounding.prepare(system.deploy, samples, precision)
 
     def _refuse_float(self, path: Path, precision: Precision) -> None:
         """Nobody should ship an int8 file that is still float inside without having said so."""
@@ -188,10 +192,8 @@ class _Builder:
                 "allow them with quantization.allow_float_ops, or leave int8 out of artifacts.tflite"
             )
 
-    def _with_metadata(
-        self, content: bytes, plain: Path, known: dict[str, interface.Meaning], facts: dict[str, str]
-    ) -> bytes:
-        file = tflite_file.read(plain)
+    def _with_metadata(self, content: bytes, plain: Path, source: _Source) -> bytes:
+        file, known, facts = tflite_file.read(plain), source.known, source.facts
         notes = {
             name: metadata.TensorNote(name, known[name], 255.0 / self.recipe.input.range if name == "image" else None)
             for name in (*file.inputs, *file.outputs)
@@ -205,27 +207,20 @@ class _Builder:
         )
         return metadata.attach(content, {metadata.ENTRY: packed})
 
-    def _coreml(
-        self,
-        system: System,
-        photos: Sequence[Photo],
-        cost: Cost,
-        known: dict[str, interface.Meaning],
-        facts: dict[str, str],
-    ) -> list[Artifact]:
+    def _coreml(self, source: _Source) -> list[Artifact]:
+        system, example = source.system, source.system.inputs(source.photos[0])
         artifacts = []
         for precision in self.recipe.artifacts.coreml:
             self.step(f"Core ML {precision}")
             with self._clock(f"Core ML {precision}"):
-                network = self._rounded(system, photos, precision)
-                example = system.inputs(photos[0])
+                network = source.rounded(precision)
                 model = convert_coreml(network, example, system.output, self.recipe.input.range, precision)
-                interface.annotate_coreml(model, self.recipe, known, facts)
+                interface.annotate_coreml(model, self.recipe, source.known, source.facts)
                 path = self._path(precision, ".mlpackage")
                 save_package(model, path)
-                borders = interface.coreml_tensors(model, known)
+                borders = interface.coreml_tensors(model, source.known)
                 operations = interface.coreml_operations(model)
-                artifacts.append(self._artifact(path, "coreml", precision, cost, operations, borders))
+                artifacts.append(self._artifact(path, "coreml", precision, source.cost, operations, borders))
         return artifacts
 
     def _prove(
@@ -302,7 +297,12 @@ def _channels_last(system: System, photo: Photo) -> Sample:
     return {name: x.permute(0, 2, 3, 1).contiguous().numpy() for name, x in system.inputs(photo).items()}
 
 
-def _facts(recipe: Recipe, label: str | None, weights: str, backbone: str) -> dict[str, str]:
+def _facts(recipe: Recipe, provenance: Provenance) -> dict[str, str]:
     """What the files themselves say of their origin."""
-    facts = {"version": __version__, "recipe": recipe.name, "weights": weights, "backbone": backbone}
-    return {**facts, "label": label} if label else facts
+    facts = {
+        "version": __version__,
+        "recipe": recipe.name,
+        "weights": provenance.weights,
+        "backbone": provenance.backbone,
+    }
+    return {**facts, "label": provenance.label} if provenance.label else facts
