@@ -235,7 +235,7 @@ class _Builder:
                 self.recipe.tolerance(artifact.precision),
                 reference,
                 list(CHECKS),
-                lambda check, file=artifact.file: self.step(f"{file} on {check}"),  # type: ignore[misc]
+                self.step,
             )
             for result in results:
                 self._add_seconds(f"parity {result.runtime}", result)

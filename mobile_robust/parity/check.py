@@ -74,7 +74,7 @@ def prove(
         tolerance: What counts as equal.
         reference: Inputs and expected output.
         checks: Names among :data:`CHECKS`.
-        step: Told the name of each check as it begins.
+        step: Told of each check as it begins.
 
     Returns:
         One result per check, and by runtime name a sample of errors as fractions of the reference's range.
@@ -86,7 +86,7 @@ def prove(
     for name in checks:
         if CHECKS[name] != target:
             continue
-        step(name)
+        step(f"{artifact.name} on {name}")
         if name == gpu_delegate.NAME:
             results.append(gpu_delegate.check_op_table(artifact))
             continue

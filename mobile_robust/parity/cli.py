@@ -89,7 +89,7 @@ def _prove(folder: Path, manifest: Manifest, checks: Sequence[str]) -> Manifest:
                 recipe.tolerance(artifact.precision),
                 reference,
                 checks,
-                lambda check, file=artifact.file: step(f"{file} on {check}"),  # type: ignore[misc]
+                step,
             )
             artifacts.append(artifact.model_copy(update={"parity": tuple(results)}))
     return manifest.model_copy(update={"artifacts": tuple(artifacts)})
