@@ -161,6 +161,11 @@ class Recipe(_Strict):
         """The recipe's tolerance for a precision, or the default of its scope."""
         return self.tolerances.get(precision) or DEFAULT_TOLERANCES[self.scope][precision]
 
+    def with_backbone_weights(self, given: str) -> Recipe:
+        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``."""
+        source = given if given.startswith("timm:") else str(Path(given).resolve())
+        return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": source})})
+
     @property
     def parity_images(self) -> int:
         """Number of images each artifact is compared on."""

@@ -112,9 +112,7 @@ def _override(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     if options.weights:
         changes["weights"] = recipe.weights.model_copy(update={"file": str(Path(options.weights).resolve())})
     if options.backbone_weights:
-        given = options.backbone_weights
-        source = given if given.startswith("timm:") else str(Path(given).resolve())
-        changes["backbone"] = recipe.backbone.model_copy(update={"weights": source})
+        recipe = recipe.with_backbone_weights(options.backbone_weights)
     if options.random_backbone is not None:
         if not 0 <= options.random_backbone <= MAX_SEED:
             raise InputError(f"--random-backbone must be from 0 to {MAX_SEED}, got {options.random_backbone}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -27,23 +28,23 @@ class ImageRange(NamedTuple):
 RGB = ImageRange()
 
 
-class RepairModule(nn.Module):
+class RepairModule(nn.Module, ABC):
     """A small network that repairs the shallow features of a classifier.
 
     Training form: ``forward(image, features) -> features`` of the same shape, all (B, C, H, W).
     """
 
+    @abstractmethod
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """Repairs the stem's features with the help of the image they came from."""
-        raise NotImplementedError
 
     def check(self, image_side: int, feature_side: int) -> None:
         """Raises ValueError, in words, where images and features of these sides (pixels) do not fit the module."""
 
+    @abstractmethod
     def reparameterize(self) -> nn.Module:
         """The deploy form: an equal function of plain convolutions. Leaves this module as it is.
 
         Raises:
             RuntimeError: The module is in training mode, where batch norms are not fixed yet: call ``eval()`` first.
         """
-        raise NotImplementedError

@@ -48,9 +48,7 @@ def main(argv: list[str]) -> int:
     _check(options)
     recipe = load_recipe(options.recipe)
     if options.backbone_weights:
-        given = options.backbone_weights
-        source = given if given.startswith("timm:") else str(Path(given).resolve())
-        recipe = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": source})})
+        recipe = recipe.with_backbone_weights(options.backbone_weights)
     paths = find_images(options.images)
     if options.holdout is not None:
         held = set(hold_out(paths, options.holdout, options.holdout_seed))
