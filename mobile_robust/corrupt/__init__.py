@@ -1,0 +1,1 @@
+"""Every corruption on one photo, as a picture to look at."""

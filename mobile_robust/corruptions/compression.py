@@ -1,0 +1,73 @@
+"""Compression, as AFD-Module is tried on it: once, several times, and in a format it has never seen."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, features
+
+from mobile_robust.corruptions.registry import Corruption
+from mobile_robust.data import JPEG_QUALITIES, Photo, jpeg
+from mobile_robust.errors import InputError
+
+
+def once(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
+    """JPEG by Pillow with 4:2:0 chroma at a quality of 1 (worst) to 95; no randomness."""
+    return jpeg(photo, quality)
+
+
+def jpeg_repeated(photo: Photo, times: int, rng: np.random.Generator) -> Photo:
+    """JPEG after JPEG, each at a quality drawn from 25, 18, 15, 10 and 7."""
+    for quality in rng.choice(JPEG_QUALITIES, times):
+        photo = jpeg(photo, int(quality))
+    return photo
+
+
+def avif(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
+    """AVIF by Pillow with 4:2:0 chroma at a quality of 0 (worst) to 100; no randomness.
+
+    Raises:
+        InputError: This Pillow was built without AVIF.
+    """
+    if not features.check("avif"):
+        raise InputError("corruption avif: the installed Pillow cannot write AVIF; pip's wheels of Pillow 11.3 can")
+    buffer = io.BytesIO()
+    # One thread: the bytes must not depend on how many cores the machine has.
+    Image.fromarray(photo).save(buffer, "AVIF", quality=quality, max_threads=1)
+    with Image.open(buffer) as image:
+        return np.array(image.convert("RGB"))
+
+
+_SOURCE = "AFD-Module"
+COMPRESSION = (
+    Corruption(
+        "jpeg",
+        once,
+        "compression",
+        f"{_SOURCE}, section IV (the qualities of ImageNet-C)",
+        "JPEG; the level is the quality",
+        levels=JPEG_QUALITIES,
+        unit="quality",
+        limits=(1, 95),
+    ),
+    Corruption(
+        "jpeg_repeated",
+        jpeg_repeated,
+        "compression",
+        f"{_SOURCE}, Table VI",
+        "JPEG 1 to 5 times at random qualities of 25 to 7",
+        (1, 2, 3, 4, 5),
+        unit="times",
+    ),
+    Corruption(
+        "avif",
+        avif,
+        "compression",
+        f"{_SOURCE}, Table IX",
+        "AVIF; the level is the quality",
+        levels=JPEG_QUALITIES,
+        unit="quality",
+        limits=(0, 100),
+    ),
+)
