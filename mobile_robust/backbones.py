@@ -1,13 +1,14 @@
-"""Any timm classifier as stem | tail around a named layer.
+"""Any timm classifier as stem | tail around a named layer, or as prefix | suffix where a shortcut goes around it.
 
 The network is traced with torch.fx and its graph is cut behind the layer, so both halves are real modules with the
-original weights under their original names, and a layer that is not a clean cut is refused.
+original weights under their original names. :func:`split` hands over one map and refuses a layer that is no clean cut;
+:func:`prefix_suffix` hands over everything that is still needed.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import Counter
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from timm.utils.model import reparameterize_model
 from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
-from mobile_robust.errors import InputError, unknown
-from mobile_robust.layers.fuse import fold_norm_after, kernel_of
+from mobile_robust.errors import InputError, first_line, unknown
+from mobile_robust.layers.fold_norms import fold_norms
+from mobile_robust.networks import NETWORKS
 
 #: Where the papers put their module (AFD, section IV-C1), by the timm name's beginning.
 DEFAULT_LAYERS = {
@@ -54,41 +56,30 @@ class Backbone:
         return Backbone(self.name, self.layer, network, fold_norms(stem), fold_norms(tail))
 
 
-def fold_norms(half: fx.GraphModule) -> fx.GraphModule:
-    """Folds, in place, every batch norm that follows a convolution; of timm's norm with activation the latter stays."""
-    modules = dict(half.named_modules())
-    calls = Counter(str(node.target) for node in half.graph.nodes if node.op == "call_module")
-    for node in list(half.graph.nodes):
-        norm = modules.get(str(node.target)) if node.op == "call_module" else None
-        before = node.args[0] if norm is not None and node.args else None
-        if not isinstance(norm, nn.BatchNorm2d) or not isinstance(before, fx.Node) or len(before.users) > 1:
-            continue
-        conv = modules.get(str(before.target)) if before.op == "call_module" else None
-        if not isinstance(conv, nn.Conv2d) or calls[str(before.target)] > 1:
-            continue
-        kernel = fold_norm_after(kernel_of(conv), norm)
-        conv.weight, conv.bias = nn.Parameter(kernel.weight), nn.Parameter(kernel.bias)
-        rest = nn.Sequential(*(part for part in norm.children() if not isinstance(part, nn.Identity)))
-        half.set_submodule(str(node.target), rest)
-        if not len(rest):
-            node.replace_all_uses_with(before)
-            half.graph.erase_node(node)
-    half.delete_all_unused_submodules()
-    half.recompile()
-    return half.eval()
+def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
+    """A whole classifier as :meth:`Backbone.deploy` makes it: blocks merged, batch norms folded. Leaves it as it is.
+
+    Raises:
+        InputError: A network torch.fx cannot trace.
+    """
+    network = reparameterize_model(copy.deepcopy(network))
+    graph, _ = _trace(network, name)
+    return fold_norms(fx.GraphModule(network, graph))
 
 
 def create_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
-    """A timm classifier in eval mode, with random weights from ``seed`` unless ``pretrained`` names timm weights.
+    """A classifier in eval mode, with random weights from ``seed`` unless ``pretrained`` names timm weights.
 
-    Only ``pretrained`` reaches for the network.
+    The name is one of :data:`~mobile_robust.networks.NETWORKS` or timm's. Only ``pretrained`` reaches for the network.
 
     Raises:
         InputError: Unknown model (with close matches) or option, or weights that cannot be downloaded.
     """
+    if name in NETWORKS:
+        return _own_network(name, options, pretrained, seed)
     wanted = pretrained or name
     if not timm.is_model(wanted):
-        raise unknown("backbone", wanted, timm.list_models())
+        raise unknown("backbone", wanted, [*NETWORKS, *timm.list_models()])
     if _architecture(wanted) != _architecture(name):
         raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
     with torch.random.fork_rng(devices=[]):
@@ -101,8 +92,25 @@ def create_network(name: str, options: dict[str, Any], pretrained: str | None, s
             reason = f"{type(error).__name__}: {error}"
             raise InputError(f"backbone {name}: options {options!r} not accepted by timm: {reason}") from None
     if pretrained is None:
-        _revive(network)
+        revive(network)
     return network.eval()
+
+
+def _own_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
+    if pretrained:
+        raise InputError(
+            f"backbone weights timm:{pretrained}: {name} is not one of timm's networks; give its weights as a file"
+        )
+    allowed = inspect.signature(NETWORKS[name]).parameters
+    for option in options:
+        if option not in allowed:
+            raise unknown(f"option of backbone {name}", option, allowed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return NETWORKS[name](**options).eval()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"backbone {name}: options {options!r} not accepted: {first_line(error)}") from None
 
 
 def _architecture(name: str) -> str:
@@ -110,14 +118,19 @@ def _architecture(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _revive(network: nn.Module) -> None:
-    """Gives weights that timm initializes to zero (the last norm of a residual branch) a small value.
+def revive(network: nn.Module) -> None:
+    """Gives weights that are initialized to zero (the last norm of a residual branch, the last layer of an estimator)
+    small values: constants to norms, noise from PyTorch's generator to matrices.
 
-    A converter folds a branch times zero away, and the file would be faster than any trained one.
+    A converter folds a branch times zero away: the file would be faster than any trained one, and its proof empty.
     """
     for name, parameter in network.named_parameters():
-        if not name.endswith("bias") and not parameter.any():
+        if name.endswith("bias") or parameter.any():
+            continue
+        if parameter.dim() == 1:
             nn.init.constant_(parameter, 0.1)
+        else:
+            nn.init.normal_(parameter, std=0.02)
 
 
 def default_layer(name: str, network: nn.Module) -> str:
@@ -149,20 +162,8 @@ def split(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx
     Raises:
         InputError: Unknown layer, a network torch.fx cannot trace, or a layer other paths go around.
     """
-    layers = [n for n, _ in network.named_modules() if n]
-    if layer not in layers:
-        raise unknown(f"layer of {name}", layer, layers)
-    tracer = NodePathTracer(leaf_modules=list(get_notrace_modules()), autowrap_functions=tuple(get_notrace_functions()))
-    try:
-        graph = tracer.trace(network)
-    except (fx.proxy.TraceError, AssertionError, TypeError, RuntimeError, ValueError) as error:
-        raise InputError(f"backbone {name} cannot be split: torch.fx does not trace it ({error})") from None
-    paths = tracer.node_to_qualname
-    inside = [n for n in graph.nodes if n in paths and (paths[n] == layer or paths[n].startswith(layer + "."))]
-    if not inside:
-        raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
-    cut = inside[-1]
-    from_image = _depends_on_image(graph)
+    graph, cut = _cut(network, layer, name)
+    from_image = _depending_on(next(iter(graph.nodes)), graph)
     nodes = list(graph.nodes)
     before, after = set(nodes[: nodes.index(cut)]), set(nodes[nodes.index(cut) + 1 :])
     around = [n for n in nodes if n in before & from_image and after.intersection(n.users)]
@@ -172,11 +173,70 @@ def split(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx
     return _stem(network, graph, cut), _tail(network, graph, cut, skip=before & from_image)
 
 
-def _depends_on_image(graph: fx.Graph) -> set[fx.Node]:
-    """The image (the first placeholder) and every value computed from it."""
-    image, *others = graph.nodes
-    found = {image}
-    for node in others:
+def prefix_suffix(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
+    """A network cut behind any layer, shortcuts around it or not: ``suffix(*prefix(image))`` is the network.
+
+    The prefix holds all that does not depend on the layer's output, the suffix only what does.
+
+    Returns:
+        prefix: image (B, 3, H, W) -> tuple of all values the suffix needs, the layer's own output last.
+        suffix: those values -> logits (B, classes). May change them in place, as the network's own layers do.
+
+    Raises:
+        InputError: Unknown layer, a network torch.fx cannot trace, or a layer that does not depend on the image.
+    """
+    graph, cut = _cut(network, layer, name)
+    from_image = _depending_on(next(iter(graph.nodes)), graph)
+    if cut not in from_image:
+        raise InputError(f"layer {layer!r} of {name} does not see the image; choose another")
+    after = _depending_on(cut, graph) - {cut}
+    around = [node for node in graph.nodes if node in from_image - after - {cut} and after.intersection(node.users)]
+    first, second = fx.Graph(), fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        if node not in after and node.op != "output":
+            copies[node] = first.node_copy(node, copies.__getitem__)
+    first.output(tuple(copies[node] for node in (*around, cut)))
+    copies = {node: second.placeholder(node.name) for node in (*around, cut)}
+    for node in graph.nodes:
+        if node in after or node not in from_image:
+            copies[node] = second.node_copy(node, copies.__getitem__)
+    return _half(network, first), _half(network, second)
+
+
+def _trace(network: nn.Module, name: str) -> tuple[fx.Graph, dict[fx.Node, str]]:
+    """The network's graph, and the qualified name of the layer each node comes from."""
+    tracer = _Tracer(leaf_modules=list(get_notrace_modules()), autowrap_functions=tuple(get_notrace_functions()))
+    try:
+        graph = tracer.trace(network)
+    except (fx.proxy.TraceError, AssertionError, TypeError, RuntimeError, ValueError) as error:
+        raise InputError(f"backbone {name} cannot be split: torch.fx does not trace it ({error})") from None
+    return graph, tracer.node_to_qualname
+
+
+class _Tracer(NodePathTracer):
+    """Keeps a layer that takes up batch norms in one piece, see :func:`fold_norms`."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualname: str) -> bool:
+        return hasattr(m, "absorb_norm") or super().is_leaf_module(m, module_qualname)
+
+
+def _cut(network: nn.Module, layer: str, name: str) -> tuple[fx.Graph, fx.Node]:
+    """The network's graph and the last node of the layer in it."""
+    layers = [n for n, _ in network.named_modules() if n]
+    if layer not in layers:
+        raise unknown(f"layer of {name}", layer, layers)
+    graph, paths = _trace(network, name)
+    inside = [n for n in graph.nodes if n in paths and (paths[n] == layer or paths[n].startswith(layer + "."))]
+    if not inside:
+        raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
+    return graph, inside[-1]
+
+
+def _depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:
+    """A value and every value computed from it."""
+    found = {source}
+    for node in graph.nodes:
         if found.intersection(node.all_input_nodes):
             found.add(node)
     return found
@@ -188,8 +248,8 @@ def _stem(network: nn.Module, graph: fx.Graph, cut: fx.Node) -> fx.GraphModule:
     for node in graph.nodes:
         copies[node] = half.node_copy(node, copies.__getitem__)
         if node is cut:
-            half.output(copies[node])
             break
+    half.output(copies[cut])
     return fx.GraphModule(network, half).eval()
 
 
@@ -199,8 +259,13 @@ def _tail(network: nn.Module, graph: fx.Graph, cut: fx.Node, skip: set[fx.Node])
     for node in graph.nodes:
         if node is not cut and node not in skip:
             copies[node] = half.node_copy(node, copies.__getitem__)
-    tail = fx.GraphModule(network, half)
-    tail.graph.eliminate_dead_code()
-    tail.delete_all_unused_submodules()
-    tail.recompile()
-    return tail.eval()
+    return _half(network, half)
+
+
+def _half(network: nn.Module, graph: fx.Graph) -> fx.GraphModule:
+    """A graph over a network's layers, with only those layers that it needs."""
+    half = fx.GraphModule(network, graph)
+    half.graph.eliminate_dead_code()
+    half.delete_all_unused_submodules()
+    half.recompile()
+    return half.eval()

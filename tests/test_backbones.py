@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mobile_robust import backbones
-from mobile_robust.backbones import create_backbone, create_network, split
+from mobile_robust.backbones import create_backbone, create_network, deploy_network, prefix_suffix, split
 from mobile_robust.errors import InputError
 from tests.modules.randomize import randomize, relative_error
 
@@ -134,3 +134,71 @@ def test_timm_weights_must_be_of_the_same_network(monkeypatch: pytest.MonkeyPatc
         create_network("mobilenetv2_100", {}, "mobilenetv2_10", 0)
     with pytest.raises(InputError, match="weights timm:mobilenetv2_100.ra_in1k could not be loaded: no network"):
         create_network("mobilenetv2_100", {}, "mobilenetv2_100.ra_in1k", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "around"),
+    [
+        ("resnet50", "layer1.0.conv2", 1),  # the block's own shortcut
+        ("resnet50", "layer2.1.conv1", 1),
+        ("resnet50", "conv1", 0),
+        ("mobilenetv2_100", "blocks.1.1.conv_dw", 1),
+        ("densenet121", "features.denseblock1.denselayer2.conv1", 2),
+        ("cifar_resnet20", "layer2.0.conv2", 1),
+        ("alexnet", "features.6", 0),
+    ],
+)
+def test_prefix_and_suffix_are_the_network_at_any_layer(name: str, layer: str, around: int) -> None:
+    net = randomize(network(name))
+    prefix, suffix = prefix_suffix(net, layer, name)
+    values = prefix(IMAGE)
+    assert len(values) == around + 1
+    seen = []
+    # cloned, for AlexNet's ReLUs work in place
+    net.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
+    expected = net(IMAGE)
+    assert torch.equal(values[-1], seen[0])
+    assert torch.equal(suffix(*values), expected)
+    assert not torch.equal(suffix(*values[:-1], values[-1] * 1.1), expected)
+    halves = {*prefix.state_dict()} | {*suffix.state_dict()}
+    assert halves == {*net.state_dict()} and layer not in {n for n, _ in suffix.named_modules()}
+
+
+def test_the_suffix_holds_only_what_depends_on_the_layer() -> None:
+    """The shortcut's own convolution is called behind conv2, yet need not be done again for every swapped filter."""
+    prefix, suffix = prefix_suffix(network("resnet50"), "layer2.0.conv2", "resnet50")
+    assert "layer2.0.downsample.0" in {n for n, _ in prefix.named_modules()}
+    assert "layer2.0.downsample.0" not in {n for n, _ in suffix.named_modules()}
+
+
+def test_what_has_no_prefix_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown layer of it 'innre'; known: inner"):
+        prefix_suffix(Branching(), "innre", "it")
+    with pytest.raises(InputError, match="does not trace it"):
+        prefix_suffix(Branching(), "inner", "it")
+
+
+class Absorbing(nn.Module):
+    """Multiplies by 2, and takes up the norm behind it where it may."""
+
+    def __init__(self, may: bool) -> None:
+        super().__init__()
+        self.may = may
+        self.after: nn.Module = nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.after(x * 2)
+
+    def absorb_norm(self, norm: nn.BatchNorm2d) -> bool:
+        if self.may:
+            self.after = nn.Sequential(norm)
+        return self.may
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_layer_that_takes_up_norms_is_asked(may: bool) -> None:
+    net = randomize(nn.Sequential(Absorbing(may), nn.BatchNorm2d(3)))
+    deployed = deploy_network(net, "it")
+    assert torch.equal(deployed(IMAGE), net(IMAGE))
+    assert ("1" in dict(deployed.named_children())) == (not may)
+    assert isinstance(net[0].after, nn.Identity)  # the network itself stays as it is
