@@ -16,6 +16,8 @@ COMMANDS = {
     "parity": "prove a built folder again, on any runtime of this machine",
     "train": "train a module for your backbone on unlabelled photos",
     "evaluate": "top-1 accuracy of the PyTorch model and of every artifact, clean and compressed",
+    "rank": "which filters suffer most from a corruption (for DeepCorrect)",
+    "corrupt": "one labelled picture of a photo with every corruption at every level",
 }
 
 Command = Callable[[list[str]], int]
