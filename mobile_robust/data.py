@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mobile_robust.errors import InputError
 
 Photo = NDArray[np.uint8]
+#: (height, width) in pixels.
+Size = tuple[int, int]
 
 #: JPEG qualities of the built-in photos: those AFD-Module is evaluated on.
 JPEG_QUALITIES = (25, 18, 15, 10, 7)
@@ -99,23 +102,28 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def centre_crop(image: Photo, size: int) -> Photo:
-    """The ImageNet way: short side to ``size`` x 256 / 224, then the ``size`` x ``size`` in the middle.
+def centre_crop(image: Photo, size: Size) -> Photo:
+    """A square the ImageNet way: short side to side x 256 / 224, then the middle. Any other size: a frame of a camera,
+    scaled until it covers that size, then the middle.
 
-    An image whose short side is already right is not resampled.
+    An image that has the size already is taken as it is; one whose short side is already right is not resampled.
     """
-    short = round(size * 256 / 224)
-    height, width = image.shape[:2]
-    least = min(height, width)
-    if least != short:
+    height, width = size
+    if image.shape[:2] == size:
+        return image
+    margin = 256 / 224 if height == width else 1.0
+    scale = max(round(height * margin) / image.shape[0], round(width * margin) / image.shape[1])
+    if scale != 1:
         # Of a very long image only the middle is enlarged: the rest is cropped away anyway.
-        middle = _middle(image, min(height, 2 * least), min(width, 2 * least))
-        height, width = (max(short, round(side * short / least)) for side in middle.shape[:2])
-        image = np.array(Image.fromarray(middle).resize((width, height), Image.Resampling.BICUBIC))
-    return np.ascontiguousarray(_middle(image, size, size))
+        image = _middle(image, math.ceil(2 * height / scale), math.ceil(2 * width / scale))
+        tall, wide = max(height, round(image.shape[0] * scale)), max(width, round(image.shape[1] * scale))
+        image = np.array(Image.fromarray(image).resize((wide, tall), Image.Resampling.BICUBIC))
+    return np.ascontiguousarray(_middle(image, height, width))
 
 
 def _middle(image: Photo, height: int, width: int) -> Photo:
+    """At most so many pixels around the centre."""
+    height, width = min(height, image.shape[0]), min(width, image.shape[1])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     return image[top : top + height, left : left + width]
 
@@ -130,16 +138,16 @@ def jpeg(image: Photo, quality: int) -> Photo:
 class Crops:
     """Centre crops of image files, decoded while iterating; broken files are skipped.
 
-    Iterating yields (path, uint8 size x size x 3 RGB) and may be repeated. After a whole pass ``used`` holds the
+    Iterating yields (path, uint8 height x width x 3 RGB) and may be repeated. After a whole pass ``used`` holds the
     paths that were read and ``skipped`` the broken ones with the reason.
 
     Args:
         paths: Files in the order in which they are tried.
-        size: Side of the crop in pixels.
+        size: Of the crop.
         count: Stop after this many good images; fewer are yielded where there are fewer.
     """
 
-    def __init__(self, paths: Sequence[Path], size: int, count: int | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], size: Size, count: int | None = None) -> None:
         self.paths = tuple(paths)
         self.size = size
         self.count = len(self.paths) if count is None else count
@@ -186,7 +194,7 @@ class Crops:
         return f"skipped {len(self.skipped)} of {len(self.used) + len(self.skipped)} images: {named}{more}"
 
 
-def load_crops(folder: Path, size: int, count: int | None = None, seed: int = 0) -> Crops:
+def load_crops(folder: Path, size: Size, count: int | None = None, seed: int = 0) -> Crops:
     """Crops of the images in a folder: all in order of path, or ``count`` of them drawn with ``seed``.
 
     Raises:
@@ -198,27 +206,28 @@ def load_crops(folder: Path, size: int, count: int | None = None, seed: int = 0)
     return Crops(paths, size, count)
 
 
-def built_in_photos(size: int, count: int) -> list[Photo]:
+def built_in_photos(size: Size, count: int) -> list[Photo]:
     """Photos for calibration and parity where the user gives none; they lie in installed wheels, nothing is downloaded.
 
     Crops at many scales and places, some mirrored, all different; every second one is JPEG-compressed because
     compressed photos are what the module will meet. The first n are the same for every ``count``.
 
     Returns:
-        ``count`` arrays, uint8, size x size x 3, RGB.
+        ``count`` arrays, uint8, height x width x 3, RGB.
 
     Raises:
         InputError: The wheels were installed without their sample photos.
     """
     photos = [Image.fromarray(read_image(_built_in_file(package, file))) for package, file in _BUILT_IN]
+    height, width = size
     random = np.random.default_rng(0)
     crops = []
     for index in range(count):
         photo = photos[index % len(photos)]
-        side = min(photo.size) * random.uniform(0.3, 1.0)
-        left, top = (random.uniform(0, length - side) for length in photo.size)
-        box = (left, top, left + side, top + side)
-        crop = np.array(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
+        scale = min(photo.width / width, photo.height / height) * random.uniform(0.3, 1.0)
+        left, top = random.uniform(0, photo.width - scale * width), random.uniform(0, photo.height - scale * height)
+        box = (left, top, left + scale * width, top + scale * height)
+        crop = np.array(photo.resize((width, height), Image.Resampling.BICUBIC, box=box))
         if random.random() < 0.5:
             crop = np.ascontiguousarray(crop[:, ::-1])
         if index % 2:

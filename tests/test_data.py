@@ -88,29 +88,44 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
 
 def test_a_photo_of_the_right_size_is_not_resampled() -> None:
     image = np.random.default_rng(0).integers(0, 256, (256, 300, 3), dtype=np.uint8)
-    assert np.array_equal(data.centre_crop(image, 224), image[16:240, 38:262])
+    assert np.array_equal(data.centre_crop(image, (224, 224)), image[16:240, 38:262])
+
+
+def test_a_photo_of_the_asked_size_is_taken_as_it_is() -> None:
+    assert np.array_equal(data.centre_crop(photo(32, 32), (32, 32)), photo(32, 32))
 
 
 def test_centre_crop_matches_resize_then_crop() -> None:
     image = photo(300, 500)
     resized = np.array(Image.fromarray(image).resize((427, 256), Image.Resampling.BICUBIC))
-    assert np.array_equal(data.centre_crop(image, 224), resized[16:240, 101:325])
+    assert np.array_equal(data.centre_crop(image, (224, 224)), resized[16:240, 101:325])
+
+
+@pytest.mark.parametrize("shape", [(108, 192), (300, 500), (90, 1000), (700, 60), (54, 96)])
+def test_a_frame_is_covered_whole(shape: tuple[int, int]) -> None:
+    crop = data.centre_crop(photo(*shape), (108, 192))
+    assert crop.shape == (108, 192, 3)
+    scale = max(108 / shape[0], 192 / shape[1])
+    tall, wide = round(shape[0] * scale), round(shape[1] * scale)
+    whole = np.array(Image.fromarray(photo(*shape)).resize((wide, tall), Image.Resampling.BICUBIC)).astype(int)
+    top, left = (tall - 108) // 2, (wide - 192) // 2
+    assert np.abs(whole[top : top + 108, left : left + 192] - crop).mean() < 2
 
 
 def test_one_pixel_fills_the_crop() -> None:
     pixel = np.array([[[10, 20, 30]]], np.uint8)
-    assert (data.centre_crop(pixel, 32) == pixel).all()
+    assert (data.centre_crop(pixel, (32, 32)) == pixel).all()
 
 
 @settings(deadline=None, max_examples=60)
 @given(height=st.integers(1, 300), width=st.integers(1, 300), size=st.integers(8, 96))
 def test_any_shape_gives_the_asked_size(height: int, width: int, size: int) -> None:
-    crop = data.centre_crop(photo(height, width), size)
+    crop = data.centre_crop(photo(height, width), (size, size))
     assert crop.shape == (size, size, 3) and crop.dtype == np.uint8 and crop.flags.c_contiguous
 
 
 def test_a_needle_shaped_image_costs_no_memory() -> None:
-    assert data.centre_crop(np.zeros((1, 100_000, 3), np.uint8), 224).shape == (224, 224, 3)
+    assert data.centre_crop(np.zeros((1, 100_000, 3), np.uint8), (224, 224)).shape == (224, 224, 3)
 
 
 def test_broken_images_are_named_and_counted(tmp_path: Path) -> None:
@@ -119,7 +134,7 @@ def test_broken_images_are_named_and_counted(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.webp").write_text("hello")
     (tmp_path / "empty.png").touch()
-    crops = data.load_crops(tmp_path, 32)
+    crops = data.load_crops(tmp_path, (32, 32))
     assert [path for path, _ in crops] == [good] == crops.used
     assert [path.name for path, _ in crops.skipped] == ["cut.jpg", "empty.png", "text.webp"]
     message = crops.skipped_message()
@@ -131,7 +146,7 @@ def test_many_broken_images_are_summed_up(tmp_path: Path) -> None:
     save(tmp_path / "z.png", photo())
     for index in range(5):
         (tmp_path / f"{index}.png").touch()
-    crops = data.load_crops(tmp_path, 32)
+    crops = data.load_crops(tmp_path, (32, 32))
     assert len(list(crops)) == 1
     assert str(crops.skipped_message()).endswith("and 2 more")
 
@@ -140,27 +155,27 @@ def test_only_broken_images_is_an_error(tmp_path: Path) -> None:
     for name in ("a.png", "b.jpg"):
         (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
     with pytest.raises(InputError, match=r"none of 2 images can be read; the first, .*a\.png"):
-        list(data.load_crops(tmp_path, 32))
+        list(data.load_crops(tmp_path, (32, 32)))
 
 
 def test_count_draws_with_the_seed_and_replaces_broken_ones(tmp_path: Path) -> None:
     for index in range(8):
         save(tmp_path / f"{index}.png", photo(seed=index))
     (tmp_path / "broken.png").touch()
-    first, again, other = (data.load_crops(tmp_path, 32, 7, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (data.load_crops(tmp_path, (32, 32), 7, seed=seed) for seed in (1, 1, 2))
     assert len(list(first)) == 7 and [p for p, _ in again] == first.used
     assert {path for path, _ in other} != set(first.used) or other.used != first.used
-    assert len(list(data.load_crops(tmp_path, 32, 20))) == 8
+    assert len(list(data.load_crops(tmp_path, (32, 32), 20))) == 8
 
 
 def test_digest_follows_the_content_used(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", photo())
-    before = data.load_crops(tmp_path, 32).digest
+    before = data.load_crops(tmp_path, (32, 32)).digest
     (tmp_path / "broken.png").touch()
-    crops = data.load_crops(tmp_path, 32)
+    crops = data.load_crops(tmp_path, (32, 32))
     assert len(list(crops)) == 1 and crops.digest == before
     save(path, photo(seed=3))
-    assert data.load_crops(tmp_path, 32).digest != before
+    assert data.load_crops(tmp_path, (32, 32)).digest != before
 
 
 def test_jpeg_keeps_shape_and_loses_more_at_lower_quality() -> None:
@@ -171,13 +186,13 @@ def test_jpeg_keeps_shape_and_loses_more_at_lower_quality() -> None:
 
 @pytest.mark.parametrize("size", [32, 224])
 def test_built_in_photos_are_all_different_and_repeatable(size: int) -> None:
-    crops = data.built_in_photos(size, 256)
+    crops = data.built_in_photos((size, size), 256)
     assert all(crop.shape == (size, size, 3) and crop.dtype == np.uint8 for crop in crops)
     assert len({crop.tobytes() for crop in crops}) == 256
-    assert all(np.array_equal(a, b) for a, b in zip(crops[:8], data.built_in_photos(size, 8), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(crops[:8], data.built_in_photos((size, size), 8), strict=True))
 
 
 def test_missing_built_in_photos_ask_for_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "find_spec", lambda package: None)
     with pytest.raises(InputError, match="sklearn is installed without its sample photo .* --calibration DIR"):
-        data.built_in_photos(32, 1)
+        data.built_in_photos((32, 32), 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_robust.contracts.manifest import Manifest
+from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.files import write_atomically
 
@@ -20,6 +21,7 @@ def schemas() -> dict[Path, str]:
     return {
         folder / "recipe.schema.json": _text(recipe),
         folder / "manifest.schema.json": _text(manifest),
+        folder / "ranking.schema.json": _text(Ranking.model_json_schema(mode="serialization")),
     }
 
 

@@ -5,6 +5,7 @@ Written last and atomically: a folder without a valid manifest is not a finished
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,15 @@ class Quantization(_Model):
 
     scale: float
     zero_point: int
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a tensor is, whatever file it is in: in words, with units, its values, and what the app must do before."""
+
+    description: str
+    value_range: tuple[float, float] | None = None
+    normalization: str | None = None
 
 
 class Tensor(_Model):
@@ -58,6 +68,9 @@ class Metrics(_Model):
     mean_abs_error: float
     max_relative_error: float = Field(description="largest |got - expected| / max(|expected|, 1e-3 of the range)")
     snr_db: float | None = Field(description="null: no error at all")
+    repair_snr_db: float | None = Field(
+        default=None, description="of the difference to the unrepaired input; null: no error, or nothing is repaired"
+    )
     psnr_db: float | None = Field(description="null: no error at all")
     cosine: float
     worst_index: tuple[int, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -48,13 +48,25 @@ class BackboneSection(_Strict):
     seed: int = Field(default=0, ge=0, le=MAX_SEED, description="of the random weights when there is no weights file")
 
 
-class InputSection(_Strict):
-    """The image every artifact takes: RGB, ``size`` x ``size``, values in [0, range]."""
+#: Allowed sides of an image, in pixels.
+LEAST_SIDE, MOST_SIDE = 32, 4096
 
-    size: int = Field(default=224, ge=32, le=4096, multiple_of=8)
+
+class InputSection(_Strict):
+    """The image every artifact takes: RGB, values in [0, range]; mean and std are what the backbone wants of [0, 1]."""
+
+    size: int | tuple[int, int] = Field(default=224, description="side in pixels, or [height, width]")
     range: Literal[1, 255] = 255
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _pixels(cls, size: Any) -> Any:
+        sides = size if isinstance(size, list | tuple) else [size, size]
+        if len(sides) != 2 or not all(type(side) is int and LEAST_SIDE <= side <= MOST_SIDE for side in sides):
+            raise ValueError(f"must be a side in pixels, or [height, width], each from {LEAST_SIDE} to {MOST_SIDE}")
+        return size
 
     @field_validator("std")
     @classmethod
@@ -63,11 +75,26 @@ class InputSection(_Strict):
             raise ValueError("every value must be greater than 0")
         return std
 
+    @property
+    def height_width(self) -> tuple[int, int]:
+        """Of the image in pixels."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def words(self) -> str:
+        """The size as people write it."""
+        height, width = self.height_width
+        return f"{height}x{width}"
+
 
 class WeightsSection(_Strict):
-    """The module's weights: a file (beside the recipe, or one that ships in ``mobile_robust/weights``), or a seed."""
+    """The module's weights: a file (beside the recipe, or one that ships in ``mobile_robust/weights``), or a seed.
+
+    A method that repairs the filters of a ranking takes it from ``ranking`` (a file of ``mobile_robust.rank``) where
+    the weights do not bring one.
+    """
 
     file: str | None = None
+    ranking: str | None = None
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
@@ -94,17 +121,20 @@ class Tolerance(_Strict):
     Attributes:
         max_error: Largest absolute error, as a fraction of the reference output's range (max - min).
         snr_db: Least signal-to-noise ratio in decibels.
+        repair_snr_db: Least signal-to-noise ratio of the repair itself, that is of the output's difference to what came
+            in, in decibels; 0 dB is a file that is no better than doing nothing (modules only).
         top1_agreement: Least fraction of images whose top-1 class equals the reference's (pipelines only).
     """
 
     max_error: float | None = Field(default=None, gt=0)
     snr_db: float | None = None
+    repair_snr_db: float | None = None
     top1_agreement: Fraction | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _some_bound(self) -> Tolerance:
-        if self.max_error is None and self.snr_db is None and self.top1_agreement is None:
-            raise ValueError("one of max_error, snr_db, top1_agreement is needed")
+        if not self.model_dump(exclude_none=True):
+            raise ValueError(f"one of {', '.join(type(self).model_fields)} is needed")
         return self
 
 
@@ -113,9 +143,9 @@ DEFAULT_TOLERANCES: dict[Scope, dict[Precision, Tolerance]] = {
     "module": {
         "fp32": Tolerance(max_error=1e-5),
         "fp16": Tolerance(max_error=5e-3),
-        "int8": Tolerance(snr_db=25.0),
-        "int8w": Tolerance(snr_db=25.0),
-        "pal6": Tolerance(snr_db=25.0),
+        "int8": Tolerance(snr_db=25.0, repair_snr_db=3.0),
+        "int8w": Tolerance(snr_db=25.0, repair_snr_db=3.0),
+        "pal6": Tolerance(snr_db=25.0, repair_snr_db=3.0),
     },
     "pipeline": {
         "fp32": Tolerance(max_error=1e-5),
@@ -132,6 +162,9 @@ class QuantizationSection(_Strict):
 
     calibration_images: int = Field(default=32, ge=1)
     allow_float_ops: tuple[str, ...] = Field(default=(), description="TFLite op names, such as SOFTMAX")
+    float_layers: tuple[str, ...] = Field(
+        default=(), description="submodules of the deploy form, such as dwm, that stay float in an int8 file"
+    )
 
 
 class ParitySection(_Strict):
@@ -148,8 +181,9 @@ class Recipe(_Strict):
     default: bool = Field(default=False, description="built when no recipe is named")
     method: str
     scope: Scope
+    part: str | None = Field(default=None, description="of a module: the piece to build; default: all of it")
     options: dict[str, Any] = Field(default_factory=dict, description="the method's own options, such as variant")
-    backbone: BackboneSection
+    backbone: BackboneSection | None = Field(default=None, description="not needed by a module that repairs images")
     input: InputSection = Field(default_factory=InputSection)
     weights: WeightsSection = Field(default_factory=WeightsSection)
     artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
@@ -157,12 +191,26 @@ class Recipe(_Strict):
     quantization: QuantizationSection = Field(default_factory=QuantizationSection)
     parity: ParitySection = Field(default_factory=ParitySection)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.scope == "pipeline" and self.backbone is None:
+            raise ValueError('scope "pipeline" needs a [backbone]')
+        if self.scope == "pipeline" and self.part is not None:
+            raise ValueError('part is for scope "module": a pipeline has all of them')
+        return self
+
     def tolerance(self, precision: Precision) -> Tolerance:
         """The recipe's tolerance for a precision, or the default of its scope."""
         return self.tolerances.get(precision) or DEFAULT_TOLERANCES[self.scope][precision]
 
     def with_backbone_weights(self, given: str) -> Recipe:
-        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``."""
+        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``.
+
+        Raises:
+            InputError: The recipe has no backbone.
+        """
+        if self.backbone is None:
+            raise InputError(f"--backbone-weights {given}: recipe {self.name} has no backbone")
         source = given if given.startswith("timm:") else str(Path(given).resolve())
         return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": source})})
 
@@ -221,10 +269,10 @@ def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(name: str) -> str:
         return str(shipped / name if (shipped / name).is_file() else (folder / name).resolve())
 
-    if backbone.weights and not backbone.weights.startswith("timm:"):
+    if backbone and backbone.weights and not backbone.weights.startswith("timm:"):
         backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})
-    if weights.file:
-        weights = weights.model_copy(update={"file": absolute(weights.file)})
+    given = {"file": weights.file, "ranking": weights.ranking}
+    weights = weights.model_copy(update={key: absolute(name) for key, name in given.items() if name})
     return recipe.model_copy(update={"backbone": backbone, "weights": weights})
 
 
@@ -260,8 +308,7 @@ def _allowed_keys(keys: list[str]) -> list[str]:
         if key == "tolerances":
             return list(Tolerance.model_fields)
         annotation = model.model_fields[key].annotation
-        assert isinstance(annotation, type)
-        model = annotation
+        (model,) = (kind for kind in get_args(annotation) or (annotation,) if isinstance(kind, type(BaseModel)))
     return list(model.model_fields)
 
 

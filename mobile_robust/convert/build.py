@@ -31,9 +31,10 @@ from mobile_robust.convert import interface, metadata, samples, weight_rounding
 from mobile_robust.convert.coreml import convert_coreml, save_package
 from mobile_robust.convert.cost import Cost, count
 from mobile_robust.convert.fingerprint import fingerprint, reusable, tool_versions
+from mobile_robust.convert.float_layers import tensors_of
 from mobile_robust.convert.quantize import Sample, static_wi8_ai8, weights_fp16
 from mobile_robust.convert.report import write_report
-from mobile_robust.convert.tflite import convert_tflite
+from mobile_robust.convert.tflite import channels_last, convert_tflite
 from mobile_robust.convert.workspace import refuse_foreign, replace, workspace
 from mobile_robust.data import Photo
 from mobile_robust.errors import InputError
@@ -41,7 +42,7 @@ from mobile_robust.files import sha256, size, write_atomically
 from mobile_robust.parity import tflite_file
 from mobile_robust.parity.check import CHECKS, prove
 from mobile_robust.parity.reference import Reference
-from mobile_robust.system import System, build_system
+from mobile_robust.systems import System, build_system
 
 WEIGHTS_NAME = "weights.safetensors"
 Step = Callable[[str], None]
@@ -96,7 +97,6 @@ class _Source:
     system: System
     photos: Sequence[Photo]
     cost: Cost
-    known: dict[str, interface.Meaning]
     facts: dict[str, str]
 
     def rounded(self, precision: Precision) -> nn.Module:
@@ -104,7 +104,8 @@ class _Source:
         if precision == "fp32":
             return self.system.deploy
         inputs = [tuple(self.system.inputs(photo).values()) for photo in self.photos]
-        return weight_rounding.prepare(self.system.deploy, inputs, precision)
+        keep = self.system.recipe.quantization.float_layers if precision == "int8" else ()
+        return weight_rounding.prepare(self.system.deploy, inputs, precision, keep)
 
 
 @dataclass
@@ -123,9 +124,8 @@ class _Builder:
         self.step("backbone and module")
         with self._clock("model and photos"):
             system = build_system(recipe)
-            photos = samples.choose(
-                self.calibration, recipe.input.size, recipe.quantization.calibration_images, recipe.parity_images
-            )
+            wanted = recipe.quantization.calibration_images, recipe.parity_images
+            photos = samples.choose(self.calibration, recipe.input.height_width, *wanted)
             provenance = system.provenance.model_copy(
                 update={"calibration": photos.calibration_words, "parity_images": photos.parity_words}
             )
@@ -137,8 +137,7 @@ class _Builder:
             weights_path = self.folder / WEIGHTS_NAME
             state = {name: x.contiguous() for name, x in system.reference.state_dict().items()}
             write_atomically(weights_path, save(state))
-        known = interface.meanings(recipe, system.layer)
-        source = _Source(system, photos.calibration, cost, known, _facts(recipe, provenance))
+        source = _Source(system, photos.calibration, cost, _facts(recipe, provenance))
         artifacts, errors = self._prove([*self._tflite(source), *self._coreml(source)], reference)
         self.step("report")
         manifest = Manifest(
@@ -169,31 +168,32 @@ class _Builder:
                 content = plain.read_bytes()
                 if precision == "fp16":
                     content = weights_fp16(plain)
-                elif precision == "int8":
-                    content = static_wi8_ai8(plain, [_channels_last(system, photo) for photo in photos])
+                kept = tensors_of(tflite_file.read(plain), self.recipe.quantization.float_layers)
+                if precision == "int8":
+                    content = static_wi8_ai8(plain, [_channels_last(system, photo) for photo in photos], kept)
                 path = self._path(precision, ".tflite")
                 write_atomically(path, self._with_metadata(content, plain, source))
                 plain.unlink()
-                self._refuse_float(path, precision)
+                self._refuse_float(path, precision, kept)
                 file = tflite_file.read(path)
-                borders = interface.tflite_tensors(file, source.known)
+                borders = interface.tflite_tensors(file, source.system.meanings)
                 artifacts.append(self._artifact(path, "tflite", precision, source.cost, file.op_counts, borders))
         return artifacts
 
-    def _refuse_float(self, path: Path, precision: Precision) -> None:
+    def _refuse_float(self, path: Path, precision: Precision, kept: frozenset[str]) -> None:
         """Nobody should ship an int8 file that is still float inside without having said so."""
         if precision != "int8":
             return
-        left = tflite_file.float_operations(path, self.recipe.quantization.allow_float_ops)
+        left = tflite_file.float_operations(path, self.recipe.quantization.allow_float_ops, kept)
         if left:
             raise InputError(
                 f"recipe {self.recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}"
                 f"{f' and {len(left) - 3} more' if len(left) > 3 else ''}; "
-                "allow them with quantization.allow_float_ops, or leave int8 out of artifacts.tflite"
+                "allow them with quantization.allow_float_ops or float_layers, or leave int8 out of artifacts.tflite"
             )
 
     def _with_metadata(self, content: bytes, plain: Path, source: _Source) -> bytes:
-        file, known, facts = tflite_file.read(plain), source.known, source.facts
+        file, known, facts = tflite_file.read(plain), source.system.meanings, source.facts
         notes = {
             name: metadata.TensorNote(name, known[name], 255.0 / self.recipe.input.range if name == "image" else None)
             for name in (*file.inputs, *file.outputs)
@@ -215,10 +215,10 @@ class _Builder:
             with self._clock(f"Core ML {precision}"):
                 network = source.rounded(precision)
                 model = convert_coreml(network, example, system.output, self.recipe.input.range, precision)
-                interface.annotate_coreml(model, self.recipe, source.known, source.facts)
+                interface.annotate_coreml(model, self.recipe, source.system.meanings, source.facts)
                 path = self._path(precision, ".mlpackage")
                 save_package(model, path)
-                borders = interface.coreml_tensors(model, source.known)
+                borders = interface.coreml_tensors(model, source.system.meanings)
                 operations = interface.coreml_operations(model)
                 artifacts.append(self._artifact(path, "coreml", precision, source.cost, operations, borders))
         return artifacts
@@ -283,18 +283,19 @@ def make_reference(system: System, photos: Sequence[Photo]) -> Reference:
     inputs = [system.inputs(photo) for photo in photos]
     with torch.no_grad():
         expected = [system.reference(*x.values()).numpy() for x in inputs]
-    others = [name for name in inputs[0] if name != "image"]
+    arrays = {name: np.concatenate([x[name].numpy() for x in inputs]) for name in inputs[0]}
+    if "image" in arrays:
+        arrays["image"] = np.stack([photo.transpose(2, 0, 1) for photo in photos])
     return Reference(
-        images=np.stack([photo.transpose(2, 0, 1) for photo in photos]),
+        arrays=arrays,
         image_scale=system.recipe.input.range / 255,
-        others={name: np.concatenate([x[name].numpy() for x in inputs]) for name in others},
         output=system.output,
         expected=np.concatenate(expected),
     )
 
 
 def _channels_last(system: System, photo: Photo) -> Sample:
-    return {name: x.permute(0, 2, 3, 1).contiguous().numpy() for name, x in system.inputs(photo).items()}
+    return {name: channels_last(x).numpy() for name, x in system.inputs(photo).items()}
 
 
 def _facts(recipe: Recipe, provenance: Provenance) -> dict[str, str]:

@@ -116,6 +116,8 @@ def _override(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     if options.random_backbone is not None:
         if not 0 <= options.random_backbone <= MAX_SEED:
             raise InputError(f"--random-backbone must be from 0 to {MAX_SEED}, got {options.random_backbone}")
+        if recipe.backbone is None:
+            raise InputError(f"--random-backbone {options.random_backbone}: recipe {recipe.name} has no backbone")
         changes["backbone"] = recipe.backbone.model_copy(update={"weights": None, "seed": options.random_backbone})
     if options.target or options.precision:
         changes["artifacts"] = _selected(recipe, options.target, options.precision)
@@ -134,13 +136,14 @@ def _selected(recipe: Recipe, targets: Sequence[str] | None, precisions: Sequenc
 
 
 def _list(console: Console) -> None:
-    table = Table("recipe", "backbone", "scope", "files", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("recipe", "backbone", "what", "files", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = True
     for name in built_in_recipes():
         recipe = load_recipe(name)
         forms = {"TFLite": recipe.artifacts.tflite, "Core ML": recipe.artifacts.coreml}
         files = "\n".join(f"{target} {' '.join(has)}" for target, has in forms.items() if has)
-        table.add_row(f"{name}{' *' if recipe.default else ''}", recipe.backbone.name, recipe.scope, files)
+        backbone = recipe.backbone.name if recipe.backbone else "any"
+        table.add_row(f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files)
     console.print(table)
     console.print("* built when no recipe is named", highlight=False)
 

@@ -23,7 +23,7 @@ def convert_coreml(
 
     Args:
         network: Deploy form in eval mode, NCHW, its weights already rounded for the precision (``weight_rounding``).
-        inputs: One example per input by name, (1, C, H, W), in the order of the network's arguments.
+        inputs: One example per input by name, batch 1, in the order of the network's arguments.
         output: Name of the output.
         image_range: 255 makes ``image`` a Core ML image input (a pixel buffer, RGB); 1 leaves it an array in [0, 1].
         precision: Of computation and weights.
@@ -69,11 +69,15 @@ def _compress(model: Any, precision: CoremlForm) -> Any:
 
 
 def _coarse_weights(model: Any) -> list[str]:
-    """Names of the weights that ``weight_rounding.is_compressed`` is true of."""
+    """Names of the weights that ``weight_rounding.is_compressed`` is true of.
+
+    PyTorch names a parameter ``p_…`` and a buffer ``b_…``: constants of a method's algebra are buffers, and stay.
+    """
     main = model._mil_program.functions["main"]
     layers = [op for op in main.find_ops(op_type="conv") if op.inputs["groups"].val == 1]
     weights = [op.inputs["weight"] for op in [*layers, *main.find_ops(op_type="linear")]]
-    return [w.op.name for w in weights if w.val is not None and w.val.size > COMPRESSION_THRESHOLD]
+    large = [w.op.name for w in weights if w.val is not None and w.val.size > COMPRESSION_THRESHOLD]
+    return [name for name in large if name.startswith("p_")]
 
 
 def save_package(model: Any, path: Path) -> None:

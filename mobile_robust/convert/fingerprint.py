@@ -34,7 +34,7 @@ def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
     Raises:
         InputError: A weights file is missing.
     """
-    files = [recipe.weights.file, recipe.backbone.weights]
+    files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
     digests = []
     for name in files:
         if name and not name.startswith("timm:"):

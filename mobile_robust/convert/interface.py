@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
-from mobile_robust.contracts.manifest import Layout, Quantization, Tensor
+from mobile_robust.contracts.manifest import Layout, Meaning, Quantization, Tensor
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.parity.tflite_file import FileTensor, TfliteFile
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """A tensor's meaning, whatever file it is in."""
-
-    description: str
-    value_range: tuple[float, float] | None = None
-    normalization: str | None = None
-
-
-def meanings(recipe: Recipe, layer: str) -> dict[str, Meaning]:
-    """Input and output names -> what they are, for the artifacts of a recipe split behind ``layer``."""
-    section, backbone = recipe.input, recipe.backbone.name
-    image = Meaning(
-        f"RGB photo, {section.size}x{section.size}, values in [0, {section.range}]", (0.0, float(section.range))
-    )
-    if recipe.scope == "pipeline":
-        return {
-            "image": image,
-            "logits": Meaning(f"class scores of {backbone} before softmax, in the order of its training classes"),
-        }
-    stem = f"features of {backbone} behind layer {layer}"
-    normalized = f"of the same photo as (rgb / {section.range} - {list(section.mean)}) / {list(section.std)}"
-    return {
-        "image": image,
-        "features": Meaning(stem, normalization=f"the backbone's stem takes the photo normalized: {normalized}"),
-        "repaired": Meaning(f"repaired {stem}, for the rest of the network"),
-    }
 
 
 def tflite_tensors(file: TfliteFile, known: dict[str, Meaning]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import flatbuffers
 
+from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.convert import flatbuffer
-from mobile_robust.convert.interface import Meaning, sentence
+from mobile_robust.convert.interface import sentence
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"

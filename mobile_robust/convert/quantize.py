@@ -5,6 +5,7 @@ Named after their schemes in ai-edge-quantizer. The borders stay float32: every 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,13 @@ def weights_fp16(float_file: Path) -> bytes:
     return bytes(result.quantized_model)
 
 
-def static_wi8_ai8(float_file: Path, samples: Iterable[Sample]) -> bytes:
+def static_wi8_ai8(float_file: Path, samples: Iterable[Sample], keep: Iterable[str] = ()) -> bytes:
     """Weights int8 per output channel, activations int8 per tensor with ranges read from ``samples``.
+
+    Args:
+        float_file: The float32 file.
+        samples: Calibration inputs.
+        keep: Tensors whose operations stay as they are, by name.
 
     Raises:
         InputError: There is no sample to calibrate with.
@@ -53,6 +59,12 @@ def static_wi8_ai8(float_file: Path, samples: Iterable[Sample]) -> bytes:
     manager.load_quantization_recipe(recipe.static_wi8_ai8())
     for border in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         manager.add_quantization_config(regex=".*", operation_name=border, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    for name in keep:
+        manager.add_quantization_config(
+            regex=re.escape(name),
+            operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+            algorithm_key=AlgorithmName.NO_QUANTIZE,
+        )
     data = list(samples)
     if not data:
         raise InputError("int8 needs at least one calibration image")

@@ -24,11 +24,6 @@ from mobile_robust.parity.summary import (
 )
 
 REPORT_NAME = "report.html"
-_SCOPES = {
-    "module": "module: image and stem features → repaired features",
-    "pipeline": "pipeline: image → logits, one file to drop into an app",
-}
-
 #: (artifact file, runtime) -> sampled absolute errors, as fractions of the reference's range.
 ErrorSamples = Mapping[tuple[str, str], NDArray[np.floating]]
 
@@ -72,14 +67,13 @@ def _page(manifest: Manifest, errors: ErrorSamples) -> str:
 
 def _header(manifest: Manifest, title: str) -> Html:
     recipe, provenance = manifest.recipe, manifest.provenance
-    backbone = recipe.backbone.name + (f" split after {recipe.backbone.layer}" if recipe.backbone.layer else "")
     made_checks = any(artifact.verdict != "skipped" for artifact in manifest.artifacts)
     verdict: Verdict = "fail" if not manifest.passed else "pass" if made_checks else "skipped"
     parts = [
         el("p", "mobile-robust · build report", class_="eyebrow"),
         el("h1", title),
         el("p", _pill(verdict, verdict_text(manifest)), class_="verdict"),
-        el("p", f"{recipe.method} on {backbone}. {_SCOPES[recipe.scope].capitalize()}.", class_="lead"),
+        el("p", _lead(manifest), class_="lead"),
     ]
     if provenance.label:
         weights = f"Module: {provenance.weights}. Backbone: {provenance.backbone}."
@@ -94,11 +88,25 @@ def _header(manifest: Manifest, title: str) -> Html:
             ("smallest to largest", f"{bytes_text(sizes[0])} – {bytes_text(sizes[-1])}"),
             ("MACs per image", count_text(artifacts[0].macs)),
             ("parameters", count_text(artifacts[0].parameters)),
-            ("RGB image", f"{recipe.input.size} × {recipe.input.size}, 0–{recipe.input.range}"),
+            ("RGB image", f"{recipe.input.words()}, 0–{recipe.input.range}"),
             ("built in", f"{sum(manifest.seconds.values()):.0f} s"),
         ]
         parts.append(el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in tiles), class_="tiles"))
     return el("header", *parts)
+
+
+def _lead(manifest: Manifest) -> str:
+    """What is built, in a sentence."""
+    recipe = manifest.recipe
+    backbone = f"on {recipe.backbone.name}" if recipe.backbone else "for any network"
+    if recipe.backbone and recipe.backbone.layer:
+        backbone += f" behind {recipe.backbone.layer}"
+    if recipe.scope == "pipeline":
+        return f"{recipe.method} {backbone}. Pipeline: image → logits, one file to drop into an app."
+    what = f"Part {recipe.part}" if recipe.part else "Module"
+    borders = manifest.artifacts[0] if manifest.artifacts else None
+    names = [" and ".join(t.name for t in side) for side in (borders.inputs, borders.outputs)] if borders else []
+    return f"{recipe.method} {backbone}. {what}: {' → '.join(names)}."
 
 
 def _sentences(manifest: Manifest) -> Html:

@@ -9,6 +9,7 @@ from mobile_robust.data import (
     BUILT_IN_DESCRIPTION,
     JPEG_QUALITIES,
     Photo,
+    Size,
     built_in_photos,
     find_images,
     jpeg,
@@ -19,7 +20,7 @@ from mobile_robust.errors import InputError
 
 @dataclass(frozen=True)
 class Samples:
-    """Photos (uint8, size x size x 3) and where they are from, in words.
+    """Photos (uint8, height x width x 3) and where they are from, in words.
 
     ``notice`` names images that could not be read, or is None.
     """
@@ -31,7 +32,7 @@ class Samples:
     notice: str | None = None
 
 
-def choose(folder: Path | None, size: int, calibration: int, parity: int) -> Samples:
+def choose(folder: Path | None, size: Size, calibration: int, parity: int) -> Samples:
     """Calibration and parity photos: different ones as long as there are enough.
 
     Without a folder they come from photos that ship in installed packages. Of a folder's photos, every second one for

@@ -19,9 +19,14 @@ class ChannelsLast(nn.Module):
         self.network, self.output = network, output
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """Inputs by name, (1, H, W, C) each -> {output: (1, H, W, C) or (1, classes)}."""
-        result = self.network(*(x.permute(0, 3, 1, 2) for x in inputs.values()))
+        """Inputs by name, (1, H, W, C) or (1, numbers) each -> {output: (1, H, W, C) or (1, numbers)}."""
+        result = self.network(*(x.permute(0, 3, 1, 2) if x.dim() == 4 else x for x in inputs.values()))
         return {self.output: result.permute(0, 2, 3, 1) if result.dim() == 4 else result}
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """An input as the file takes it: (1, C, H, W) -> (1, H, W, C), numbers as they are."""
+    return x.permute(0, 2, 3, 1).contiguous() if x.dim() == 4 else x
 
 
 def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -> None:
@@ -29,14 +34,14 @@ def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, pa
 
     Args:
         deploy: Network in eval mode, NCHW.
-        inputs: One example per input by name, (1, C, H, W), in the order of ``deploy``'s arguments.
+        inputs: One example per input by name, (1, C, H, W) or (1, numbers), in the order of ``deploy``'s arguments.
         output: Name of the output.
         path: File to write.
 
     Raises:
         InputError: The converter cannot take the network.
     """
-    examples = {name: x.permute(0, 2, 3, 1).contiguous() for name, x in inputs.items()}
+    examples = {name: channels_last(x) for name, x in inputs.items()}
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with quiet():

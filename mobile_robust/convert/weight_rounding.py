@@ -44,16 +44,23 @@ Layer = nn.Conv2d | nn.Linear
 
 
 @torch.no_grad()
-def prepare(network: nn.Module, samples: Sequence[tuple[Tensor, ...]], precision: Precision) -> nn.Module:
+def prepare(
+    network: nn.Module, samples: Sequence[tuple[Tensor, ...]], precision: Precision, keep: Sequence[str] = ()
+) -> nn.Module:
     """A copy of a network whose convolutions and linear layers hold rounded weights and biases that make up for it.
 
     Args:
         network: Deploy form (no batch norms), eval mode.
         samples: Calibration inputs, one tuple of the network's arguments per image.
         precision: Whose grid: ``fp16``, ``int8`` (TFLite), ``int8w`` or ``pal6`` (Core ML).
+        keep: Submodules whose weights stay as they are.
     """
     prepared = copy.deepcopy(network)
-    layers = [m for m in prepared.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [
+        m
+        for name, m in prepared.named_modules()
+        if isinstance(m, nn.Conv2d | nn.Linear) and not any(f"{name}.".startswith(f"{kept}.") for kept in keep)
+    ]
     statistics = _collect(prepared, layers, samples, covariance=precision == "int8")
     for layer, seen in zip(layers, statistics, strict=True):
         if seen.count == 0:

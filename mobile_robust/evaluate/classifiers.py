@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mobile_robust.contracts.manifest import Artifact, Manifest, read_manifest, verify_hashes
-from mobile_robust.data import Photo
+from mobile_robust.data import Photo, Size
 from mobile_robust.errors import InputError
 from mobile_robust.parity.runtimes.base import Runtime
 from mobile_robust.parity.runtimes.coreml_device import CoremlDevice
 from mobile_robust.parity.runtimes.coreml_mil import CoremlMil
 from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
-from mobile_robust.system import Pipeline, load_built
+from mobile_robust.systems import load_built
 
 #: In order of preference: an artifact is scored on the first runtime of its target that this machine has.
 RUNTIMES: tuple[Callable[[], Runtime], ...] = (LitertCpu, CoremlDevice, CoremlMil)
@@ -31,14 +32,14 @@ class Classifier:
         build: The folder it is in, as the user gave it.
         name: "reference", "backbone alone", or the end of the artifact's file name, such as int8.tflite.
         runtime: What executes it.
-        size: Side of the photo in pixels.
-        predict: uint8 size x size x 3 RGB -> float32 (classes,).
+        size: Height and width of the photo in pixels.
+        predict: uint8 height x width x 3 RGB -> float32 (classes,).
     """
 
     build: str
     name: str
     runtime: str
-    size: int
+    size: Size
     predict: Callable[[Photo], NDArray[np.float32]]
 
 
@@ -52,14 +53,14 @@ def open_build(folder: Path) -> list[Classifier]:
     recipe = manifest.recipe
     if recipe.scope != "pipeline":
         raise InputError(
-            f"{folder}: recipe {recipe.name} has scope {recipe.scope!r}, which gives features instead of classes; "
+            f"{folder}: recipe {recipe.name} has scope {recipe.scope!r}, which gives no classes; "
             'evaluate takes builds of scope "pipeline"'
         )
     verify_hashes(manifest, folder)
     model = load_built(folder, manifest)
-    build, size = str(folder), recipe.input.size
+    build, size = str(folder), recipe.input.height_width
     found = [
-        Classifier(build, "backbone alone", "pytorch", size, _pytorch(_Unrepaired(model), manifest)),
+        Classifier(build, "backbone alone", "pytorch", size, _pytorch(model.alone, manifest)),
         Classifier(build, "reference", "pytorch", size, _pytorch(model, manifest)),
     ]
     for artifact in manifest.artifacts:
@@ -70,18 +71,7 @@ def open_build(folder: Path) -> list[Classifier]:
     return found
 
 
-class _Unrepaired(torch.nn.Module):
-    """The pipeline's backbone without the module: what the repair is compared with."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        super().__init__()
-        self.pipeline = pipeline
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.pipeline.tail(self.pipeline.features(image))
-
-
-def _pytorch(model: torch.nn.Module, manifest: Manifest) -> Callable[[Photo], NDArray[np.float32]]:
+def _pytorch(model: Callable[[Tensor], Tensor], manifest: Manifest) -> Callable[[Photo], NDArray[np.float32]]:
     top = manifest.recipe.input.range
 
     def predict(photo: Photo) -> NDArray[np.float32]:

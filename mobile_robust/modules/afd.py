@@ -23,7 +23,7 @@ from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
 from mobile_robust.layers.fuse import affine_of, conv_of, fold_affine_before, kernel_of, merge
 from mobile_robust.layers.repconv import RepConv
-from mobile_robust.modules.base import RGB, ImageRange, RepairModule
+from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class FENet(nn.Module):
         return deployed
 
 
-class AFD(RepairModule):
+class AFD(FeatureRepair):
     """The module: (image (B, 3, H, W), features (B, C, H/s, W/s)) -> repaired features, stem stride s of 1, 2 or 4.
 
     Args:
@@ -155,16 +155,19 @@ class AFD(RepairModule):
         """See the class."""
         return self.fe(features, self.fde(image))
 
-    def check(self, image_side: int, feature_side: int) -> None:
-        """See :class:`RepairModule`."""
-        if feature_side % 4 or image_side not in (feature_side, 2 * feature_side, 4 * feature_side):
+    def check(self, image: tuple[int, int], features: tuple[int, int]) -> None:
+        """See :class:`FeatureRepair`."""
+        if any(side % BLOCK for side in image):
+            raise ValueError(f"JPEG's blocks want an image whose sides are multiples of {BLOCK}, not {_by(image)}")
+        stride = image[0] // features[0]
+        if stride not in (1, 2, 4) or image != (features[0] * stride, features[1] * stride) or _odd(features):
             raise ValueError(
-                f"the stem must divide the image's side ({image_side}) by 1, 2 or 4 and leave a multiple of 4, "
-                f"not {feature_side}"
+                f"the stem must divide the image's sides ({_by(image)}) by 1, 2 or 4 and leave multiples of 4, "
+                f"not {_by(features)}"
             )
 
     def reparameterize(self) -> AFD:
-        """See :class:`RepairModule`. Holds only convolutions, ReLU, nearest resize, concatenation and addition."""
+        """See :class:`Deployable`. Holds only convolutions, ReLU, nearest resize, concatenation and addition."""
         if self.training:
             raise RuntimeError(
                 "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
@@ -199,6 +202,15 @@ def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) 
 def _fill(x: Tensor, factor: int) -> Tensor:
     """Every cell becomes ``factor`` x ``factor`` equal cells."""
     return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="nearest")
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _odd(features: tuple[int, int]) -> bool:
+    """Whether FE-Net's two halvings leave a remainder."""
+    return any(side % 4 for side in features)
 
 
 def _copy(conv: nn.Conv2d) -> nn.Conv2d:

@@ -1,11 +1,15 @@
-"""What every repair module has in common."""
+"""What the repair modules have in common, and the three places of a classifier that they go to."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor, nn
+
+from mobile_robust.contracts.manifest import Meaning
 
 
 class ImageRange(NamedTuple):
@@ -28,23 +32,71 @@ class ImageRange(NamedTuple):
 RGB = ImageRange()
 
 
-class RepairModule(nn.Module, ABC):
-    """A small network that repairs the shallow features of a classifier.
-
-    Training form: ``forward(image, features) -> features`` of the same shape, all (B, C, H, W).
-    """
-
-    @abstractmethod
-    def forward(self, image: Tensor, features: Tensor) -> Tensor:
-        """Repairs the stem's features with the help of the image they came from."""
-
-    def check(self, image_side: int, feature_side: int) -> None:
-        """Raises ValueError, in words, where images and features of these sides (pixels) do not fit the module."""
+class Deployable(nn.Module, ABC):
+    """A network in training form that knows its deploy form."""
 
     @abstractmethod
     def reparameterize(self) -> nn.Module:
-        """The deploy form: an equal function of plain convolutions. Leaves this module as it is.
+        """The deploy form: an equal function without batch norms. Leaves this network as it is.
 
         Raises:
-            RuntimeError: The module is in training mode, where batch norms are not fixed yet: call ``eval()`` first.
+            RuntimeError: The network is in training mode, where batch norms are not fixed yet: call ``eval()`` first.
         """
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a method that makes a file of its own.
+
+    Attributes:
+        network: Training form, takes the inputs in order and gives one tensor.
+        sample: The inputs by name for one image (1, 3, H, W), RGB in the recipe's range; the image itself is "image".
+        output: Name of the output.
+        meanings: What the inputs (other than "image") and the output are.
+    """
+
+    network: Deployable
+    sample: Callable[[Tensor], dict[str, Tensor]]
+    output: str
+    meanings: dict[str, Meaning]
+
+
+class FeatureRepair(Deployable):
+    """Repairs the features between two layers with the help of the image they came from (AFD-Module)."""
+
+    @abstractmethod
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """(image (B, 3, H, W), features (B, C, h, w)) -> repaired features (B, C, h, w)."""
+
+    def check(self, image: tuple[int, int], features: tuple[int, int]) -> None:
+        """Raises ValueError, in words, where images and features of these sizes (height, width) do not fit."""
+
+
+class ImageRepair(Deployable):
+    """Repairs the image before any network sees it (SyMPIE)."""
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """image (B, 3, H, W) -> repaired image (B, 3, H, W) in the same range."""
+
+    def parts(self) -> dict[str, Part]:
+        """The pieces that an app may want as files of their own, by name."""
+        return {}
+
+
+class FilterRepair(Deployable):
+    """Repairs the outputs of some layers' filters, before those layers' batch norms and activations (DeepCorrect).
+
+    Attributes:
+        layers: Names of the layers, in the network's order.
+    """
+
+    layers: tuple[str, ...]
+
+    @abstractmethod
+    def unit(self, layer: str) -> Deployable:
+        """The unit of one layer: its output (B, N, h, w) -> the same, corrected."""
+
+    @abstractmethod
+    def insert(self, network: nn.Module) -> None:
+        """Puts the units behind their layers, in place, and replaces the layers that were trained along."""

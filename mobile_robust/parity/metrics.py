@@ -9,6 +9,7 @@ max_error           max d / r
 mean_abs_error      mean d
 max_relative_error  max (d / max(|e|, 1e-3 r))
 snr_db              10 log10(sum e^2 / sum d^2)
+repair_snr_db       10 log10(sum (e - u)^2 / sum d^2) with u = unrepaired: 0 is no better than doing nothing
 psnr_db             20 log10(r / sqrt(mean d^2)): the range is the peak
 cosine              e.g / (|e| |g|); 1 where both are all zero, 0 where only one is
 top1_agreement      fraction of images with argmax g = argmax e over the classes
@@ -31,13 +32,16 @@ class NotFiniteError(ValueError):
     """An output holds NaN or infinity: no metric describes it, so the message says where the first one is."""
 
 
-def compare(expected: ArrayLike, got: ArrayLike, classifier: bool = False) -> Metrics:
+def compare(
+    expected: ArrayLike, got: ArrayLike, classifier: bool = False, unrepaired: ArrayLike | None = None
+) -> Metrics:
     """The metrics of one output over all parity images.
 
     Args:
         expected: The reference, N x ..., images first.
         got: What the artifact computed, same shape.
         classifier: The output is N x classes of logits: adds top-1 agreement and probability error.
+        unrepaired: What came in, where the output is the same repaired: adds the SNR of the repair itself.
 
     Raises:
         NotFiniteError: ``got`` (or the reference) holds NaN or infinity.
@@ -50,6 +54,7 @@ def compare(expected: ArrayLike, got: ArrayLike, classifier: bool = False) -> Me
         raise ValueError(f"nothing to compare: shape {e.shape}")
     _require_finite(e, g)
 
+    u = None if unrepaired is None else np.asarray(unrepaired, np.float64)
     error = np.abs(g - e)
     span = _span(e)
     worst = np.unravel_index(int(error.argmax()), error.shape)
@@ -60,6 +65,7 @@ def compare(expected: ArrayLike, got: ArrayLike, classifier: bool = False) -> Me
         mean_abs_error=float(error.mean()),
         max_relative_error=float(np.max(error / np.maximum(np.abs(e), 1e-3 * span))),
         snr_db=_decibel(float(np.sum(e**2)), noise),
+        repair_snr_db=None if u is None else _decibel(float(np.sum((e - u) ** 2)), noise),
         psnr_db=_decibel(span**2, noise / e.size),
         cosine=_cosine(e, g),
         worst_index=tuple(int(i) for i in worst),
@@ -92,6 +98,12 @@ def judge(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
         failures.append(
             f"{where}, SNR {metrics.snr_db:.2f} dB, allowed at least {tolerance.snr_db:g} dB; "
             f"snr_db = {_round(metrics.snr_db, up=False)} would have passed"
+        )
+    repair, least = metrics.repair_snr_db, tolerance.repair_snr_db
+    if least is not None and repair is not None and repair < least:
+        failures.append(
+            f"{where}, SNR of the repair itself {repair:.2f} dB (0 dB is as far off as no repair at all), allowed at "
+            f"least {least:g} dB; repair_snr_db = {_round(repair, up=False)} would have passed"
         )
     if tolerance.top1_agreement is not None:
         failures += _judge_top1(metrics.top1_agreement, tolerance.top1_agreement, where)

@@ -23,34 +23,42 @@ class Reference:
     """N inferences of the training form, channels first.
 
     Attributes:
-        images: (N, 3, H, W) uint8; the artifacts get them times ``image_scale``.
-        image_scale: 1 for images in [0, 255], 1/255 for [0, 1].
-        others: The other inputs by name, (N, …) float32, in the order of the network's arguments.
+        arrays: The inputs by name, (N, …), in the order of the network's arguments: uint8 for photos, float32 else.
+        image_scale: What photos are multiplied with: 1 for images in [0, 255], 1/255 for [0, 1].
         output: Name of the output.
         expected: (N, …) float32.
     """
 
-    images: NDArray[np.uint8]
+    arrays: dict[str, NDArray[np.uint8] | NDArray[np.float32]]
     image_scale: float
-    others: dict[str, NDArray[np.float32]]
     output: str
     expected: NDArray[np.float32]
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.expected)
 
     def inputs(self, index: int, layout: Layout) -> Arrays:
         """The inputs of one inference, batch 1, as an artifact of this layout takes them."""
-        image = self.images[index : index + 1].astype(np.float32) * np.float32(self.image_scale)
-        arrays = {"image": image, **{name: x[index : index + 1] for name, x in self.others.items()}}
-        if layout == "NCHW":
-            return arrays
-        return {name: np.ascontiguousarray(x.transpose(0, 2, 3, 1)) for name, x in arrays.items()}
+        return {name: self._input(x[index : index + 1], layout) for name, x in self.arrays.items()}
+
+    def _input(self, x: NDArray[np.uint8] | NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+        values = x.astype(np.float32)
+        if x.dtype == np.uint8:
+            values *= np.float32(self.image_scale)
+        return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if layout == "NHWC" and x.ndim == 4 else values
+
+    def unrepaired(self, count: int) -> NDArray[np.float32] | None:
+        """What came in, of the first inferences, where the output is the same repaired: the input of its shape."""
+        alike = [x for x in self.arrays.values() if x.shape == self.expected.shape]
+        if self.output != "repaired" or not alike:
+            return None
+        return self._input(alike[-1][:count], "NCHW")
 
     def save(self, folder: Path) -> Path:
         """Writes ``folder/reference.safetensors`` atomically and returns its path."""
-        arrays = {"input.image": self.images, f"output.{self.output}": self.expected}
-        arrays |= {f"input.{name}": x for name, x in self.others.items()}
+        # safetensors keeps no order, so the names carry it.
+        arrays = {f"input.{i}.{name}": x for i, (name, x) in enumerate(self.arrays.items())}
+        arrays[f"output.{self.output}"] = self.expected
         path = folder / REFERENCE_NAME
         write_atomically(path, save({name: np.ascontiguousarray(x) for name, x in arrays.items()}))
         return path
@@ -64,12 +72,13 @@ def load_reference(path: Path, image_scale: float) -> Reference:
     """
     try:
         arrays = load_file(path)
+        inputs = {name.split(".", 2)[2]: x for name, x in sorted(arrays.items()) if name.startswith("input.")}
         (output,) = [name.removeprefix("output.") for name in arrays if name.startswith("output.")]
-        images = arrays.pop("input.image")
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, IndexError) as error:
         raise InputError(f"{path}: not a stored reference: {error}") from None
-    others = {name.removeprefix("input."): x for name, x in arrays.items() if name.startswith("input.")}
-    return Reference(images, image_scale, others, output, arrays[f"output.{output}"])
+    if not inputs:
+        raise InputError(f"{path}: not a stored reference: it holds no inputs")
+    return Reference(inputs, image_scale, output, arrays[f"output.{output}"])
 
 
 def channels_first(array: NDArray[np.float32]) -> NDArray[np.float32]:

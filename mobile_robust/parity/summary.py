@@ -22,10 +22,11 @@ _STYLES: dict[Verdict, str] = {"pass": "green", "fail": "bold red", "skipped": "
 
 @dataclass(frozen=True)
 class Worst:
-    """The worst value of each metric over all outputs of one parity result. ``snr_db`` None: no error at all."""
+    """The worst value of each metric over all outputs of one parity result. An SNR of None: no error at all."""
 
     max_error: float
     snr_db: float | None
+    repair_snr_db: float | None
     top1_agreement: float | None
 
 
@@ -37,6 +38,7 @@ def worst(result: ParityResult) -> Worst | None:
     return Worst(
         max(m.max_error for m in metrics),
         min((m.snr_db for m in metrics if m.snr_db is not None), default=None),
+        min((m.repair_snr_db for m in metrics if m.repair_snr_db is not None), default=None),
         min((m.top1_agreement for m in metrics if m.top1_agreement is not None), default=None),
     )
 
@@ -51,6 +53,8 @@ def worst_text(result: ParityResult) -> str:
         parts.append(f"{measured.max_error:.1e}")
     if tolerance and tolerance.snr_db is not None:
         parts.append("exact" if measured.snr_db is None else f"{measured.snr_db:.1f} dB")
+    if tolerance and tolerance.repair_snr_db is not None and measured.repair_snr_db is not None:
+        parts.append(f"repair {measured.repair_snr_db:.1f} dB")
     if tolerance and tolerance.top1_agreement is not None and measured.top1_agreement is not None:
         parts.append(f"{measured.top1_agreement:.1%} top-1")
     return ", ".join(parts)
@@ -65,6 +69,8 @@ def tolerance_text(tolerance: Tolerance | None) -> str:
         parts.append(f"≤ {tolerance.max_error:.0e}" if tolerance.max_error < 0.01 else f"≤ {tolerance.max_error:g}")
     if tolerance.snr_db is not None:
         parts.append(f"≥ {tolerance.snr_db:g} dB")
+    if tolerance.repair_snr_db is not None:
+        parts.append(f"repair ≥ {tolerance.repair_snr_db:g} dB")
     if tolerance.top1_agreement is not None:
         parts.append(f"≥ {tolerance.top1_agreement:.1%} top-1")
     return ", ".join(parts)

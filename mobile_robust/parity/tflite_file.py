@@ -126,7 +126,7 @@ def read(path: Path) -> TfliteFile:
         raise InputError(f"{path}: damaged TFLite file: {type(error).__name__}: {error}") from None
 
 
-def float_operations(path: Path, allowed: Collection[str] = ()) -> list[str]:
+def float_operations(path: Path, allowed: Collection[str] = (), tensors: Collection[str] = ()) -> list[str]:
     """The operations of a file that compute in floating point, as "NAME -> output tensor", in order.
 
     Quantizing at the file's inputs and dequantizing at its outputs is not its body. The QUANTIZE and DEQUANTIZE around
@@ -135,6 +135,7 @@ def float_operations(path: Path, allowed: Collection[str] = ()) -> list[str]:
     Args:
         path: An int8 file.
         allowed: Names of operations that may stay in float.
+        tensors: Names of tensors that float operations may give.
     """
     file = read(path)
     compute = [op for op in file.operations if op.name not in _BORDERS and any(t.is_float for t in _flowing(op))]
@@ -145,6 +146,7 @@ def float_operations(path: Path, allowed: Collection[str] = ()) -> list[str]:
         for op in file.operations
         if op.name in _BORDERS and any(t.is_float and t.index not in excused for t in _flowing(op))
     ]
+    compute = [op for op in compute if not any(t.name in tensors for t in op.outputs)]
     return [str(op) for op in sorted(compute + pairs, key=lambda op: op.index) if op.name not in allowed]
 
 

@@ -28,7 +28,8 @@ from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.data import JPEG_QUALITIES, Photo, jpeg, read_image
 from mobile_robust.errors import InputError
 from mobile_robust.modules.afd import AFD
-from mobile_robust.system import Pipeline, System, build_system
+from mobile_robust.systems import System, build_system
+from mobile_robust.systems.features import FeaturePipeline
 
 #: Share of the crops that stay as they are: input = target.
 CLEAN_SHARE = 1 / 6
@@ -158,7 +159,7 @@ class Distillation(nn.Module):
         side: Side of the crops.
     """
 
-    def __init__(self, pipeline: Pipeline, side: int) -> None:
+    def __init__(self, pipeline: FeaturePipeline, side: int) -> None:
         super().__init__()
         self.pipeline = pipeline
         with torch.no_grad():
@@ -184,7 +185,7 @@ def start(recipe: Recipe, seed: int) -> System:
     if recipe.method != "afd":
         raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}; this trains recipes for method 'afd'")
     system = build_system(recipe.model_copy(update={"weights": WeightsSection(seed=seed)}))
-    module = system.pipeline.module
+    module = system.module
     assert isinstance(module, AFD)
     for norm in module.fe.residual.modules():
         if isinstance(norm, nn.BatchNorm2d):
@@ -200,7 +201,9 @@ def train(system: System, pairs: CropPairs, settings: Settings) -> Iterator[Step
     """
     top = system.recipe.input.range
     # Depthwise convolutions run twice as fast channels last on a CPU.
-    pipeline = system.pipeline.to(memory_format=torch.channels_last)
+    pipeline = system.pipeline
+    assert isinstance(pipeline, FeaturePipeline)
+    pipeline = pipeline.to(memory_format=torch.channels_last)
     module = pipeline.module.requires_grad_(True).train()
     optimizer = torch.optim.Adam(module.parameters(), lr=settings.rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, settings.steps))
@@ -227,7 +230,7 @@ def crop_pairs(recipe: Recipe, paths: Sequence[Path], seed: int) -> CropPairs:
 
     The crops have 4/7 of its side (128 of 224): a third of the work, and the module looks at a neighbourhood only.
     """
-    size = recipe.input.size
+    size = min(recipe.input.height_width)
     return CropPairs(paths, round(size * 256 / 224), max(32, size * 4 // 7 // 32 * 32), seed)
 
 

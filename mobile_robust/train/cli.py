@@ -25,7 +25,7 @@ from mobile_robust.evaluate.labels import hold_out
 from mobile_robust.files import sha256, write_atomically
 
 if TYPE_CHECKING:
-    from mobile_robust.system import System
+    from mobile_robust.systems import System
     from mobile_robust.train.afd import CropPairs, Settings, Step
 
 _EXAMPLES = """examples:
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int:
     started = monotonic()
     steps = _watch(afd.train(system, pairs, settings), settings.steps, out.with_suffix(".jsonl"), errors)
     seconds = monotonic() - started
-    state = {name: tensor.contiguous() for name, tensor in system.pipeline.module.state_dict().items()}
+    state = {name: tensor.contiguous() for name, tensor in system.module.state_dict().items()}
     _write(out, save(state))
     _write(out.with_suffix(".md"), _card(options, system, pairs, settings, steps, seconds))
     if pairs.skipped:
@@ -156,8 +156,8 @@ def _card(
     if options.holdout is not None:
         split = f"all but those of `evaluate --holdout {options.holdout:g} --holdout-seed {options.holdout_seed}`"
     rows = {
-        "recipe": f"{recipe.name}: {recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.size}",
-        "backbone": f"{system.provenance.backbone}, SHA-256 {system.provenance.backbone_sha256}, behind {system.layer}",
+        "recipe": f"{recipe.name}: {recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.words()}",
+        "backbone": f"{system.provenance.backbone}, SHA-256 {system.provenance.backbone_sha256}, {system.where}",
         "photos": f"{len(pairs.photos)}, {split}; no labels",
         "training": f"{settings.steps} steps of {settings.batch} crops of {pairs.side} x {pairs.side}, "
         f"Adam with a rate of {settings.rate:g}, seed {options.seed}",

@@ -145,7 +145,7 @@ def test_a_missed_tolerance_ends_with_1_and_says_where(tmp_path: Path, capsys: p
 def test_an_int8_file_that_computes_in_float_is_refused(
     module_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def keep_float(float_file: Path, samples: object) -> bytes:
+    def keep_float(float_file: Path, samples: object, keep: object) -> bytes:
         return float_file.read_bytes()
 
     def reuse(network: object, inputs: object, output: str, path: Path) -> None:
@@ -183,7 +183,7 @@ def refusal(*arguments: object) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["afd_resnet"], "unknown recipe 'afd_resnet'; known: afd_mobilenetv2, "),
+        (["afd_resnet"], "unknown recipe 'afd_resnet'; close matches: afd_resnet50, "),
         (
             ["{small}", "--target", "tflite", "--precision", "pal6"],
             "leave nothing of recipe small, which has coreml",

@@ -10,8 +10,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from mobile_robust import __version__
+from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.convert import metadata
-from mobile_robust.convert.interface import Meaning
 from mobile_robust.convert.metadata import TensorNote
 from mobile_robust.parity import tflite_file
 

@@ -27,7 +27,7 @@ def keys(images: list[np.ndarray]) -> set[bytes]:
 
 
 def test_without_a_folder_they_come_from_installed_packages() -> None:
-    chosen = samples.choose(None, 64, 6, 3)
+    chosen = samples.choose(None, (64, 64), 6, 3)
     assert (len(chosen.calibration), len(chosen.parity), chosen.notice) == (6, 3, None)
     assert len(keys(chosen.calibration) | keys(chosen.parity)) == 9
     assert chosen.calibration_words.startswith("the first 6 of crops of three photos")
@@ -36,7 +36,7 @@ def test_without_a_folder_they_come_from_installed_packages() -> None:
 
 def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 9)
-    chosen = samples.choose(folder, 64, 4, 3)
+    chosen = samples.choose(folder, (64, 64), 4, 3)
     original = keys([np.array(Image.open(p))[4:68, 4:68] for p in folder.iterdir()])
     assert [image.tobytes() in original for image in chosen.calibration] == [True, False, True, False]
     assert keys(chosen.parity) < original and len(keys(chosen.parity)) == 3
@@ -46,20 +46,20 @@ def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path
 
 
 def test_few_photos_are_used_twice_and_it_says_so(tmp_path: Path) -> None:
-    chosen = samples.choose(photos(tmp_path / "mine", 3), 64, 4, 2)
+    chosen = samples.choose(photos(tmp_path / "mine", 3), (64, 64), 4, 2)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 2)
     assert chosen.parity_words == "2 photos of mine (the calibration photos again: the folder holds too few)"
 
 
 @pytest.mark.parametrize(("held", "calibration", "parity"), [(66, 32, 34), (40, 32, 4), (100, 32, 34)])
 def test_a_folder_that_holds_enough_is_split(tmp_path: Path, held: int, calibration: int, parity: int) -> None:
-    chosen = samples.choose(photos(tmp_path / "mine", held), 64, calibration, parity)
+    chosen = samples.choose(photos(tmp_path / "mine", held), (64, 64), calibration, parity)
     assert (len(chosen.calibration), len(chosen.parity)) == (calibration, parity)
     assert "again" not in chosen.parity_words
 
 
 def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> None:
-    chosen = samples.choose(photos(tmp_path / "mine", 6), 64, 5, 3)
+    chosen = samples.choose(photos(tmp_path / "mine", 6), (64, 64), 5, 3)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 3)
     assert not keys(chosen.calibration) & keys(chosen.parity)
 
@@ -67,7 +67,7 @@ def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> Non
 def test_broken_photos_are_noted(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 3)
     (folder / "broken.jpg").write_text("no photo")
-    chosen = samples.choose(folder, 64, 8, 8)
+    chosen = samples.choose(folder, (64, 64), 8, 8)
     assert len(chosen.calibration) == 3
     assert chosen.notice is not None and chosen.notice.startswith("skipped 1 of 4 images: ")
 

@@ -29,14 +29,11 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 class Model(torch.nn.Module):
     """Logits: mean of each channel, then the module's own contribution."""
 
-    def features(self, image: torch.Tensor) -> torch.Tensor:
-        return image.mean((2, 3))
-
-    def tail(self, features: torch.Tensor) -> torch.Tensor:
-        return 2 * features
+    def alone(self, image: torch.Tensor) -> torch.Tensor:
+        return 2 * image.mean((2, 3))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.tail(self.features(image) + 1)
+        return self.alone(image) + 2
 
 
 class Echo(Session):
@@ -124,10 +121,10 @@ def test_everything_in_a_build_is_fed_as_the_manifest_says(tmp_path: Path, top: 
     alone, reference, tflite, coreml = classifiers.open_build(build(tmp_path, top=top))
     scaled = PHOTO.astype(np.float32) * (top / 255)
     assert [(c.name, c.runtime, c.size) for c in (alone, reference, tflite, coreml)] == [
-        ("backbone alone", "pytorch", 32),
-        ("reference", "pytorch", 32),
-        ("a.tflite", "cpu", 32),
-        ("a.coreml", "mil", 32),
+        ("backbone alone", "pytorch", (32, 32)),
+        ("reference", "pytorch", (32, 32)),
+        ("a.tflite", "cpu", (32, 32)),
+        ("a.coreml", "mil", (32, 32)),
     ]
     mean = scaled.mean((0, 1))
     np.testing.assert_allclose(alone.predict(PHOTO), 2 * mean, rtol=1e-5)

@@ -30,8 +30,8 @@ def always_zero(photo: Photo) -> np.ndarray:
 def two_classifiers(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_build(folder: Path) -> list[Classifier]:
         return [
-            Classifier(str(folder), "reference", "pytorch", 32, by_brightness),
-            Classifier(str(folder), "small_int8.tflite", "litert_cpu", 48, always_zero),
+            Classifier(str(folder), "reference", "pytorch", (32, 32), by_brightness),
+            Classifier(str(folder), "small_int8.tflite", "litert_cpu", (48, 48), always_zero),
         ]
 
     monkeypatch.setattr(classifiers, "open_build", open_build)

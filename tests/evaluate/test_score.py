@@ -62,12 +62,13 @@ def always_three(photo: Photo) -> np.ndarray:
 def test_scores_count_every_classifier_under_every_condition(tmp_path: Path) -> None:
     paths = photos(tmp_path, 8)
     classifiers = [
-        Classifier("b", "good", "r", 32, by_brightness),
-        Classifier("b", "stuck", "r", 32, always_three),
+        Classifier("b", "good", "r", (32, 32), by_brightness),
+        Classifier("b", "stuck", "r", (32, 32), always_three),
     ]
     calls: list[None] = []
     labels = {path: i for i, path in enumerate(paths)}
-    scores = score(classifiers, Crops(paths, 32), labels, [Condition(), Condition(10)], lambda: calls.append(None))
+    crops = Crops(paths, (32, 32))
+    scores = score(classifiers, crops, labels, [Condition(), Condition(10)], lambda: calls.append(None))
     assert [(s.classifier, s.condition, s.images, s.top1) for s in scores] == [
         ("good", "clean", 8, 1.0),
         ("good", "jpeg 10", 8, 1.0),
@@ -86,6 +87,6 @@ def test_jpeg_is_applied_to_the_crop() -> None:
 
 def test_a_label_beyond_the_classes_is_an_error(tmp_path: Path) -> None:
     paths = photos(tmp_path, 1)
-    classifier = Classifier("b", "good", "r", 32, by_brightness)
+    classifier = Classifier("b", "good", "r", (32, 32), by_brightness)
     with pytest.raises(InputError, match=r"0\.png: label 10, but good of b knows the classes 0 to 9"):
-        score([classifier], Crops(paths, 32), {paths[0]: 10}, [Condition()])
+        score([classifier], Crops(paths, (32, 32)), {paths[0]: 10}, [Condition()])

