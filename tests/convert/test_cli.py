@@ -169,7 +169,7 @@ def test_an_int8_file_that_computes_in_float_is_refused(
 def test_the_list_names_every_recipe(command: Command) -> None:
     done = command("convert", "--list")
     assert (done.returncode, done.stderr) == (0, "")
-    for name in ("afd_mobilenetv2 *", "afd_mobilenetv2_pipeline", "afd_repvgg_a2 *", "afd_resnet50 *"):
+    for name in ("afd_mobilenetv2 *", "afd_resnet50", "sympie_224 *", "sympie_nem", "deepcorrect_alexnet_bottleneck *"):
         assert name in done.stdout
     assert "int8" in done.stdout and "pal6" in done.stdout
 

@@ -106,6 +106,9 @@ scope = "module"
 size = [{SIZE[0]}, {SIZE[1]}]
 [weights]
 file = "{weights}"
+[artifacts]
+tflite = ["fp32", "int8"]
+coreml = ["int8w"]
 [quantization]
 calibration_images = 4
 float_layers = ["nem.out", "dwm"]
