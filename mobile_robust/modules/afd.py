@@ -19,11 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.errors import InputError, unknown
+from mobile_robust.errors import unknown
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
 from mobile_robust.layers.fuse import affine_of, conv_of, fold_affine_before, kernel_of, merge
 from mobile_robust.layers.repconv import RepConv
 from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
+from mobile_robust.modules.options import known_only, variant_of
 
 
 @dataclass(frozen=True)
@@ -186,12 +187,8 @@ def build(channels: int, image_range: ImageRange, options: dict[str, Any]) -> AF
     Raises:
         InputError: Unknown option or variant.
     """
-    for name in options:
-        if name != "variant":
-            raise unknown("option of method afd", name, ["variant"])
-    variant = options.get("variant", "afd")
-    if not isinstance(variant, str):
-        raise InputError(f"options.variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    known_only("afd", options, ["variant"])
+    variant = variant_of(options, VARIANTS, "afd")
     return AFD(channels, variant, image_range)
 
 

@@ -29,6 +29,7 @@ from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, fold_norm_after, kernel_of
 from mobile_robust.modules.base import Deployable, FilterRepair
 from mobile_robust.modules.filter_choice import choose_filters, updated_layers
+from mobile_robust.modules.options import known_only, variant_of
 
 
 @dataclass(frozen=True)
@@ -274,13 +275,10 @@ def build(
     Raises:
         InputError: Unknown option, variant or layer; a layer, beta or ranking that does not fit.
     """
-    known = ("variant", "batch_norm", "layers", "beta", "update")
-    for option in options:
-        if option not in known:
-            raise unknown("option of method deepcorrect", option, known)
-    variant, batch_norm = options.get("variant", "bottleneck"), options.get("batch_norm", True)
-    if not isinstance(variant, str) or variant not in VARIANTS:
-        raise unknown("DeepCorrect variant", str(variant), VARIANTS)
+    known_only("deepcorrect", options, ["variant", "batch_norm", "layers", "beta", "update"])
+    variant, batch_norm = variant_of(options, VARIANTS, "bottleneck"), options.get("batch_norm", True)
+    if variant not in VARIANTS:
+        raise unknown("DeepCorrect variant", variant, VARIANTS)
     if not isinstance(batch_norm, bool):
         raise InputError(f"options.batch_norm must be true or false, got {batch_norm!r}")
     units: dict[str, Deployable] = {}

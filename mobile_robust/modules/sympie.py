@@ -27,6 +27,7 @@ from mobile_robust.layers.fuse import affine_of, conv_of, fold_norm_after, kerne
 from mobile_robust.layers.mean_pool import MeanPool
 from mobile_robust.layers.shrink import Shrink
 from mobile_robust.modules.base import Deployable, ImageRepair, Part
+from mobile_robust.modules.options import known_only, variant_of
 
 #: 9 of the colour matrix (row-major, row = input channel), 3 of the shift, 25 of the filter.
 NUMBERS = 9 + 3 + TAPS * TAPS
@@ -119,7 +120,8 @@ class NEM(Deployable):
         self.shrink = Shrink(size)
         for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
             self.register_buffer(name, value.float()[:, None, None], persistent=False)
-        self.conv, self.norm = nn.Conv2d(3, 64, 3, padding=1), nn.BatchNorm2d(64)
+        self.conv = nn.Conv2d(3, 64, 3, padding=1)
+        self.norm: nn.Module = nn.BatchNorm2d(64)
         self.blocks = nn.ModuleList([NEMBlock(c, 2 * c, variant) for c in (64, 128, 256)])
         self.out = nn.Linear(512, NUMBERS)
         nn.init.zeros_(self.out.weight)
@@ -147,7 +149,7 @@ class NEM(Deployable):
         for name in ("gain", "offset"):
             deployed.register_buffer(name, self.get_buffer(name), persistent=False)
         deployed.conv = conv_of(fold_norm_after(kernel_of(self.conv), self.norm), padding=1)
-        deployed.norm = nn.Identity()  # type: ignore[assignment]
+        deployed.norm = nn.Identity()
         deployed.blocks = nn.ModuleList([b.reparameterize() for b in self.blocks if isinstance(b, NEMBlock)])
         deployed.out = nn.Linear(512, NUMBERS).to(self.out.weight)
         deployed.out.load_state_dict(self.out.state_dict())
@@ -285,10 +287,6 @@ def build(size: tuple[int, int], top: float, options: dict[str, Any]) -> SyMPIE:
     Raises:
         InputError: Unknown option or variant.
     """
-    for name in options:
-        if name != "variant":
-            raise unknown("option of method sympie", name, ["variant"])
-    variant = options.get("variant", "sympie")
-    if not isinstance(variant, str):
-        raise InputError(f"options.variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    known_only("sympie", options, ["variant"])
+    variant = variant_of(options, VARIANTS, "sympie")
     return SyMPIE(size, top, variant)
