@@ -164,11 +164,14 @@ def palettize(weights: Tensor) -> Tensor:
     share = density.cumsum(0) / density.sum()
     places = torch.searchsorted(share, (torch.arange(PALETTE) + 0.5) / PALETTE)
     centres = (low + (places + 0.5) / BINS * (high - low)).unique()
+    # Sorted once, the values nearest to a centre are a run, and sums over runs are differences of one running sum.
+    ordered = values.sort().values
+    running = torch.cat([values.new_zeros(1, dtype=torch.float64), ordered.double().cumsum(0)])
     for _ in range(LLOYD_ROUNDS):
-        nearest = _nearest(values, centres)
-        total = torch.zeros_like(centres).index_add_(0, nearest, values)
-        count = torch.zeros_like(centres).index_add_(0, nearest, torch.ones_like(values))
-        centres = torch.where(count > 0, total / count.clamp_min(1), centres).sort().values
+        ends = torch.searchsorted(ordered, (centres[1:] + centres[:-1]) / 2)
+        ends = torch.cat([ends.new_zeros(1), ends, ends.new_full((1,), len(ordered))])
+        count, total = ends.diff(), running[ends].diff()
+        centres = torch.where(count > 0, (total / count.clamp_min(1)).to(centres), centres).sort().values
     return centres[_nearest(values, centres)].reshape(weights.shape)
 
 
