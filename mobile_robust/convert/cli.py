@@ -140,12 +140,17 @@ def _list(console: Console) -> None:
     table.columns[0].no_wrap = True
     for name in built_in_recipes():
         recipe = load_recipe(name)
-        forms = {"TFLite": recipe.artifacts.tflite, "Core ML": recipe.artifacts.coreml}
-        files = "\n".join(f"{target} {' '.join(has)}" for target, has in forms.items() if has)
+        files = "all" if recipe.artifacts == ArtifactsSection() else _forms(recipe.artifacts)
         backbone = recipe.backbone.name if recipe.backbone else "any"
         table.add_row(f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files)
     console.print(table)
-    console.print("* built when no recipe is named", highlight=False)
+    console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}", highlight=False)
+
+
+def _forms(has: ArtifactsSection) -> str:
+    """The precisions of each target, in words."""
+    forms = {"TFLite": has.tflite, "Core ML": has.coreml}
+    return ", ".join(f"{target} {' '.join(precisions)}" for target, precisions in forms.items() if precisions)
 
 
 def _show(console: Console, build: Any) -> None:
