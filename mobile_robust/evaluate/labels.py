@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def hold_out(paths: Sequence[Path], fraction: float, seed: int) -> list[Path]:
     """The last ``fraction`` of the images after ``numpy.random.default_rng(seed).permutation``: the test part."""
     order = np.random.default_rng(seed).permutation(len(paths))
     return [paths[i] for i in order[len(paths) - round(len(paths) * fraction) :]]
+
+
+def add_holdout(parser: ArgumentParser) -> None:
+    """The options of a command that must not see the test part."""
+    parser.add_argument(
+        "--holdout",
+        type=float,
+        metavar="FRACTION",
+        help="never touch the photos that evaluate --holdout FRACTION scores",
+    )
+    parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
 
 
 def _by_name(paths: Sequence[Path]) -> dict[Path, int]:

@@ -1,4 +1,5 @@
-"""SyMPIE: Modular Parametric Image Enhancement for robust vision (see ``shared/papers``; sections 3.1, 3.3, Table 1).
+"""SyMPIE: A Modular System for Enhanced Robustness of Multimedia Understanding Networks via Deep Parametric Estimation
+(Barbato et al., MMSys 2024; sections 3.1 and 3.3, Table 1).
 
 A small network looks at a small copy of the image and gives 37 numbers; a parametric warp applies them to the full
 frame, whatever its resolution:

@@ -14,9 +14,9 @@ from rich.table import Table
 from mobile_robust import __version__
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.corruptions import CORRUPTIONS, PAPER_LEVELS, check
-from mobile_robust.data import Crops, find_images
+from mobile_robust.data import Crops, centre_crop, find_images, read_image
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.evaluate.labels import hold_out, label_images
+from mobile_robust.evaluate.labels import add_holdout, hold_out, label_images
 from mobile_robust.files import write_atomically
 from mobile_robust.rank.subject import recipe_of
 
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
 
     from mobile_robust.rank.priority import Task
     from mobile_robust.rank.progress import Partial
-    from mobile_robust.rank.subject import load_subject, preparation, read_fitting
+    from mobile_robust.rank.subject import load_subject, preparation
 
     torch.set_num_threads(options.threads)
     subject = load_subject(recipe, options.layers)
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
         network=subject.network,
         name=subject.name,
         layers=subject.layers,
-        photos=lambda start, stop: [read_fitting(path, size) for path in used[start:stop]],
+        photos=lambda start, stop: [centre_crop(read_image(path), size) for path in used[start:stop]],
         count=len(used),
         labels=None if classes is None else [classes[path] for path in used],
         prepare=preparation(recipe),
@@ -147,13 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         "the clean photo counts as right",
     )
     parser.add_argument("--count", type=int, metavar="N", help="draw N photos with the seed (default: all)")
-    parser.add_argument(
-        "--holdout",
-        type=float,
-        metavar="FRACTION",
-        help="never touch the photos that evaluate --holdout FRACTION scores",
-    )
-    parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
+    add_holdout(parser)
     parser.add_argument(
         "--corruption", required=True, metavar="NAME", help="awgn, gaussian_blur, jpeg or another of the registry"
     )

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe, load_recipe
-from mobile_robust.data import Photo, Size, centre_crop, read_image
+from mobile_robust.data import Photo
 from mobile_robust.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,16 +104,6 @@ def preparation(recipe: Recipe) -> Callable[[list[Photo]], Tensor]:
 
     mean, std = (torch.tensor(v)[:, None, None] for v in (recipe.input.mean, recipe.input.std))
     return lambda photos: (torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2) / 255 - mean) / std
-
-
-def read_fitting(path: Path, size: Size) -> Photo:
-    """A photo of the wanted height and width; one that has them already, as CIFAR's do, is taken as it is.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
-    photo = read_image(path)
-    return photo if photo.shape[:2] == size else centre_crop(photo, size)
 
 
 def _parsed(given: list[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from mobile_robust import __version__
 from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.labels import hold_out
+from mobile_robust.evaluate.labels import add_holdout, hold_out
 from mobile_robust.files import sha256, write_atomically
 
 if TYPE_CHECKING:
@@ -102,13 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     afd.add_argument("--steps", type=int, default=2000, metavar="N", help="default: %(default)s")
     afd.add_argument("--batch", type=int, default=16, metavar="N", help="crops per step (default: %(default)s)")
     afd.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, crops and compression (default: 0)")
-    afd.add_argument(
-        "--holdout",
-        type=float,
-        metavar="FRACTION",
-        help="never touch the photos that evaluate --holdout FRACTION scores",
-    )
-    afd.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
+    add_holdout(afd)
     afd.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
     return parser
 
