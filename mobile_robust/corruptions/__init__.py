@@ -32,6 +32,7 @@ __all__ = [
     "CORRUPTIONS",
     "IMAGENET_C",
     "PAPER_LEVELS",
+    "SMALL_SIDE",
     "Corruption",
     "by_family",
     "check",
@@ -41,6 +42,9 @@ __all__ = [
 ]
 
 _FIFTEEN = (*NOISES, *BLURS, *WEATHER, *DIGITAL)
+
+#: Images up to this height get the papers' levels for CIFAR.
+SMALL_SIDE = 64
 
 #: The fifteen that make up ImageNet-C's score, in the order of its families.
 IMAGENET_C = tuple(entry.name for entry in _FIFTEEN)
@@ -90,8 +94,12 @@ def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Pho
     return CORRUPTIONS[name](photo, level, np.random.default_rng(int.from_bytes(key, "little")))
 
 
-def parse(text: str) -> tuple[Corruption, tuple[float, ...]]:
+def parse(text: str, small: bool = False) -> tuple[Corruption, tuple[float, ...]]:
     """What ``NAME`` or ``NAME:LEVEL`` on a command line means: ``fog`` is fog at all its levels, ``fog:3`` at one.
+
+    Args:
+        text: What the user wrote.
+        small: All levels are those for images of up to :data:`SMALL_SIDE` pixels.
 
     Raises:
         InputError: Unknown corruption, or a level that it does not have or that is no number.
@@ -101,7 +109,7 @@ def parse(text: str) -> tuple[Corruption, tuple[float, ...]]:
         raise unknown("corruption", name, CORRUPTIONS)
     entry = CORRUPTIONS[name]
     if not colon:
-        return entry, entry.levels
+        return entry, entry.small_levels if small else entry.levels
     try:
         level = float(number)
     except ValueError:
@@ -111,20 +119,20 @@ def parse(text: str) -> tuple[Corruption, tuple[float, ...]]:
     return entry, (level,)
 
 
-def select(texts: Iterable[str]) -> dict[Corruption, tuple[float, ...]]:
-    """Corruptions and levels for names and families, both with or without a level (see :func:`parse`); what is named
-    twice counts once.
+def select(texts: Iterable[str], small: bool = False) -> dict[Corruption, tuple[float, ...]]:
+    """Corruptions and levels for names, families and ``imagenet_c`` (the fifteen), all with or without a level (see
+    :func:`parse`); what is named twice counts once.
 
     Raises:
         InputError: See :func:`parse`; a close match may also be a family.
     """
-    families = by_family()
+    families = {**by_family(), "imagenet_c": tuple(CORRUPTIONS[name] for name in IMAGENET_C)}
     found: dict[Corruption, tuple[float, ...]] = {}
     for text in texts:
         name, colon, number = text.partition(":")
         if name not in CORRUPTIONS and name not in families:
             raise unknown("corruption or family", name, [*CORRUPTIONS, *families])
         for member in [entry.name for entry in families.get(name, ())] or [name]:
-            entry, levels = parse(member + colon + number)
+            entry, levels = parse(member + colon + number, small)
             found[entry] = tuple(dict.fromkeys((*found.get(entry, ()), *levels)))
     return found

@@ -1,1 +1,1 @@
-"""How often a system names the right class: the PyTorch model and every converted artifact on the same photos."""
+"""How often a model names the right class: backbones, PyTorch systems and the converted files on the same photos."""

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
+import os
+import platform
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from mobile_robust.data import Crops, find_images
+from mobile_robust.corruptions import select
+from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
+from mobile_robust.evaluate.conditions import CLEAN, Condition, select_conditions
 from mobile_robust.evaluate.labels import hold_out, label_images
-from mobile_robust.evaluate.score import Condition, Score, score
-from mobile_robust.files import write_atomically
+from mobile_robust.evaluate.photos import Photos, read_photos
 
 if TYPE_CHECKING:
-    from mobile_robust.evaluate.classifiers import Classifier
+    from mobile_robust.evaluate.models import Model
+    from mobile_robust.evaluate.records import Records
 
 _EXAMPLES = """examples:
   python -m mobile_robust.evaluate build/afd_mobilenetv2_pipeline --images photos
-  python -m mobile_robust.evaluate build/*_pipeline --images val --labels folders --quality 25 10
-  python -m mobile_robust.evaluate build/afd_mobilenetv2_pipeline --images photos --holdout 0.4 --json scores.json
+  python -m mobile_robust.evaluate build/x/x_int8.tflite build/x/x_fp32.tflite --images val --labels folders \\
+      --corruption imagenet_c --out results
+  python -m mobile_robust.evaluate my_recipe.toml --backbone-weights mobilenetv2.safetensors --images photos \\
+      --holdout 0.4 --corruption jpeg jpeg_repeated avif:10 --out results
+  python -m mobile_robust.evaluate timm:resnet50.a1_in1k --images val --corruption weather awgn:20 --jobs 8
+  python -m mobile_robust.evaluate build/x/x_int8.tflite --runtime litert_gpu --images photos --corruption jpeg:10
+
+corruptions: python -m mobile_robust.corrupt --help lists them with their levels; imagenet_c stands for its fifteen.
+Stopped and started again with the same --out, it goes on where it was; a model or a corruption that is added is all
+that is measured then.
 """
+
+#: What --runtime may name; the table of the runtimes themselves imports PyTorch.
+_RUNTIMES = ("litert_cpu", "litert_gpu", "coreml_device", "coreml_mil")
 
 
 def main(argv: list[str]) -> int:
-    """Scores built pipelines and prints a table.
+    """Scores models, prints a table and writes the files of ``--out``.
 
     Raises:
         InputError: See the functions it calls; the message names the file or the option.
@@ -47,45 +58,45 @@ def main(argv: list[str]) -> int:
         paths = hold_out(paths, options.holdout, options.holdout_seed)
         if not paths:
             raise InputError(f"--holdout {options.holdout:g}: of {len(labels)} images that leaves none")
-    conditions = [Condition()] if "clean" in options.corruption else []
-    if "jpeg" in options.corruption:
-        conditions += [Condition(quality) for quality in dict.fromkeys(options.quality)]
+    select(text for text in options.corruption if text != CLEAN.name)
 
-    from mobile_robust.evaluate.classifiers import open_build  # PyTorch: too slow for --help and mistyped options
+    from mobile_robust.evaluate import models as found  # PyTorch: too slow for --help and mistyped options
 
-    classifiers = [classifier for folder in dict.fromkeys(options.builds) for classifier in open_build(folder)]
-
-    scores: list[Score] = []
-    passes = [Crops(paths, size) for size in dict.fromkeys(classifier.size for classifier in classifiers)]
     errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task("photos x classifiers", total=len(paths) * len(classifiers))
-        for crops in passes:
-            fitting = [classifier for classifier in classifiers if classifier.size == crops.size]
-            scores += score(fitting, crops, labels, conditions, lambda: progress.advance(task))
+    with errors.status("opening models"):
+        models = found.resolve(options.models, options.backbone_weights, options.runtime)
+    for label, groups in _labels(models).items():
+        errors.print(f"{', '.join(groups)}: {label}", style="yellow", markup=False, highlight=False)
+    conditions = select_conditions(options.corruption, [model.size for model in models])
+    _check_classes(models, paths, labels)
+    alexnet: dict[str, float] = {}
+    if options.alexnet_errors:
+        from mobile_robust.evaluate.alexnet import read_errors
 
-    if message := passes[0].skipped_message():
-        errors.print(message, style="yellow", markup=False, highlight=False)
-    _print_table(scores, classifiers, conditions)
-    if options.json:
-        _write(options.json, json.dumps(_document(options, passes[0], scores), indent=2) + "\n")
-    if options.csv:
-        _write(options.csv, _as_csv(scores))
+        alexnet = read_errors(options.alexnet_errors, conditions)
+    with errors.status("reading photos"):
+        photos = read_photos(paths, labels)
+
+    records = _measure(options, models, photos, conditions, errors)
+    _report(options, models, photos, conditions, records, alexnet)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.evaluate",
-        usage="%(prog)s DIR [DIR …] --images DIR [options]",
-        description="Top-1 and top-5 of built pipelines, clean and corrupted: the backbone alone, the PyTorch "
-        "reference and every artifact, on the same photos.",
+        usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
+        description="Top-1 and top-5 on clean and corrupted photos of whatever is given, the converted files included, "
+        "beside the backbone alone: how much of the loss comes back, with intervals and tests.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build (manifest.json)"
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="folder of a finished build (all that is in it), one artifact in such a folder, recipe (name or .toml; "
+        "its PyTorch system), or timm:NAME (a backbone with timm's weights)",
     )
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
     parser.add_argument(
@@ -96,85 +107,181 @@ def _parser() -> argparse.ArgumentParser:
         "in alphabetical order; FILE.csv: with the header file,label, files relative to --images",
     )
     parser.add_argument(
-        "--corruption", nargs="+", choices=("clean", "jpeg"), default=["clean", "jpeg"], help="default: clean jpeg"
-    )
-    parser.add_argument(
-        "--quality", nargs="+", type=int, default=[10], metavar="Q", help="JPEG qualities, 1 to 95 (default: 10)"
-    )
-    parser.add_argument(
         "--holdout",
         type=float,
         metavar="FRACTION",
         help="score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives",
     )
     parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores and what they were measured on")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the scores, one line each")
+    parser.add_argument(
+        "--corruption",
+        nargs="+",
+        default=["jpeg"],
+        metavar="NAME[:LEVEL]",
+        help="corruptions, families or imagenet_c; without LEVEL all levels of the source; clean photos are always "
+        "scored (default: jpeg, at qualities 25 18 15 10 7)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the corruptions (default: 0)")
+    parser.add_argument("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
+    parser.add_argument(
+        "--runtime",
+        nargs="+",
+        default=[],
+        choices=_RUNTIMES,
+        metavar="NAME",
+        help=f"what executes artifacts: {', '.join(_RUNTIMES)} (default: the first that is there)",
+    )
+    parser.add_argument(
+        "--alexnet-errors",
+        type=Path,
+        metavar="FILE.csv",
+        help="corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE",
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes of one thread each (default: one a CPU core)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="keeps every answer, so that a stopped run goes on; gets scores.json, scores.csv, table.md, accuracy.png",
+    )
     return parser
 
 
 def _check(options: argparse.Namespace) -> None:
-    for quality in options.quality:
-        if not 1 <= quality <= 95:
-            raise InputError(f"--quality {quality}: allowed are 1 (worst) to 95")
     if options.holdout is not None and not 0 < options.holdout <= 1:
         raise InputError(f"--holdout {options.holdout:g}: allowed are fractions greater than 0, at most 1")
-    if options.holdout_seed < 0:
-        raise InputError(f"--holdout-seed {options.holdout_seed}: allowed are 0, 1, 2, …")
-    for option in (options.json, options.csv):
-        if option and not option.parent.is_dir():
-            raise InputError(f"{option}: no such folder: {option.parent}")
+    for name, least in (("holdout_seed", 0), ("seed", 0), ("jobs", 1)):
+        if (value := getattr(options, name)) is not None and value < least:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be {least} or more")
+    if options.out and options.out.exists() and not options.out.is_dir():
+        raise InputError(f"--out {options.out}: is a file; give a folder")
 
 
-def _print_table(scores: Sequence[Score], classifiers: Sequence[Classifier], conditions: Sequence[Condition]) -> None:
-    cells = {(s.build, s.classifier, s.condition): _cell(s) for s in scores}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("classifier", overflow="fold")
-    table.add_column("runtime", no_wrap=True)
-    for condition in conditions:
-        table.add_column(condition.name, justify="right", no_wrap=True)
-    previous = None
-    for classifier in classifiers:
-        if classifier.build != previous:
-            table.add_row(Text(classifier.build, style="bold"))
-        found = [cells[classifier.build, classifier.name, condition.name] for condition in conditions]
-        table.add_row(Text(f"  {classifier.name}"), classifier.runtime, *found)
-        previous = classifier.build
+def _labels(models: Sequence[Model]) -> dict[str, list[str]]:
+    """What must be known about weights -> the groups it is true of."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        if model.label and model.group not in found.setdefault(model.label, []):
+            found[model.label].append(model.group)
+    return found
+
+
+def _check_classes(models: Sequence[Model], paths: Sequence[Path], labels: dict[Path, int]) -> None:
+    last = max(paths, key=lambda path: labels[path])
+    for model in models:
+        if labels[last] >= model.classes:
+            raise InputError(
+                f"--labels: {last} has label {labels[last]}, but {model.name} of {model.group} "
+                f"knows the classes 0 to {model.classes - 1}"
+            )
+
+
+def _measure(
+    options: argparse.Namespace,
+    models: Sequence[Model],
+    photos: Photos,
+    conditions: Sequence[Condition],
+    console: Console,
+) -> Records:
+    """Asks for every answer that is not there yet."""
+    from mobile_robust.evaluate.measure import Measure
+    from mobile_robust.evaluate.records import Records
+    from mobile_robust.evaluate.workers import answer_all
+
+    records = Records(options.out, photos, options.seed)
+    if records.notice:
+        console.print(records.notice, style="yellow", markup=False, highlight=False)
+    tasks = list(records.missing(models, conditions))
+    todo, total = sum(task.answers for task in tasks), len(photos) * len(models) * len(conditions)
+    if todo < total:
+        console.print(f"{total - todo} of {total} answers are in {options.out} already", markup=False, highlight=False)
+    jobs = max(1, min(options.jobs or _cores(), len(tasks)))
+    columns = (
+        TextColumn("photos x conditions x models"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.0f} a second"),
+        TimeRemainingColumn(),
+    )
+    started, done = monotonic(), 0
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task("", total=total, completed=total - todo, rate=0.0)
+            for task, answer in answer_all(Measure(models, photos, options.seed), tasks, jobs):
+                records.add(task, answer, models)
+                done += task.answers
+                progress.update(bar, advance=task.answers, rate=done / (monotonic() - started))
+    finally:
+        records.close()
+    seconds = monotonic() - started
+    if done:
+        rate = f"{done} answers in {seconds:.0f} s, {done / seconds:.0f} a second, {jobs} at a time"
+        console.print(rate, highlight=False)
+    if message := _unreadable(photos, records.unreadable):
+        if len(records.unreadable) == len(photos):
+            raise InputError(f"--images {options.images}: no image can be read; {message}")
+        console.print(message, style="yellow", markup=False, highlight=False)
+    return records
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
+
+
+def _unreadable(photos: Photos, reasons: dict[int, str]) -> str | None:
+    """One line that names the first three unreadable photos and counts them all."""
+    named = "; ".join(f"{photos.paths[index]}: {reasons[index]}" for index in sorted(reasons)[:3])
+    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    return f"skipped {len(reasons)} of {len(photos)} images: {named}{more}" if reasons else None
+
+
+def _report(
+    options: argparse.Namespace,
+    models: Sequence[Model],
+    photos: Photos,
+    conditions: Sequence[Condition],
+    records: Records,
+    alexnet: dict[str, float],
+) -> None:
+    from mobile_robust.evaluate.alexnet import mean_corruption_errors
+    from mobile_robust.evaluate.output import write_all
+    from mobile_robust.evaluate.scores import score_all
+    from mobile_robust.evaluate.table import as_markdown, grids, print_grids
+
+    scores = score_all(models, conditions, records)
+    errors = mean_corruption_errors(models, scores, alexnet) if alexnet else {}
+    found, used = grids(models, conditions, scores, errors), scores[0].photos
     console = Console()
-    console.print(f"top-1 ± half its 95 % interval / top-5, in % of {scores[0].images} photos", highlight=False)
-    console.print(table)
+    print_grids(found, used, console)
+    if options.out:
+        facts = {**_facts(options, photos, records), "mce": [{"model": k, "mce": v} for k, v in errors.items()]}
+        written = write_all(options.out, models, conditions, scores, facts, as_markdown(found, used))
+        console.print("\n".join(map(str, written)), highlight=False, markup=False, soft_wrap=True)
 
 
-def _cell(scored: Score) -> str:
-    half = (scored.top1_high - scored.top1_low) / 2
-    return f"{100 * scored.top1:.1f} ± {100 * half:.1f} / {100 * scored.top5:.1f}"
+def _facts(options: argparse.Namespace, photos: Photos, records: Records) -> dict[str, Any]:
+    """What the scores were measured on, and with what."""
+    from mobile_robust.convert.fingerprint import tool_versions
+    from mobile_robust.evaluate.scores import LEAST_LOSS
+    from mobile_robust.evaluate.statistics import RESAMPLES, SEED
 
-
-def _document(options: argparse.Namespace, crops: Crops, scores: Sequence[Score]) -> dict[str, Any]:
-    """What the JSON file says: the photos, then the scores."""
     return {
-        "images": {
-            "used": len(crops.used),
-            "sha256": crops.digest,
-            "skipped": [{"file": path.name, "reason": reason} for path, reason in crops.skipped],
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "tools": {**tool_versions(), "pillow": version("pillow")},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "seed": options.seed,
+        "photos": {
+            "used": len(photos) - len(records.unreadable),
+            "sha256": photos.digest,
+            "labels": options.labels if options.labels in ("names", "folders") else Path(options.labels).name,
             "holdout": options.holdout,
             "holdout_seed": None if options.holdout is None else options.holdout_seed,
+            "skipped": [
+                {"file": photos.paths[index].relative_to(options.images).as_posix(), "reason": reason}
+                for index, reason in sorted(records.unreadable.items())
+            ],
         },
-        "interval": "Wilson, 95 %",
-        "scores": [asdict(scored) for scored in scores],
+        "intervals": f"bootstrap over photos, 95 %, {RESAMPLES} resamples, seed {SEED}",
+        "least_loss": LEAST_LOSS,
     }
-
-
-def _as_csv(scores: Sequence[Score]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(Score)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(scored) for scored in scores)
-    return buffer.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

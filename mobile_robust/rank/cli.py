@@ -13,7 +13,7 @@ from rich.table import Table
 
 from mobile_robust import __version__
 from mobile_robust.contracts.ranking import Ranking
-from mobile_robust.corruptions import CORRUPTIONS, PAPER_LEVELS, check
+from mobile_robust.corruptions import CORRUPTIONS, PAPER_LEVELS, SMALL_SIDE, check
 from mobile_robust.data import Crops, centre_crop, find_images, read_image
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.evaluate.labels import add_holdout, hold_out, label_images
@@ -30,9 +30,6 @@ _EXAMPLES = """examples:
       --images photos/ --corruption gaussian_blur --levels 1 2 4 --count 500 --out ranking.json --plot ranking.png
 """
 
-#: Images up to this height get the paper's levels for CIFAR.
-_SMALL = 64
-
 
 def main(argv: list[str]) -> int:
     """Ranks the filters of some layers and writes the ranking.
@@ -44,7 +41,7 @@ def main(argv: list[str]) -> int:
     _check(options)
     recipe = recipe_of(options)
     size = recipe.input.height_width
-    levels = options.levels or PAPER_LEVELS[options.corruption]["cifar" if size[0] <= _SMALL else "imagenet"]
+    levels = options.levels or PAPER_LEVELS[options.corruption]["cifar" if size[0] <= SMALL_SIDE else "imagenet"]
     for level in levels:
         check(options.corruption, level)
     every = find_images(options.images)

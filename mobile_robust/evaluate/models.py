@@ -1,0 +1,237 @@
+"""What MODEL may be on the command line, and everything that is scored for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
+from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe, built_in_recipes, load_recipe
+from mobile_robust.data import Size
+from mobile_robust.errors import InputError
+from mobile_robust.evaluate.predictors import (
+    RUNTIMES,
+    BuildSource,
+    FileSource,
+    RecipeSource,
+    Source,
+    TimmSource,
+    built,
+    classifier,
+    system,
+)
+from mobile_robust.systems import Pipeline
+
+#: Runtime -> the packages whose version may change its answers.
+_PACKAGES = {
+    "pytorch": ("torch",),
+    "litert_cpu": ("ai-edge-litert",),
+    "litert_gpu": ("ai-edge-litert",),
+    "coreml_mil": ("torch", "coremltools"),
+    "coreml_device": ("coremltools",),
+}
+
+ALONE = "backbone alone"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Something that is scored.
+
+    Attributes:
+        group: The MODEL it belongs to, as the user gave it; of an artifact its folder.
+        name: "backbone alone", "reference", "with module", or the end of an artifact's file name, such as int8.tflite.
+        runtime: What executes it.
+        size: Height and width of the photo in pixels.
+        classes: How many it knows.
+        fingerprint: Hex SHA-256 of all that its answers depend on, the photos aside.
+        baseline: The fingerprint of its backbone alone, by itself where it is one.
+        method: Of the module; None for a backbone alone.
+        label: What must be known about its weights, such as "untrained: latency only".
+        source: Opens it.
+    """
+
+    group: str
+    name: str
+    runtime: str
+    size: Size
+    classes: int
+    fingerprint: str
+    baseline: str
+    method: str | None
+    label: str | None
+    source: Source = field(compare=False)
+
+
+def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Sequence[str]) -> list[Model]:
+    """Everything that is scored for the MODELs of a command line, each once, a backbone alone first.
+
+    Args:
+        arguments: Folders of finished builds, artifacts in such folders, recipes, or timm:NAME.
+        backbone_weights: For the recipes: a file, or timm:NAME.
+        runtimes: Names among RUNTIMES that artifacts are executed with where they can; of several the first.
+
+    Raises:
+        InputError: What MODEL cannot be, a build that is unfinished, changed or gives no classes, weights that do not
+            fit, or a runtime that cannot run here or runs none of the files.
+    """
+    found: list[Model] = []
+    recipes = 0
+    for argument in dict.fromkeys(arguments):
+        path = Path(argument)
+        if argument.startswith("timm:"):
+            found.append(_backbone(argument))
+        elif path.suffix in (".tflite", ".mlpackage"):
+            found += _build(path.parent, path.name, runtimes)
+        elif (path / MANIFEST_NAME).is_file() or (path.is_dir() and argument not in built_in_recipes()):
+            found += _build(path, None, runtimes)
+        elif path.suffix == ".toml" or argument in built_in_recipes():
+            recipe, recipes = load_recipe(argument), recipes + 1
+            given = recipe.with_backbone_weights(backbone_weights) if backbone_weights else recipe
+            found += _recipe(argument, given)
+        else:
+            raise InputError(
+                f"MODEL {argument}: no such folder of a finished build, artifact in one (.tflite, .mlpackage), recipe "
+                f"(a .toml, or one of {', '.join(built_in_recipes())}) or backbone timm:NAME"
+            )
+    if backbone_weights and not recipes:
+        raise InputError(f"--backbone-weights {backbone_weights}: only a recipe takes them, and no MODEL is one")
+    for name in runtimes:
+        if all(model.runtime != name for model in found):
+            raise InputError(f"--runtime {name}: runs none of the files given")
+    unique: dict[str, Model] = {}
+    for model in found:
+        unique.setdefault(model.fingerprint, model)
+    return list(unique.values())
+
+
+def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Model]:
+    """The backbone alone, then the reference and every artifact, or one ``file``."""
+    manifest = read_manifest(folder)
+    recipe, group = manifest.recipe, str(folder)
+    if file is not None and file not in [artifact.file for artifact in manifest.artifacts]:
+        known = ", ".join(artifact.file for artifact in manifest.artifacts)
+        raise InputError(f"{folder / file}: not in {MANIFEST_NAME} beside it, which names {known}")
+    _needs_classes(recipe, group)
+    verify_hashes(manifest, folder)
+    pipeline, _ = built(folder.resolve())
+    label = manifest.provenance.label
+    pair = _pair(
+        group, "reference", recipe, pipeline, label, *(BuildSource(folder.resolve(), a) for a in (True, False))
+    )
+    artifacts = [a for a in manifest.artifacts if file in (None, a.file)]
+    files = [_file(folder, manifest, artifact, pair[0], runtimes) for artifact in artifacts]
+    return [*(pair if file is None else pair[:1]), *files]
+
+
+def _file(folder: Path, manifest: Manifest, artifact: Artifact, alone: Model, runtimes: Sequence[str]) -> Model:
+    image, logits = artifact.inputs[0], artifact.outputs[0]
+    runtime = _runtime_for(artifact, runtimes)
+    low, high = image.value_range or (0.0, 255.0)
+    return Model(
+        group=alone.group,
+        name=artifact.file.removeprefix(f"{manifest.recipe.name}_"),
+        runtime=runtime,
+        size=alone.size,
+        classes=logits.shape[-1],
+        fingerprint=_digest(runtime, [artifact.sha256, low, high, image.layout], {}),
+        baseline=alone.fingerprint,
+        method=manifest.recipe.method,
+        label=manifest.provenance.label,
+        source=FileSource(
+            (folder / artifact.file).resolve(), runtime, image.name, image.layout, low, high, logits.name
+        ),
+    )
+
+
+def _runtime_for(artifact: Artifact, wanted: Sequence[str]) -> str:
+    """The first runtime wanted that takes the file; where none of them does, the first one of this machine."""
+    fitting = [name for name, make in RUNTIMES.items() if make().target == artifact.target]
+    for name in wanted:
+        if name in fitting:
+            if reason := RUNTIMES[name]().unavailable():
+                raise InputError(f"--runtime {name}: not available on this machine: {reason}")
+            return name
+    reasons = []
+    for name in fitting:
+        reason = RUNTIMES[name]().unavailable()
+        if reason is None:
+            return name
+        reasons.append(f"{name}: {reason}")
+    raise InputError(f"{artifact.file}: no runtime for it on this machine: {'; '.join(reasons)}")
+
+
+def _recipe(group: str, recipe: Recipe) -> list[Model]:
+    """The backbone alone and with its module, in PyTorch."""
+    _needs_classes(recipe, f"recipe {recipe.name}")
+    text = recipe.model_dump_json()
+    pipeline, _ = system(text)
+    label = None if recipe.backbone and recipe.backbone.weights else "untrained: latency only"
+    if label is None and recipe.weights.file is None:
+        label = "module untrained: initial weights"
+    sources = (RecipeSource(text, alone) for alone in (True, False))
+    return _pair(group, "with module", recipe, pipeline, label, *sources)
+
+
+def _needs_classes(recipe: Recipe, where: str) -> None:
+    if recipe.scope != "pipeline":
+        raise InputError(
+            f"{where}: recipe {recipe.name} has scope {recipe.scope!r}, which gives no classes; "
+            'evaluate takes those of scope "pipeline"'
+        )
+
+
+def _pair(
+    group: str, name: str, recipe: Recipe, pipeline: Pipeline, label: str | None, alone: Source, whole: Source
+) -> list[Model]:
+    """The backbone alone and the pipeline around it, both in PyTorch."""
+    section = recipe.backbone
+    assert section is not None
+    state = pipeline.state_dict()
+    backbone = {key.partition(".")[2]: x for key, x in state.items() if key.partition(".")[0] in _BACKBONE_PARTS}
+    first = _alone(group, section, recipe.input, backbone, alone)
+    facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
+    fingerprint = _digest("pytorch", facts, state)
+    size = recipe.input.height_width
+    second = Model(
+        group, name, "pytorch", size, first.classes, fingerprint, first.fingerprint, recipe.method, label, whole
+    )
+    return [first, second]
+
+
+#: Where a pipeline keeps its backbone's tensors, under the backbone's own names.
+_BACKBONE_PARTS = ("stem", "tail", "network")
+
+
+def _backbone(argument: str) -> Model:
+    name = argument.removeprefix("timm:")
+    network, section = classifier(name)
+    backbone = BackboneSection(name=name.partition(".")[0])
+    return _alone(argument, backbone, section, network.state_dict(), TimmSource(name))
+
+
+def _alone(
+    group: str, backbone: BackboneSection, section: InputSection, state: Mapping[str, Tensor], source: Source
+) -> Model:
+    """A backbone without a module: the same one out of whatever build, recipe or library has the same fingerprint."""
+    size = section.height_width
+    facts = [backbone.name, backbone.options, section.mean, section.std, size]
+    mark = _digest("pytorch", facts, state)
+    classes = source.open()([np.zeros((*size, 3), np.uint8)]).shape[1]
+    return Model(group, ALONE, "pytorch", size, classes, mark, mark, None, None, source)
+
+
+def _digest(runtime: str, facts: object, tensors: Mapping[str, Tensor]) -> str:
+    """Hex SHA-256 of what a model's answers depend on: facts, tensors, and the versions of what computes."""
+    versions = {name: version(name) for name in ("numpy", "pillow", *_PACKAGES.get(runtime, ()))}
+    content = hashlib.sha256(json.dumps([runtime, facts, versions], sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        content.update(name.encode() + b"\0" + tensor.contiguous().numpy().tobytes())
+    return content.hexdigest()

@@ -1,0 +1,163 @@
+"""Whatever can be scored, opened: photos in, logits out. A source is small and travels to other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from timm.data.config import resolve_model_data_config
+from torch import Tensor, nn
+
+from mobile_robust.backbones import create_network
+from mobile_robust.contracts.manifest import Layout, read_manifest
+from mobile_robust.contracts.recipe import InputSection, Recipe
+from mobile_robust.data import Photo
+from mobile_robust.errors import InputError
+from mobile_robust.modules.base import ImageRange
+from mobile_robust.parity.runtimes.base import PlacementError, Runtime
+from mobile_robust.parity.runtimes.coreml_device import CoremlDevice
+from mobile_robust.parity.runtimes.coreml_mil import CoremlMil
+from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
+from mobile_robust.parity.runtimes.litert_gpu import LitertGpu
+from mobile_robust.systems import Normalize, Pipeline, build_system, load_built
+
+#: Name -> runtime, in order of preference.
+RUNTIMES: dict[str, Callable[[], Runtime]] = {
+    "litert_cpu": LitertCpu,
+    "litert_gpu": LitertGpu,
+    "coreml_device": CoremlDevice,
+    "coreml_mil": CoremlMil,
+}
+
+#: uint8 photos of one size, height x width x 3 RGB -> float32 (photos, classes).
+Predict = Callable[[Sequence[Photo]], NDArray[np.float32]]
+
+
+class Source(Protocol):
+    """Says where a model comes from; equal sources give equal models."""
+
+    def open(self) -> Predict:
+        """Opens it in this process.
+
+        Raises:
+            InputError: It cannot be opened, or not with the runtime that was chosen.
+        """
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """An artifact, fed as its manifest says. ``low`` and ``high`` are the values of black and white."""
+
+    path: Path
+    runtime: str
+    image: str
+    layout: Layout
+    low: float
+    high: float
+    logits: str
+
+    def open(self) -> Predict:
+        """See :class:`Source`."""
+        try:
+            session = RUNTIMES[self.runtime]().open(self.path)
+        except PlacementError as error:
+            raise InputError(f"--runtime {self.runtime}: {error}") from None
+
+        def answer(photo: Photo) -> NDArray[np.float32]:
+            image = photo.astype(np.float32) * np.float32((self.high - self.low) / 255) + np.float32(self.low)
+            if self.layout == "NCHW":
+                image = image.transpose(2, 0, 1)
+            try:
+                return session.run({self.image: np.ascontiguousarray(image[None])})[self.logits][0]
+            except RuntimeError as error:
+                raise InputError(f"{self.path}: {self.runtime} failed: {error}") from error
+
+        return lambda photos: np.stack([answer(photo) for photo in photos])
+
+
+@dataclass(frozen=True)
+class BuildSource:
+    """The PyTorch reference of a built folder, or its backbone alone."""
+
+    folder: Path
+    alone: bool
+
+    def open(self) -> Predict:
+        """See :class:`Source`."""
+        pipeline, section = built(self.folder)
+        return _pytorch(pipeline.alone if self.alone else pipeline, section.range)
+
+
+@dataclass(frozen=True)
+class RecipeSource:
+    """The PyTorch system of a recipe (as JSON), or its backbone alone."""
+
+    recipe: str
+    alone: bool
+
+    def open(self) -> Predict:
+        """See :class:`Source`."""
+        pipeline, section = system(self.recipe)
+        return _pytorch(pipeline.alone if self.alone else pipeline, section.range)
+
+
+@dataclass(frozen=True)
+class TimmSource:
+    """A classifier of timm with its own weights and normalization."""
+
+    name: str
+
+    def open(self) -> Predict:
+        """See :class:`Source`."""
+        network, section = classifier(self.name)
+        normalize = Normalize(ImageRange(section.mean, section.std))
+        return _pytorch(lambda image: network(normalize(image)), section.range)
+
+
+@cache  # a backbone alone and the network with its module share one pipeline
+def built(folder: Path) -> tuple[Pipeline, InputSection]:
+    """The pipeline of a built folder, and what image it takes."""
+    manifest = read_manifest(folder)
+    return _channels_last(load_built(folder, manifest)), manifest.recipe.input
+
+
+@cache
+def system(recipe: str) -> tuple[Pipeline, InputSection]:
+    """The pipeline of a recipe, and what image it takes."""
+    made = Recipe.model_validate_json(recipe)
+    pipeline = build_system(made).pipeline
+    assert pipeline is not None
+    return _channels_last(pipeline), made.input
+
+
+@cache
+def classifier(name: str) -> tuple[nn.Module, InputSection]:
+    """A network of timm with its weights, and the image it was trained on, in [0, 1].
+
+    Raises:
+        InputError: Unknown name, or weights that cannot be downloaded.
+    """
+    network = create_network(name.partition(".")[0], {}, name, 0)
+    data: dict[str, Any] = resolve_model_data_config(network)
+    _, height, width = data["input_size"]
+    return _channels_last(network), InputSection(size=(height, width), range=1, mean=data["mean"], std=data["std"])
+
+
+def _channels_last(model: Any) -> Any:
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _pytorch(model: Callable[[Tensor], Tensor], top: float) -> Predict:
+    def predict(photos: Sequence[Photo]) -> NDArray[np.float32]:
+        # Photos are stored channels last already, so this is a view in the layout that PyTorch is fastest with.
+        image = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() * (top / 255)  # (B, 3, H, W)
+        with torch.inference_mode():
+            return model(image).numpy()
+
+    return predict
