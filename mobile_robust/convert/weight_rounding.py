@@ -1,11 +1,12 @@
 """Weights rounded ahead of a quantizer, in PyTorch, so that rounding moves the network's outputs least.
 
 Rounding a weight adds an error that is the same for every pixel, and where an input has a large mean (after a ReLU6,
-say) that error shifts a whole channel. Depthwise convolutions suffer most: nine weights that nearly cancel. Remedies,
-all from calibration images alone:
+say) that error shifts a whole channel. Depthwise convolutions suffer most (nine weights that nearly cancel), and those
+that look for small differences in large patches of an image (AFD's DCT). Remedies, all from calibration images alone:
 
-* each int8 weight of a depthwise convolution is rounded up or down, whichever of the two leaves the least variance of
-  the output's error (coordinate descent on a quadratic form; cf. Nagel et al., "Up or Down?", 2020, Eq. 12);
+* each int8 weight of a convolution with few weights a filter is rounded up or down, whichever of the two leaves the
+  least variance of the output's error (coordinate descent on a quadratic form; cf. Nagel et al., "Up or Down?", 2020,
+  Eq. 12);
 * the mean of the error that is left goes into the bias (cf. Nagel et al., "Data-Free Quantization", 2019, sec. 4.2);
 * int8 biases are stored in units of the weights' scale, so a channel with a bias but (nearly) no weights overflows
   int32 and comes out as nothing: its largest weight is raised just enough.
@@ -26,7 +27,9 @@ from mobile_robust.contracts.recipe import Precision
 
 #: int8 per output channel, symmetric: ai-edge-quantizer's ``wi8`` and coremltools' ``linear_symmetric``.
 LIMIT = 127
-#: Images the depthwise inputs' covariance is read from.
+#: Most weights of a filter for which that is done: the work grows with the square of their number.
+MOST_WEIGHTS = 256
+#: Images the inputs' covariance is read from.
 COVARIANCE_IMAGES = 16
 #: Rounds of the coordinate descent.
 SWEEPS = 4
@@ -78,8 +81,16 @@ def is_depthwise(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
 
 
+def _has_few_weights(layer: nn.Module) -> bool:
+    if is_depthwise(layer):
+        return True
+    return isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.weight[0].numel() <= MOST_WEIGHTS
+
+
 class _Statistics:
-    """The mean input of a layer and, for a depthwise convolution, the covariance of its patches, (C, K, K)."""
+    """The mean input of a layer and, for a convolution with few weights a filter, the covariance of its patches: of
+    each filter's own in a depthwise one, (C, K, K), otherwise (1, K, K).
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -89,8 +100,8 @@ class _Statistics:
     def add(self, layer: nn.Module, x: Tensor, covariance: bool) -> None:
         self.count += 1
         self.mean = self.mean + (x - self.mean) / self.count
-        if covariance and is_depthwise(layer) and self.count <= COVARIANCE_IMAGES:
-            patches = _patches(layer, x)  # (C, K, positions)
+        if covariance and _has_few_weights(layer) and self.count <= COVARIANCE_IMAGES:
+            patches = _patches(layer, x)  # (C or 1, K, positions)
             patches = patches - patches.mean(2, keepdim=True)
             seen = patches @ patches.transpose(1, 2) / patches.shape[2]
             self.covariance = seen if self.covariance is None else self.covariance + seen
@@ -185,7 +196,7 @@ def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
 
     Args:
         exact: (C, K), in units of the grid.
-        covariance: (C, K, K).
+        covariance: (C, K, K), or (1, K, K) for all of them.
     """
     low = exact.floor()
     grid = exact.round()
@@ -194,7 +205,8 @@ def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
         for k in range(exact.shape[1]):
             other = torch.where(grid[:, k] == low[:, k], low[:, k] + 1, low[:, k])
             step = other - grid[:, k]
-            gain = 2 * step * (covariance[:, k] * (grid - exact)).sum(1) + step**2 * covariance[:, k, k]
+            slope = torch.einsum("ck,ck->c", covariance[:, k].expand_as(exact), grid - exact)
+            gain = 2 * step * slope + step**2 * covariance[:, k, k]
             grid[:, k] = torch.where((gain < 0) & ~largest[:, k], other, grid[:, k])
     return grid
 
@@ -216,17 +228,21 @@ def _mean_output(layer: Layer, x: Tensor, weights: Tensor) -> Tensor:
 
 
 def _patches(layer: nn.Module, x: Tensor) -> Tensor:
-    """(1, C, H, W) -> what each output position of a depthwise convolution sees of its channel, (C, K, positions).
+    """(1, C, H, W) -> what each output position of a convolution sees: of its channel in a depthwise one,
+    (C, K, positions), otherwise of all, (1, K, positions).
 
-    Tap by tap through the layer itself, so that its own padding and stride apply.
+    Through the layer itself, so that its own padding and stride apply.
     """
     assert isinstance(layer, nn.Conv2d)
-    taps = []
+    if not is_depthwise(layer):
+        taps = torch.eye(layer.weight[0].numel()).reshape(-1, *layer.weight.shape[1:])
+        return _apply(layer, x, taps).flatten(2)
+    single = []
     for k in range(layer.weight[0].numel()):
         tap = torch.zeros_like(layer.weight).flatten(1)
         tap[:, k] = 1
-        taps.append(_apply(layer, x, tap.reshape(layer.weight.shape))[0].flatten(1))
-    return torch.stack(taps, 1)
+        single.append(_apply(layer, x, tap.reshape(layer.weight.shape))[0].flatten(1))
+    return torch.stack(single, 1)
 
 
 def _apply(layer: nn.Module, x: Tensor, weights: Tensor) -> Tensor:

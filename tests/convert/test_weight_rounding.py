@@ -146,3 +146,22 @@ def test_palettes_keep_few_values_and_beat_a_uniform_grid() -> None:
         palette = palettize(weights)
         assert distinct(palette) <= PALETTE
         assert (palette - weights).square().mean() < (uniform - weights).square().mean() / gain
+
+
+@torch.no_grad()
+def test_filters_of_large_patches_are_rounded_for_what_they_see() -> None:
+    """Pixels of a patch are nearly alike: what counts is the error of the filter's sum, not of its single weights."""
+    generator = torch.Generator().manual_seed(0)
+    levels = torch.rand(12, 1, 3, 6, 6, generator=generator).repeat_interleave(8, 3).repeat_interleave(8, 4)
+    samples = [(level + 0.02 * torch.randn(level.shape, generator=generator),) for level in levels]
+    layer = nn.Conv2d(3, 5, 8, 8).requires_grad_(False)
+    layer.weight.normal_(generator=generator)
+    network = nn.Sequential(layer)
+    descended, nearest = prepare(network, samples, "int8"), prepare(network, samples, "int8")
+    scale = layer.weight.flatten(1).abs().amax(1)[:, None, None, None] / LIMIT
+    nearest[0].weight.copy_((layer.weight / scale).round() * scale)
+
+    def error(prepared: nn.Module) -> float:
+        return torch.cat([prepared(*sample) - network(*sample) for sample in samples[8:]]).var().item()
+
+    assert error(descended) < 0.05 * error(nearest)
