@@ -1,4 +1,5 @@
-"""RepConv block: three branches while training, one 3x3 convolution when deployed (AFD, section III-C and Fig. 5)."""
+"""RepConv block: three branches while training, one 3x3 convolution when deployed (AFD, section III-C and Fig. 5); and
+the plain block it is compared with."""
 
 from __future__ import annotations
 
@@ -53,6 +54,33 @@ class RepConv(nn.Module):
         """One 3x3 convolution (and the ReLU), equal to this block in eval mode, at the borders too."""
         first, last, only = map(_merge_branch, (self.pointwise_first, self.pointwise_last, self.pointwise_only))
         conv = conv_of(first + last + only, self.stride, padding=1)
+        return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
+
+
+class PlainConv(nn.Module):
+    """relu(norm(3x3(x))), padding 1: what a :class:`RepConv` deploys to, trained as it is; for comparison.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: 1 or 2.
+        relu: Whether the ReLU is there.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, relu: bool = True) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.act = nn.ReLU() if relu else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H / stride, W / stride)."""
+        return self.act(self.norm(self.conv(x)))
+
+    def reparameterize(self) -> nn.Module:
+        """The convolution with its norm folded in (and the ReLU)."""
+        conv = conv_of(fold_norm_after(kernel_of(self.conv), self.norm), self.stride, padding=1)
         return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
 
 

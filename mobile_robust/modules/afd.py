@@ -12,7 +12,7 @@ The figures' widths are lost in the text; those of :data:`VARIANTS` are chosen b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from mobile_robust.errors import unknown
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
 from mobile_robust.layers.fuse import affine_of, conv_of, fold_affine_before, kernel_of, merge
-from mobile_robust.layers.repconv import RepConv
+from mobile_robust.layers.repconv import PlainConv, RepConv
 from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
 from mobile_robust.modules.options import known_only, variant_of
 
@@ -33,10 +33,11 @@ class Variant:
 
     Attributes:
         hidden: Channels of FDE-Net's first two stages.
-        guide: Channels of the feature drifting map.
+        guide: Channels of the feature drifting map; 0: there is none, FE-Net sees the features alone.
         half: FE-Net's channels at half of the features' resolution.
         quarter: FE-Net's channels at a quarter.
         decoder: FE-Net's channels before the last convolution, which runs at full resolution and costs the most.
+        block: What FE-Net is made of.
     """
 
     hidden: int
@@ -44,12 +45,17 @@ class Variant:
     half: int
     quarter: int
     decoder: int
+    block: type[RepConv] | type[PlainConv] = RepConv
 
 
-#: ``afd`` is for stems of 64 channels (ResNet-50, RepVGG-A2), ``afd_nano`` for mobile stems of 32 (MobileNetV2).
+_NANO = Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8)
+#: ``afd`` is for stems of 64 channels (ResNet-50, RepVGG-A2), ``afd_nano`` for mobile stems of 32 (MobileNetV2). The
+#: last two show what the paper's two ideas are worth: no DCT guidance, and plain convolutions.
 VARIANTS = {
     "afd": Variant(hidden=64, guide=16, half=32, quarter=48, decoder=16),
-    "afd_nano": Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8),
+    "afd_nano": _NANO,
+    "afd_nano_unguided": replace(_NANO, guide=0),
+    "afd_nano_plain": replace(_NANO, block=PlainConv),
 }
 
 
@@ -105,19 +111,21 @@ class FENet(nn.Module):
     ReLU: the residual is signed.
     """
 
-    def __init__(self, channels: int, guide: int, half: int, quarter: int, decoder: int) -> None:
+    def __init__(self, channels: int, sizes: Variant) -> None:
         super().__init__()
-        self.encode1: nn.Module = RepConv(channels, half, stride=2)
-        self.encode2: nn.Module = RepConv(half + guide, quarter, stride=2)
-        self.bottom: nn.Module = RepConv(quarter, quarter)
-        self.decode: nn.Module = RepConv(quarter + half + guide, decoder)
-        self.residual: nn.Module = RepConv(decoder, channels, relu=False)
+        block, guide, half, quarter, decoder = sizes.block, sizes.guide, sizes.half, sizes.quarter, sizes.decoder
+        self.encode1: nn.Module = block(channels, half, stride=2)
+        self.encode2: nn.Module = block(half + guide, quarter, stride=2)
+        self.bottom: nn.Module = block(quarter, quarter)
+        self.decode: nn.Module = block(quarter + half + guide, decoder)
+        self.residual: nn.Module = block(decoder, channels, relu=False)
 
-    def forward(self, features: Tensor, drift: Tensor) -> Tensor:
+    def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
         """See the class; ``drift`` is (B, guide, H/8, W/8) of an image whose stem has a stride of 1, 2 or 4."""
         shallow = self.encode1(features)  # (B, half, h/2, w/2)
-        filled = _fill(drift, shallow.shape[-1] // drift.shape[-1])
-        shallow = torch.cat([shallow, filled], 1)  # (B, half + guide, h/2, w/2)
+        if drift is not None:
+            filled = _fill(drift, shallow.shape[-1] // drift.shape[-1])
+            shallow = torch.cat([shallow, filled], 1)  # (B, half + guide, h/2, w/2)
         deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
         x = self.decode(torch.cat([_fill(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
         return features + self.residual(_fill(x, 2))
@@ -127,7 +135,7 @@ class FENet(nn.Module):
         deployed = FENet.__new__(FENet)
         nn.Module.__init__(deployed)
         for name, block in self.named_children():
-            assert isinstance(block, RepConv)
+            assert isinstance(block, RepConv | PlainConv)
             deployed.add_module(name, block.reparameterize())
         return deployed
 
@@ -149,12 +157,12 @@ class AFD(FeatureRepair):
         if variant not in VARIANTS:
             raise unknown("AFD variant", variant, VARIANTS)
         sizes = VARIANTS[variant]
-        self.fde: nn.Module = FDENet(sizes.hidden, sizes.guide, image_range)
-        self.fe = FENet(channels, sizes.guide, sizes.half, sizes.quarter, sizes.decoder)
+        self.fde: nn.Module | None = FDENet(sizes.hidden, sizes.guide, image_range) if sizes.guide else None
+        self.fe = FENet(channels, sizes)
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """See the class."""
-        return self.fe(features, self.fde(image))
+        return self.fe(features, None if self.fde is None else self.fde(image))
 
     def check(self, image: tuple[int, int], features: tuple[int, int]) -> None:
         """See :class:`FeatureRepair`."""
@@ -173,11 +181,12 @@ class AFD(FeatureRepair):
             raise RuntimeError(
                 "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
             )
-        if not isinstance(self.fde, FDENet):
+        if not any(isinstance(part, nn.BatchNorm2d) for part in self.modules()):
             raise RuntimeError("AFD.reparameterize(): this is the deploy form already")
         deployed = AFD.__new__(AFD)
         nn.Module.__init__(deployed)
-        deployed.fde, deployed.fe = self.fde.reparameterize(), self.fe.reparameterize()
+        deployed.fde = self.fde.reparameterize() if isinstance(self.fde, FDENet) else None
+        deployed.fe = self.fe.reparameterize()
         return deployed.eval()
 
 

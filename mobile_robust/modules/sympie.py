@@ -24,7 +24,7 @@ from mobile_robust.checkpoints import read_state
 from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.frame_filter import TAPS, FrameFilter
-from mobile_robust.layers.fuse import affine_of, conv_of, fold_norm_after, kernel_of
+from mobile_robust.layers.fuse import affine_of, conv_of, fold_norm_after, kernel_of, linear_of
 from mobile_robust.layers.mean_pool import MeanPool
 from mobile_robust.layers.shrink import Shrink
 from mobile_robust.modules.base import Deployable, ImageRepair, Part
@@ -92,7 +92,7 @@ class DeployedNEMBlock(nn.Module):
         if self.raw_residual:  # the residual is the convolution itself, so its batch norm stays as a scale and a shift
             self.conv1 = conv_of(kernel_of(block.conv1), padding=1)
             for name, value in zip(("scale", "shift"), affine_of(block.bn1), strict=True):
-                self.register_buffer(name, value.detach()[:, None, None], persistent=False)
+                self.register_buffer(name, value[:, None, None], persistent=False)
         else:
             self.conv1 = conv_of(fold_norm_after(kernel_of(block.conv1), block.bn1), padding=1)
         self.conv2 = conv_of(fold_norm_after(kernel_of(block.conv2), block.bn2), padding=1)
@@ -152,8 +152,7 @@ class NEM(Deployable):
         deployed.conv = conv_of(fold_norm_after(kernel_of(self.conv), self.norm), padding=1)
         deployed.norm = nn.Identity()
         deployed.blocks = nn.ModuleList([b.reparameterize() for b in self.blocks if isinstance(b, NEMBlock)])
-        deployed.out = nn.Linear(512, NUMBERS).to(self.out.weight)
-        deployed.out.load_state_dict(self.out.state_dict())
+        deployed.out = linear_of(self.out)
         return deployed.eval()
 
 

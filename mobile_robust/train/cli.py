@@ -3,43 +3,58 @@
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import shlex
-from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import date
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from mobile_robust import __version__
 from mobile_robust.contracts.recipe import load_recipe
-from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.labels import add_holdout, hold_out
-from mobile_robust.files import sha256, write_atomically
-
-if TYPE_CHECKING:
-    from mobile_robust.systems import System
-    from mobile_robust.train.afd import CropPairs, Settings, Step
+from mobile_robust.evaluate.labels import add_holdout
 
 _EXAMPLES = """examples:
   python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
       --backbone-weights mobilenetv2.safetensors --out afd_nano.safetensors
-  python -m mobile_robust.train afd my_recipe.toml --images photos/ --holdout 0.4 --out afd.safetensors
+  python -m mobile_robust.train sympie sympie_mobilenetv2_pipeline --images photos/ --labels folders \\
+      --backbone-weights mobilenetv2.safetensors --holdout 0.4 --out sympie.safetensors
+  python -m mobile_robust.train deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
+      --corruption awgn --out units.safetensors
+  python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
+      --backbone-weights mobilenetv2.safetensors --start afd_nano.safetensors --quantized --steps 200 --rate 3e-4 \\
+      --out afd_nano_int8.safetensors
+  accelerate launch -m mobile_robust.train afd my_recipe.toml --images photos/ --out afd.safetensors
 """
 
-#: Steps over which a loss is averaged before it is shown.
-_WINDOW = 50
+#: By method: one line, description, default corruptions, steps, crops a step and learning rate.
+_METHODS: dict[str, tuple[str, str, tuple[str, ...], int, int, float]] = {
+    "afd": (
+        "AFD-Module, from photos without labels",
+        "Train AFD-Module on photos and their JPEG-compressed selves; no labels are needed.",
+        ("jpeg",),
+        2000,
+        16,
+        3e-3,
+    ),
+    "sympie": (
+        "SyMPIE, through a frozen classifier",
+        "Train SyMPIE's estimator through a frozen classifier on photos with ImageNet-C's corruptions and the paper's "
+        "four.",
+        ("imagenet_c", "light"),
+        2000,
+        16,
+        1e-3,
+    ),
+    "deepcorrect": (
+        "DeepCorrect, on the filters of a ranking",
+        "Train the correction units of the filters that a ranking names (see python -m mobile_robust.rank) on clean "
+        "and distorted photos, half and half.",
+        ("awgn",),
+        4000,
+        128,
+        5e-3,
+    ),
+}
 
 
 def main(argv: list[str]) -> int:
-    """Trains a module and writes its weights, a log and a card.
+    """Trains a module and writes its weights, a log, a plot and a card.
 
     Raises:
         InputError: Bad input, or a loss that is no number any more; no weights are written.
@@ -49,35 +64,16 @@ def main(argv: list[str]) -> int:
     recipe = load_recipe(options.recipe)
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
-    paths = find_images(options.images)
-    if options.holdout is not None:
-        held = set(hold_out(paths, options.holdout, options.holdout_seed))
-        paths = [path for path in paths if path not in held]
-        if not paths:
-            raise InputError(f"--holdout {options.holdout:g}: of {len(held)} images that leaves none to train on")
+    if options.ranking:
+        weights = recipe.weights.model_copy(update={"ranking": str(options.ranking)})
+        recipe = recipe.model_copy(update={"weights": weights})
+    try:
+        import accelerate  # noqa: F401  (only training needs it)
+    except ImportError:
+        raise InputError("training needs Accelerate: pip install 'mobile-robust[train]'") from None
+    from mobile_robust.train.run import run  # PyTorch: too slow for --help and mistyped options
 
-    import torch  # too slow for --help and mistyped options
-    from safetensors.torch import save
-
-    from mobile_robust.train import afd
-
-    torch.set_num_threads(options.threads)
-    settings = afd.Settings(options.steps, options.batch)
-    system = afd.start(recipe, options.seed)
-    pairs = afd.crop_pairs(recipe, paths, options.seed)
-    out: Path = options.out
-    _write(out.with_suffix(".jsonl"), "")  # a folder that cannot be written shows before the work, not after
-    errors = Console(stderr=True)
-    started = monotonic()
-    steps = _watch(afd.train(system, pairs, settings), settings.steps, out.with_suffix(".jsonl"), errors)
-    seconds = monotonic() - started
-    state = {name: tensor.contiguous() for name, tensor in system.module.state_dict().items()}
-    _write(out, save(state))
-    _write(out.with_suffix(".md"), _card(options, system, pairs, settings, steps, seconds))
-    if pairs.skipped:
-        named = "; ".join(f"{path}: {reason}" for path, reason in pairs.skipped[:3])
-        errors.print(f"left out {len(pairs.skipped)} broken images: {named}", style="yellow", markup=False)
-    Console().print(f"{out}: {len(state)} tensors after {len(steps)} steps in {seconds:.0f} s", highlight=False)
+    run(options, recipe, argv)
     return 0
 
 
@@ -88,102 +84,110 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    methods = parser.add_subparsers(metavar="METHOD", required=True)
-    afd = methods.add_parser(
-        "afd",
-        help="AFD-Module, from photos without labels",
-        description="Train AFD-Module on photos and their JPEG-compressed selves; no labels are needed. Writes FILE, "
-        "a log beside it (.jsonl, one line a step) and a card (.md) that says how the weights came about.",
-    )
-    afd.add_argument("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
-    afd.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos of any size")
-    afd.add_argument("--out", required=True, type=Path, metavar="FILE", help="the weights, .safetensors")
-    afd.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to download")
-    afd.add_argument("--steps", type=int, default=2000, metavar="N", help="default: %(default)s")
-    afd.add_argument("--batch", type=int, default=16, metavar="N", help="crops per step (default: %(default)s)")
-    afd.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, crops and compression (default: 0)")
-    add_holdout(afd)
-    afd.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
+    methods = parser.add_subparsers(metavar="METHOD", required=True, dest="method")
+    for name, (line, description, corruptions, steps, batch, rate) in _METHODS.items():
+        method = methods.add_parser(
+            name,
+            help=line,
+            description=f"{description} Writes FILE, and beside it a log (.jsonl, one line a step), its plot (.png) "
+            "and a card (.md) that says how the weights came about. Stopped and started again, it goes on from its "
+            "last checkpoint.",
+        )
+        method.add_argument("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
+        method.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos of any size")
+        method.add_argument("--out", required=True, type=Path, metavar="FILE", help="the weights, .safetensors")
+        method.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
+        _add_own(method, name)
+        method.add_argument(
+            "--corruption",
+            nargs="+",
+            default=list(corruptions),
+            metavar="NAME[:LEVEL]",
+            help=f"what goes wrong with the photos: names and families of the registry (default: "
+            f"{' '.join(corruptions)})",
+        )
+        method.add_argument(
+            "--start",
+            type=Path,
+            metavar="FILE",
+            help="trained weights of the same module to go on from, .safetensors (default: a module that changes "
+            "nothing)",
+        )
+        method.add_argument(
+            "--quantized",
+            action="store_true",
+            help="finish the weights of --start for int8: compute with an int8 file's rounding, batch norms fixed. A "
+            f"few hundred steps at a tenth of the rate: --steps 200 --rate {rate / 10:g}",
+        )
+        method.add_argument("--steps", type=int, default=steps, metavar="N", help="default: %(default)s")
+        method.add_argument("--batch", type=int, default=batch, metavar="N", help="crops a step (default: %(default)s)")
+        method.add_argument(
+            "--crop",
+            type=int,
+            metavar="N",
+            help="side of the crops in pixels (default: the method's share of the photo)",
+        )
+        method.add_argument(
+            "--rate", type=float, default=rate, metavar="R", help="learning rate (default: %(default)s)"
+        )
+        method.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
+        add_holdout(method)
+        method.add_argument(
+            "--checkpoint-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)"
+        )
+        method.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
+        method.add_argument(
+            "--readers", type=int, default=1, metavar="N", help="processes that read photos (default: %(default)s)"
+        )
+        method.add_argument("--cpu", action="store_true", help="leave the GPU alone")
+        method.add_argument(
+            "--mixed-precision", choices=("no", "fp16", "bf16"), default="no", help="on a GPU (default: no)"
+        )
     return parser
 
 
+def _add_own(parser: argparse.ArgumentParser, method: str) -> None:
+    """A method's own options."""
+    parser.set_defaults(labels=None, ranking=None, loss=None)
+    if method == "afd":
+        parser.add_argument(
+            "--loss",
+            choices=("tail", "features", "channels"),
+            default="tail",
+            help="features: the paper's squared error of the features; channels: the same, each channel in units of "
+            "its own variance; tail: features, and what the rest of the network makes of them (default)",
+        )
+        return
+    if method == "sympie":
+        parser.add_argument(
+            "--loss",
+            choices=("tail", "answers"),
+            default="tail",
+            help="answers: the paper's cross-entropy alone; tail: and how far the network's maps are from those of the "
+            "clean photo (default)",
+        )
+    parser.add_argument(
+        "--labels",
+        metavar="names|folders|FILE.csv",
+        help="the right classes, see evaluate --help. Without it no labels are needed: what the backbone answers to "
+        "the clean photo counts as right",
+    )
+    if method == "deepcorrect":
+        parser.add_argument("--ranking", type=Path, metavar="FILE", help="of rank (default: the recipe's)")
+
+
 def _check(options: argparse.Namespace) -> None:
-    for name, least in (("steps", 1), ("batch", 1), ("threads", 1), ("seed", 0), ("holdout_seed", 0)):
-        if (value := getattr(options, name)) < least:
-            raise InputError(f"--{name.replace('_', '-')} {value}: must be {least} or more")
+    least = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "holdout_seed": 0, "readers": 0}
+    for name, lowest in least.items():
+        if (value := getattr(options, name)) < lowest:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be {lowest} or more")
+    if options.crop is not None and (options.crop < 32 or options.crop % 32):
+        raise InputError(f"--crop {options.crop}: allowed are multiples of 32")
+    if not 0 < options.rate <= 1:
+        raise InputError(f"--rate {options.rate:g}: allowed are rates greater than 0, at most 1")
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout {options.holdout:g}: allowed are fractions greater than 0 and less than 1")
+    if options.quantized and options.start is None:
+        raise InputError("--quantized finishes trained weights: name them with --start FILE")
     if options.out.suffix != ".safetensors":
         raise InputError(f"--out {options.out}: the file's name must end with .safetensors")
-
-
-def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> list[Step]:
-    """Runs a training to its end with a progress bar and a log of one JSON line a step."""
-    done: list[Step] = []
-    text = "[progress.description]{task.description}  loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.1e}"
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with log.open("w") as file, Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("training", total=count, loss=np.nan, rate=np.nan)
-        for step in steps:
-            done.append(step)
-            file.write(json.dumps(asdict(step)) + "\n")
-            file.flush()
-            loss = float(np.mean([s.loss for s in done[-_WINDOW:]]))
-            progress.update(task, advance=1, loss=loss, rate=step.rate)
-    return done
-
-
-def _card(
-    options: argparse.Namespace,
-    system: System,
-    pairs: CropPairs,
-    settings: Settings,
-    steps: list[Step],
-    seconds: float,
-) -> str:
-    """How the weights came about, in Markdown, without a path of this machine."""
-    import torch
-
-    recipe, first, last = system.recipe, steps[:_WINDOW], steps[-_WINDOW:]
-    losses = [f"{np.mean([s.loss for s in part]):.4f}" for part in (first, last)]
-    split = "all"
-    if options.holdout is not None:
-        split = f"all but those of `evaluate --holdout {options.holdout:g} --holdout-seed {options.holdout_seed}`"
-    rows = {
-        "recipe": f"{recipe.name}: {recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.words()}",
-        "backbone": f"{system.provenance.backbone}, SHA-256 {system.provenance.backbone_sha256}, {system.where}",
-        "photos": f"{len(pairs.photos)}, {split}; no labels",
-        "training": f"{settings.steps} steps of {settings.batch} crops of {pairs.side} x {pairs.side}, "
-        f"Adam with a rate of {settings.rate:g}, seed {options.seed}",
-        "loss": f"{losses[0]} over the first {len(first)} steps, {losses[1]} over the last",
-        "time": f"{seconds:.0f} s on {options.threads} CPU threads, {platform.machine()} {platform.system()}",
-        "date": date.today().isoformat(),
-        "versions": f"mobile-robust {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}",
-        "SHA-256": sha256(options.out),
-    }
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    return (
-        f"# {options.out.name}\n\n| | |\n|---|---|\n{table}\n\n"
-        f"Trained with\n\n```\n{_command(options)}\n```\n\n"
-        "## Licence\n\nThe weights were computed from the photos and the backbone named above; "
-        "what their licences ask for holds here too.\n"
-    )
-
-
-def _command(options: argparse.Namespace) -> str:
-    """The command that was run, with names where the files lie elsewhere on another machine."""
-    words = ["python -m mobile_robust.train afd", Path(options.recipe).name, "--images PHOTOS/"]
-    if given := options.backbone_weights:
-        words.append(f"--backbone-weights {shlex.quote(given if given.startswith('timm:') else Path(given).name)}")
-    words.append(f"--steps {options.steps} --batch {options.batch} --seed {options.seed}")
-    if options.holdout is not None:
-        words.append(f"--holdout {options.holdout:g} --holdout-seed {options.holdout_seed}")
-    words += [f"--threads {options.threads}", f"--out {shlex.quote(options.out.name)}"]
-    return " \\\n    ".join(words)
-
-
-def _write(path: Path, data: bytes | str) -> None:
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

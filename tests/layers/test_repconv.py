@@ -4,16 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from mobile_robust.layers.repconv import RepConv
+from mobile_robust.layers.repconv import PlainConv, RepConv
 from tests.modules.randomize import randomize, relative_error
 
 
+@pytest.mark.parametrize("kind", [RepConv, PlainConv])
 @pytest.mark.parametrize("relu", [True, False])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
-def test_forms_are_equal(stride: int, relu: bool, dtype: torch.dtype, tolerance: float) -> None:
+def test_forms_are_equal(
+    kind: type[RepConv] | type[PlainConv], stride: int, relu: bool, dtype: torch.dtype, tolerance: float
+) -> None:
     torch.manual_seed(1)
-    block = randomize(RepConv(6, 10, stride, relu).to(dtype))
+    block = randomize(kind(6, 10, stride, relu).to(dtype))
     x = torch.randn(2, 6, 12, 16, dtype=dtype)
     deployed = block.reparameterize()
     assert [type(m) for m in deployed.modules() if isinstance(m, nn.Conv2d)] == [nn.Conv2d]

@@ -1,0 +1,118 @@
+"""Checkpoints: a training that was killed goes on exactly where the last one was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+from accelerate import Accelerator
+from torch.optim import Optimizer
+
+from mobile_robust.errors import InputError, first_line
+from mobile_robust.train.task import Task
+
+#: How many are kept: the last, and the one before it in case the last one is broken.
+KEPT = 2
+
+
+class Checkpoints:
+    """``OUT.checkpoints/step-000100.pt``, … beside the weights that are to be written.
+
+    A checkpoint holds tensors, numbers and names alone and is read with ``weights_only=True``.
+
+    Args:
+        out: The weights file.
+        settings: All that the course of the training depends on; one with others does not go on from these.
+        tell: Takes a line for the user.
+    """
+
+    def __init__(self, out: Path, settings: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+        self.folder = out.with_name(out.name + ".checkpoints")
+        self._key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        self._tell = tell
+
+    def save(self, step: int, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> None:
+        """After ``step`` steps. A kill at any moment leaves this one or those before it.
+
+        Raises:
+            InputError: It cannot be written; those before it stay.
+        """
+        state = {
+            "key": self._key,
+            "step": step,
+            "task": task.kept(),
+            "optimizer": optimizer.state_dict(),
+            "scaler": accelerator.scaler.state_dict() if accelerator.scaler else {},
+        }
+        path = self.folder / f"step-{step:06}.pt"
+        temporary = path.with_suffix(".tmp")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            torch.save(state, temporary)
+            temporary.replace(path)
+            for old in self._paths()[KEPT:]:
+                old.unlink()
+        except (OSError, RuntimeError) as error:  # PyTorch's zip writer answers a full disk with a RuntimeError
+            temporary.unlink(missing_ok=True)
+            raise InputError(f"{path}: cannot be written: {first_line(error)}; {self.words()}") from None
+
+    def load(self, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> int:
+        """Takes up the last good checkpoint; the number of steps done, 0 where there is none.
+
+        A broken one is kept aside under another name, and the one before it is taken.
+
+        Raises:
+            InputError: They belong to another training, which may have taken hours: they are left alone.
+        """
+        for path in self._paths():
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                key, step = state["key"], state["step"]
+                if key == self._key:
+                    task.restore({name: tensor.to(accelerator.device) for name, tensor in state["task"].items()})
+                    optimizer.load_state_dict(state["optimizer"])
+                    if accelerator.scaler and state["scaler"]:
+                        accelerator.scaler.load_state_dict(state["scaler"])
+            except (
+                OSError,
+                RuntimeError,
+                ValueError,
+                KeyError,
+                TypeError,
+                EOFError,
+                BadZipFile,
+                pickle.UnpicklingError,
+            ):
+                aside = path.with_suffix(".broken")
+                if accelerator.is_main_process:
+                    path.replace(aside)
+                self._tell(f"{path}: broken checkpoint, kept as {aside.name}; going on from the one before it")
+                continue
+            if key != self._key:
+                raise InputError(
+                    f"{self.folder}: holds a stopped training with other photos, weights or settings; finish it with "
+                    "its own command, delete the folder, or change --out"
+                )
+            self._tell(f"going on from step {step} ({path.name})")
+            return int(step)
+        return 0
+
+    def words(self) -> str:
+        """Where the last one is."""
+        paths = self._paths()
+        return f"the last good checkpoint is {paths[0]}" if paths else "there is no checkpoint yet"
+
+    def remove(self) -> None:
+        """After the end."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _paths(self) -> list[Path]:
+        """The newest first."""
+        return sorted(self.folder.glob("step-*.pt"), reverse=True)

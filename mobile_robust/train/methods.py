@@ -1,0 +1,76 @@
+"""The methods that can be trained, and what each brings: its task, its samples, its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mobile_robust.contracts.recipe import Recipe, WeightsSection
+from mobile_robust.data import Size
+from mobile_robust.errors import InputError
+from mobile_robust.layers.shrink import SHORT
+from mobile_robust.systems import System, build_system
+from mobile_robust.train import afd, deepcorrect, sympie
+from mobile_robust.train.classification import LabelledCrop
+from mobile_robust.train.task import Degradation, Sampler, Task
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a method is trained.
+
+    Attributes:
+        task: (system, size of the crops, the method's own option) -> what learns.
+        sampler: (size of the crops, degradations) -> what makes samples.
+        crop: Recipe's size -> size of the crops.
+    """
+
+    task: Callable[[System, Size, Any], Task]
+    sampler: Callable[[Size, Sequence[Degradation]], Sampler]
+    crop: Callable[[Size], Size] = lambda size: size
+
+
+def _afd_crop(size: Size) -> Size:
+    """128 x 128 of 224: a third of the work, and the module looks at a neighbourhood only."""
+    return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2
+
+
+def _sympie_crop(size: Size) -> Size:
+    """128 x 128 of 224: a third of the work; what the module says of a part of a photo holds for the whole."""
+    # a larger image is shrunk by steps that are made for its size
+    return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2 if min(size) <= SHORT else size
+
+
+METHODS = {
+    "afd": Method(
+        lambda system, size, loss: afd.Distillation(system, size[0], loss),
+        lambda size, degradations: afd.CropPair(size[0], degradations),
+        _afd_crop,
+    ),
+    "sympie": Method(
+        lambda system, size, loss: sympie.Estimation(system, size, loss),
+        lambda size, degradations: LabelledCrop(size, degradations, sympie.CLEAN_SHARE),
+        _sympie_crop,
+    ),
+    "deepcorrect": Method(
+        lambda system, size, _: deepcorrect.Correction(system),
+        lambda size, degradations: LabelledCrop(size, degradations, deepcorrect.CLEAN_SHARE),
+    ),
+}
+
+
+def start(method: str, recipe: Recipe, seed: int) -> System:
+    """The recipe's system with a module at its initial weights, drawn with ``seed``.
+
+    Raises:
+        InputError: The recipe is for another method, or has no backbone; see also :func:`build_system`.
+    """
+    if recipe.method != method:
+        raise InputError(
+            f"recipe {recipe.name} is for method {recipe.method!r}; this trains recipes for method {method!r}"
+        )
+    if recipe.backbone is None:
+        raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
+    weights = WeightsSection(seed=seed, ranking=recipe.weights.ranking)
+    return build_system(recipe.model_copy(update={"weights": weights, "part": None, "scope": "pipeline"}))

@@ -1,0 +1,95 @@
+"""SyMPIE's and DeepCorrect's tasks, which learn from the classifier's answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.data import read_image
+from mobile_robust.train.classification import LabelledCrop
+from mobile_robust.train.methods import METHODS, start
+from mobile_robust.train.sympie import EMA_WEIGHT, SMOOTHING, Estimation
+from mobile_robust.train.task import Task, stack
+
+
+def task_of(recipes: dict[str, Path], method: str) -> Task:
+    return METHODS[method].task(start(method, load_recipe(str(recipes[method])), seed=0), (64, 64), None)
+
+
+def batch(photos: Path, count: int, clean_share: float = 0.5, label: int = -1) -> tuple[torch.Tensor, ...]:
+    images = [read_image(path) for path in sorted(photos.iterdir())]
+    sampler, random = LabelledCrop((64, 64), [("gaussian_noise", 5)], clean_share), np.random.default_rng(0)
+    return stack([sampler(images[i % len(images)], label, random) for i in range(count)])
+
+
+def test_half_of_the_crops_stay_clean(photos: Path) -> None:
+    clean, degraded, labels = batch(photos, 80, label=3)
+    same = sum(torch.equal(a, b) for a, b in zip(clean, degraded, strict=True))
+    assert 28 <= same <= 52 and labels.tolist() == [3] * 80
+
+
+@pytest.mark.parametrize("method", ["sympie", "deepcorrect"])
+def test_the_start_is_the_backbone_alone(recipes: dict[str, Path], photos: Path, method: str) -> None:
+    task = task_of(recipes, method)
+    task.begin(0.9)
+    image = task.images(batch(photos, 3)[1])
+    assert torch.allclose(task.pipeline(image), task.pipeline.alone(image), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["sympie", "deepcorrect"])
+def test_without_a_label_the_backbones_own_answer_is_right(recipes: dict[str, Path], photos: Path, method: str) -> None:
+    task = task_of(recipes, method)
+    clean, _, unknown = batch(photos, 4)
+    own = task.pipeline.alone(task.images(clean)).argmax(1)
+    assert torch.equal(task.targets(clean, unknown), own)
+    mixed = torch.tensor([7, -1, 2, -1])
+    assert task.targets(clean, mixed).tolist() == [7, own[1], 2, own[3]]
+
+
+@pytest.mark.parametrize("method", ["sympie", "deepcorrect"])
+def test_steps_on_one_batch_lower_its_loss(recipes: dict[str, Path], photos: Path, method: str) -> None:
+    task = task_of(recipes, method)
+    fixed = batch(photos, 6, clean_share=0.2)
+    frozen = {name: tensor.clone() for name, tensor in task.state_dict().items() if "module" not in name}
+    optimizer = torch.optim.Adam(task.module.parameters(), lr=1e-3)
+    found = []
+    for _ in range(12):
+        task.begin(0.0)
+        value = task(*fixed)["loss"]
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        task.end()
+        found.append(value.item())
+    assert found[-1] < found[0] - 0.001  # little: the backbone is random
+    after = task.state_dict()
+    changed = {name for name, tensor in frozen.items() if not torch.equal(tensor, after[name])}
+    assert all(name.startswith("twin.") for name in changed)
+
+
+def test_algorithm_1_of_sympie(recipes: dict[str, Path], photos: Path) -> None:
+    task = task_of(recipes, "sympie")
+    assert isinstance(task, Estimation)
+    task.begin(0.9)  # fixed statistics, so that the same call gives the same image
+    with torch.no_grad():
+        for parameter in task.twin.parameters():
+            parameter.mul_(1.01)
+    _, degraded, _ = fixed = batch(photos, 3, label=1)
+    image, labels = task.images(degraded), torch.ones(3, dtype=torch.int64)
+    first = F.cross_entropy(task.pipeline.alone(task.module(image)), labels)
+    second = F.cross_entropy(task.pipeline.alone(task.module(task.twin(image))), labels)
+    losses = task(*fixed)
+    assert losses["loss"].item() == pytest.approx((first + EMA_WEIGHT * second).item(), rel=1e-5)
+    before = [p.clone() for p in task.twin.parameters()]
+    task.end()
+    for old, slow, fast in zip(before, task.twin.parameters(), task.module.parameters(), strict=True):
+        assert torch.allclose(slow, SMOOTHING * old + (1 - SMOOTHING) * fast, atol=1e-6)
+    kept = {name: tensor.clone() for name, tensor in task.kept().items()}
+    other = task_of(recipes, "sympie")
+    other.restore(kept)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in other.kept().items())
