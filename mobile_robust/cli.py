@@ -14,8 +14,9 @@ from mobile_robust.errors import InputError
 COMMANDS = {
     "convert": "build, prove and report TFLite and Core ML files from recipes",
     "parity": "prove a built folder again, on any runtime of this machine",
-    "train": "train a module for your backbone on unlabelled photos",
-    "evaluate": "top-1 accuracy of the PyTorch model and of every artifact, clean and compressed",
+    "train": "train a module for your backbone on a few hundred photos",
+    "evaluate": "accuracy of backbones, PyTorch systems and every artifact, clean and corrupted",
+    "ablate": "what each idea of a method is worth: trained with and without it",
     "rank": "which filters suffer most from a corruption (for DeepCorrect)",
     "corrupt": "one labelled picture of a photo with every corruption at every level",
 }

@@ -1,0 +1,1 @@
+"""What each idea of a paper is worth: the method with and without it, trained alike and scored on the same photos."""
