@@ -16,11 +16,20 @@ from mobile_robust import __version__
 from mobile_robust.files import sha256
 from mobile_robust.systems import System
 
+#: Heading of a card's last part.
+LICENCE = "## Licence"
 #: Steps over which a loss is averaged before it is shown.
 WINDOW = 50
 
 
-def card(out: Path, system: System, facts: Mapping[str, str], losses: Sequence[float], command: Sequence[str]) -> str:
+def card(
+    out: Path,
+    system: System,
+    facts: Mapping[str, str],
+    losses: Sequence[float],
+    command: Sequence[str],
+    start: Path | None = None,
+) -> str:
     """Markdown.
 
     Args:
@@ -29,6 +38,7 @@ def card(out: Path, system: System, facts: Mapping[str, str], losses: Sequence[f
         facts: What else belongs in the table, in order.
         losses: One a step.
         command: The words of the command line.
+        start: Weights it began from; where their card lies beside them, it is told here too.
     """
     recipe = system.recipe
     first, last = (f"{np.mean(part):.4f}" for part in (losses[:WINDOW], losses[-WINDOW:]))
@@ -46,10 +56,19 @@ def card(out: Path, system: System, facts: Mapping[str, str], losses: Sequence[f
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     lines = " \\\n    ".join(_lines(command))
     return (
-        f"# {out.name}\n\n| | |\n|---|---|\n{table}\n\nTrained with\n\n```\n{lines}\n```\n\n"
-        "## Licence\n\nThe weights were computed from the photos and the backbone named above; "
+        f"# {out.name}\n\n| | |\n|---|---|\n{table}\n\nTrained with\n\n```\n{lines}\n```\n\n{_before(start)}"
+        f"{LICENCE}\n\nThe weights were computed from the photos and the backbone named above; "
         "what their licences ask for holds here too.\n"
     )
+
+
+def _before(start: Path | None) -> str:
+    """How the weights came about that a training began from."""
+    told = start.with_suffix(".md") if start else None
+    if told is None or not told.is_file():
+        return ""
+    text = told.read_text(encoding="utf-8").partition(LICENCE)[0]
+    return text.replace("# ", "## What it began from: ", 1)
 
 
 def _lines(command: Sequence[str]) -> list[str]:
@@ -57,7 +76,7 @@ def _lines(command: Sequence[str]) -> list[str]:
     lines = ["python -m mobile_robust.train"]
     for word in command:
         name = word if word.startswith(("timm:", "-")) else Path(word).name
-        if word.startswith("--") and len(lines) + len(command) > 3:
+        if word.startswith("--"):
             lines.append(name)
         else:
             lines[-1] += f" {shlex.quote(name)}"

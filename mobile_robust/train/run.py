@@ -104,7 +104,7 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     seconds = sum(step.seconds for step in steps)
     facts = _facts(options, len(paths), crop, chosen, accelerator, seconds)
     _write(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
-    _write(out.with_suffix(".md"), card(out, system, facts, [step.loss for step in steps], words))
+    _write(out.with_suffix(".md"), card(out, system, facts, [step.loss for step in steps], words, options.start))
     checkpoints.remove()
     Console().print(f"{out}: {len(state)} tensors after {len(steps)} steps in {seconds:.0f} s", highlight=False)
 
