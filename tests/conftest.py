@@ -1,4 +1,4 @@
-"""Two small builds for all tests, each made once per session."""
+"""Two small builds for all tests, each made once per session; photos and recipes to train with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every command sets it before PyTorch is imported
 
 import pytest
+from PIL import Image
 
+from mobile_robust.data import built_in_photos
 from tests.recipes import RESNET, write_recipe
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -75,3 +77,33 @@ def pipeline_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(module_build: Path, tmp_path: Path) -> Path:
     """The module's folder, to be changed."""
     return Path(shutil.copytree(module_build, tmp_path / "small"))
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small photos of different shapes; their names are labels 0 to 5."""
+    folder = tmp_path_factory.mktemp("photos")
+    for index, photo in enumerate(built_in_photos((120, 120), 12)[::2]):  # every second one: those are not compressed
+        Image.fromarray(photo[: 100 + 4 * index, : 120 - 4 * index]).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One small recipe a method."""
+    folder = tmp_path_factory.mktemp("recipes")
+    afd = write_recipe(folder, "afd", backbone=RESNET)
+    text = afd.read_text()
+    sympie = folder / "sympie.toml"
+    sympie.write_text(
+        text.replace('"afd"', '"sympie"')
+        .replace('options = { variant = "afd_nano" }\n', "")
+        .replace("module", "pipeline")
+    )
+    deepcorrect = folder / "deepcorrect.toml"
+    deepcorrect.write_text(
+        text.replace('"afd"', '"deepcorrect"')
+        .replace('{ variant = "afd_nano" }', '{ layers = ["conv1.0", "layer1.0.conv1"] }')
+        .replace("module", "pipeline")
+    )
+    return {"afd": afd, "sympie": sympie, "deepcorrect": deepcorrect}

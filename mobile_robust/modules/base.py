@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,16 @@ class Deployable(nn.Module, ABC):
         Raises:
             RuntimeError: The network is in training mode, where batch norms are not fixed yet: call ``eval()`` first.
         """
+
+
+def deploy_form(network: Deployable) -> nn.Module:
+    """The deploy form, in float32, with its algebra done in float64: branches that nearly cancel would lose a digit or
+    two of their sum in float32.
+
+    Raises:
+        RuntimeError: The network is in training mode.
+    """
+    return copy.deepcopy(network).double().reparameterize().float()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mobile_robust.backbones import create_backbone
 from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.modules.base import FeatureRepair, ImageRange, Part
+from mobile_robust.modules.base import FeatureRepair, ImageRange, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
 
 #: (channels of the features, range of the image, the method's options) -> module.
@@ -83,7 +83,7 @@ class FeaturePlace(Place):
     def deploy(self) -> FeaturePipeline:
         """See :class:`Place`."""
         split = self.split.deploy()
-        return FeaturePipeline(split.stem, self.module.reparameterize(), split.tail, self.normalization())
+        return FeaturePipeline(split.stem, deploy_form(self.module), split.tail, self.normalization())
 
     def part(self, name: str | None) -> Part:
         """The module: image and features -> repaired features."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mobile_robust.backbones import deploy_network
 from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.modules.base import ImageRange, ImageRepair, Part
+from mobile_robust.modules.base import ImageRange, ImageRepair, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
 
 #: (height and width of the image, its largest value, the method's options) -> module.
@@ -63,7 +63,7 @@ class ImagePlace(Place):
         """See :class:`Place`."""
         assert self.network is not None
         network = deploy_network(self.network, self.backbone.name)
-        return ImagePipeline(self.module.reparameterize(), network, self.normalization())
+        return ImagePipeline(deploy_form(self.module), network, self.normalization())
 
     def part(self, name: str | None) -> Part:
         """The module (image -> repaired image), or one of its own parts."""

@@ -19,7 +19,7 @@ from mobile_robust.data import Photo
 from mobile_robust.errors import unknown
 from mobile_robust.files import sha256
 from mobile_robust.modules import afd, deepcorrect, sympie
-from mobile_robust.modules.base import Deployable
+from mobile_robust.modules.base import Deployable, deploy_form
 from mobile_robust.systems.features import FeaturePlace
 from mobile_robust.systems.filters import FilterPlace
 from mobile_robust.systems.images import ImagePlace
@@ -129,7 +129,7 @@ def _assemble(recipe: Recipe, place: Place, provenance: Provenance) -> System:
         meanings = {"image": image, "logits": Meaning(words)}
     else:
         part = place.part(recipe.part)
-        reference, deploy = part.network, part.network.reparameterize()
+        reference, deploy = part.network, deploy_form(part.network)
         sample, output = part.sample, part.output
         meanings = {"image": image, **part.meanings}
     deploy = deploy.eval().requires_grad_(False)

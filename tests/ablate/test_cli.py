@@ -12,7 +12,6 @@ from mobile_robust.ablate.plans import PLANS
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.errors import InputError
-from tests.train.conftest import photos, recipes  # noqa: F401  (fixtures)
 
 
 def ranking(folder: Path) -> Path:
@@ -37,7 +36,7 @@ def ranking(folder: Path) -> Path:
     return path
 
 
-def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:
     words = ["sympie", recipes["sympie"], "--images", photos, "--holdout", "0.5", "--steps", 2, "--batch", 2]
     words += ["--corruption", "fog:3", "--out", tmp_path / "out", "--jobs", 1, "--threads", 1]
     out = tmp_path / "out"
@@ -54,7 +53,7 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
         main([str(word) for word in words])
 
 
-def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], tmp_path: Path) -> None:  # noqa: F811
+def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], tmp_path: Path) -> None:
     recipe = load_recipe(str(recipes["deepcorrect"]))
     with pytest.raises(InputError, match=r"needs weights\.ranking"):
         PLANS["deepcorrect"](recipe, tmp_path, 0)
@@ -68,7 +67,7 @@ def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], 
     assert sorted(orders[1]) == [*range(16)] and orders[1] not in (orders[0], orders[2])
 
 
-def test_afd_is_ablated_at_its_small_variant(recipes: dict[str, Path], tmp_path: Path) -> None:  # noqa: F811
+def test_afd_is_ablated_at_its_small_variant(recipes: dict[str, Path], tmp_path: Path) -> None:
     recipe = load_recipe(str(recipes["afd"]))
     names = [row.name for row in PLANS["afd"](recipe, tmp_path, 0)]
     assert names == ["whole", "no_dct_guidance", "plain_convolutions", "loss_features", "loss_channels"]
