@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from mobile_robust.errors import InputError
+
 
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Writes a file under a temporary name in the same folder, then renames it: a reader never sees half a file."""
@@ -18,6 +20,18 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_output(path: Path, data: bytes | str) -> None:
+    """:func:`write_atomically` for a file that a user asked for.
+
+    Raises:
+        InputError: It cannot be written, for instance because the disk is full.
+    """
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from mobile_robust.ablate.plans import PLANS, Row
 from mobile_robust.contracts.recipe import Recipe, WeightsSection, load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
-from mobile_robust.files import write_atomically
+from mobile_robust.files import write_output
 from mobile_robust.train.cli import main as train
 
 _EXAMPLES = """examples:
@@ -103,12 +103,9 @@ def _claim(out: Path, settings: object) -> None:
         InputError: It is for something else, or cannot be written.
     """
     path, text = out / "settings.json", json.dumps(settings, indent=2) + "\n"
-    try:
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise InputError(f"--out {out}: holds an ablation of another recipe or with other options; choose another")
-        write_atomically(path, text)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise InputError(f"--out {out}: holds an ablation of another recipe or with other options; choose another")
+    write_output(path, text)
 
 
 def _write_recipe(out: Path, row: Row, weights: Path | None) -> Path:
@@ -117,8 +114,5 @@ def _write_recipe(out: Path, row: Row, weights: Path | None) -> Path:
     recipe: Recipe = row.recipe.model_copy(update={"weights": section})
     path = out / f"{row.name}.toml"
     content = recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True, exclude_defaults=True)
-    try:
-        write_atomically(path, tomli_w.dumps(content))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_output(path, tomli_w.dumps(content))
     return path

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mobile_robust.contracts.ranking import Ranking, read_ranking
+from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.files import write_atomically
+from mobile_robust.files import write_output
 
 #: Share of a layer's filters that are corrected where rankings are compared: of nearly all filters, all rankings choose
 #: nearly the same.
@@ -77,7 +77,8 @@ def deepcorrect(recipe: Recipe, folder: Path, seed: int) -> list[Row]:
     rows = []
     for name, layers in orders.items():
         path = folder / f"{name}_ranking.json"
-        _write_ranking(path, ranking.model_copy(update={"layers": layers}))
+        changed = ranking.model_copy(update={"layers": layers})
+        write_output(path, json.dumps(changed.model_dump(mode="json"), indent=2) + "\n")
         weights = recipe.weights.model_copy(update={"ranking": str(path)})
         rows.append(Row(name, _with_options(recipe, beta=BETA).model_copy(update={"weights": weights})))
     return rows
@@ -88,10 +89,3 @@ PLANS: dict[str, Callable[[Recipe, Path, int], list[Row]]] = {"afd": afd, "sympi
 
 def _with_options(recipe: Recipe, **options: Any) -> Recipe:
     return recipe.model_copy(update={"options": {**recipe.options, **options}})
-
-
-def _write_ranking(path: Path, ranking: Ranking) -> None:
-    try:
-        write_atomically(path, json.dumps(ranking.model_dump(mode="json"), indent=2) + "\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -19,7 +19,7 @@ from mobile_robust.corruptions import select
 from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.conditions import CLEAN, Condition, select_conditions
-from mobile_robust.evaluate.labels import hold_out, label_images
+from mobile_robust.evaluate.labels import add_holdout, hold_out, label_images
 from mobile_robust.evaluate.photos import Photos, read_photos
 
 if TYPE_CHECKING:
@@ -106,13 +106,10 @@ def _parser() -> argparse.ArgumentParser:
         help="names: the file name is the class index, as in 0123.webp (default); folders: sub-folders are the classes "
         "in alphabetical order; FILE.csv: with the header file,label, files relative to --images",
     )
-    parser.add_argument(
-        "--holdout",
-        type=float,
-        metavar="FRACTION",
-        help="score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives",
+    add_holdout(
+        parser,
+        "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives",
     )
-    parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
     parser.add_argument(
         "--corruption",
         nargs="+",

@@ -37,14 +37,12 @@ def hold_out(paths: Sequence[Path], fraction: float, seed: int) -> list[Path]:
     return [paths[i] for i in order[len(paths) - round(len(paths) * fraction) :]]
 
 
-def add_holdout(parser: ArgumentParser) -> None:
-    """The options of a command that must not see the test part."""
-    parser.add_argument(
-        "--holdout",
-        type=float,
-        metavar="FRACTION",
-        help="never touch the photos that evaluate --holdout FRACTION scores",
-    )
+def add_holdout(
+    parser: ArgumentParser, says: str = "never touch the photos that evaluate --holdout FRACTION scores"
+) -> None:
+    """The options that part the photos, with what they do here; as it stands for a command that must not see the test
+    part."""
+    parser.add_argument("--holdout", type=float, metavar="FRACTION", help=says)
     parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
 
 

@@ -10,12 +10,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from mobile_robust.errors import InputError
 from mobile_robust.evaluate.conditions import Condition
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.plot import plot
 from mobile_robust.evaluate.scores import Score
-from mobile_robust.files import write_atomically
+from mobile_robust.files import write_output
 
 
 def write_all(
@@ -47,10 +46,7 @@ def write_all(
         "accuracy.png": plot(models, conditions, scores),
     }
     for name, content in contents.items():
-        try:
-            write_atomically(folder / name, content)
-        except OSError as error:
-            raise InputError(f"{folder / name}: cannot be written: {error.strerror or error}") from None
+        write_output(folder / name, content)
     return [folder / name for name in contents]
 
 

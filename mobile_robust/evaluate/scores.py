@@ -130,7 +130,7 @@ def score_all(models: Sequence[Model], conditions: Sequence[Condition], records:
                     float(lows[r]),
                     float(highs[r]),
                     float(top5[index, r]),
-                    **extra,  # type: ignore[arg-type]
+                    **extra,  # type: ignore[arg-type]  # a dict has one type for all its values
                 )
             )
     return scores

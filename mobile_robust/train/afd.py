@@ -12,23 +12,16 @@ the first's. To the paper's squared error of the features this adds:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mobile_robust.corruptions import corrupt
-from mobile_robust.data import Photo
 from mobile_robust.modules.afd import AFD
 from mobile_robust.systems import System
 from mobile_robust.systems.features import FeaturePipeline
 from mobile_robust.train.maps import TailMaps, relative_error
-from mobile_robust.train.photos import random_crop
-from mobile_robust.train.task import Degradation, Task
+from mobile_robust.train.task import Task
 
 #: Share of the crops that stay as they are: input = target.
 CLEAN_SHARE = 1 / 4
@@ -41,29 +34,6 @@ FEATURES_WEIGHT = 10.0
 ANSWER_WEIGHT = 0.3
 
 
-@dataclass(frozen=True)
-class CropPair:
-    """Sampler of (clean, degraded) crops, both uint8 side x side x 3.
-
-    The crop is degraded, not the photo, as in evaluation: JPEG's 8x8 blocks must lie where the module looks for them.
-
-    Attributes:
-        side: Side of the crops in pixels.
-        degradations: One of them is drawn for every crop that does not stay clean.
-    """
-
-    side: int
-    degradations: Sequence[Degradation]
-
-    def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """See :class:`mobile_robust.train.task.Sampler`."""
-        clean = random_crop(photo, (self.side, self.side), random)
-        if random.random() < CLEAN_SHARE:
-            return clean, clean
-        name, level = self.degradations[int(random.integers(len(self.degradations)))]
-        return clean, corrupt(clean, name, level, int(random.integers(2**31)), 0)
-
-
 class Distillation(Task):
     """How far the repaired features, and what the frozen tail makes of them, are from those of the clean crop.
 
@@ -71,9 +41,6 @@ class Distillation(Task):
         system: See :class:`Task`; the module is made to change nothing at first.
         side: Side of the crops.
         loss: One of :data:`LOSSES`.
-
-    Raises:
-        InputError: The system is of another method.
     """
 
     pipeline: FeaturePipeline
@@ -96,8 +63,11 @@ class Distillation(Task):
         self.learners_tail = TailMaps(self.simulation.pipeline.tail, self.features)
 
     def forward(self, *arrays: Tensor) -> dict[str, Tensor]:
-        """Clean and degraded crops, uint8 (B, side, side, 3). Errors are fractions of the clean values' variance."""
-        clean, degraded = map(self.images, arrays)
+        """Clean and degraded crops, uint8 (B, side, side, 3), and labels, which count for nothing here.
+
+        Errors are fractions of the clean values' variance.
+        """
+        clean, degraded = map(self.images, arrays[:2])
         with torch.no_grad():
             target = self.pipeline.features(clean)
             targets: Sequence[Tensor] = self.tail(target) if self.kind == "tail" else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from mobile_robust.contracts.recipe import load_recipe
@@ -67,10 +68,8 @@ def main(argv: list[str]) -> int:
     if options.ranking:
         weights = recipe.weights.model_copy(update={"ranking": str(options.ranking)})
         recipe = recipe.model_copy(update={"weights": weights})
-    try:
-        import accelerate  # noqa: F401  (only training needs it)
-    except ImportError:
-        raise InputError("training needs Accelerate: pip install 'mobile-robust[train]'") from None
+    if find_spec("accelerate") is None:
+        raise InputError("training needs Accelerate: pip install 'mobile-robust[train]'")
     from mobile_robust.train.run import run  # PyTorch: too slow for --help and mistyped options
 
     run(options, recipe, argv)

@@ -12,7 +12,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.shrink import SHORT
 from mobile_robust.systems import System, build_system
 from mobile_robust.train import afd, deepcorrect, sympie
-from mobile_robust.train.classification import LabelledCrop
+from mobile_robust.train.samples import CropPair
 from mobile_robust.train.task import Degradation, Sampler, Task
 
 
@@ -31,31 +31,31 @@ class Method:
     crop: Callable[[Size], Size] = lambda size: size
 
 
-def _afd_crop(size: Size) -> Size:
-    """128 x 128 of 224: a third of the work, and the module looks at a neighbourhood only."""
+def _part(size: Size) -> Size:
+    """128 x 128 of 224: a third of the work. AFD looks at a neighbourhood only, and what SyMPIE says of a part of a
+    photo holds for the whole."""
     return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2
 
 
 def _sympie_crop(size: Size) -> Size:
-    """128 x 128 of 224: a third of the work; what the module says of a part of a photo holds for the whole."""
     # a larger image is shrunk by steps that are made for its size
-    return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2 if min(size) <= SHORT else size
+    return _part(size) if min(size) <= SHORT else size
 
 
 METHODS = {
     "afd": Method(
         lambda system, size, loss: afd.Distillation(system, size[0], loss),
-        lambda size, degradations: afd.CropPair(size[0], degradations),
-        _afd_crop,
+        lambda size, degradations: CropPair(size, degradations, afd.CLEAN_SHARE),
+        _part,
     ),
     "sympie": Method(
         lambda system, size, loss: sympie.Estimation(system, size, loss),
-        lambda size, degradations: LabelledCrop(size, degradations, sympie.CLEAN_SHARE),
+        lambda size, degradations: CropPair(size, degradations, sympie.CLEAN_SHARE),
         _sympie_crop,
     ),
     "deepcorrect": Method(
         lambda system, size, _: deepcorrect.Correction(system),
-        lambda size, degradations: LabelledCrop(size, degradations, deepcorrect.CLEAN_SHARE),
+        lambda size, degradations: CropPair(size, degradations, deepcorrect.CLEAN_SHARE),
     ),
 }
 

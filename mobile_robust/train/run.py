@@ -21,7 +21,7 @@ from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
 from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.labels import hold_out, label_images
-from mobile_robust.files import sha256, write_atomically
+from mobile_robust.files import sha256, write_output
 from mobile_robust.train.card import WINDOW, card
 from mobile_robust.train.checkpoints import Checkpoints
 from mobile_robust.train.loop import Settings, Step, train
@@ -100,11 +100,11 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     if not main:
         return
     state = task.result()
-    _write(out, save(state))
+    write_output(out, save(state))
     seconds = sum(step.seconds for step in steps)
     facts = _facts(options, len(paths), crop, chosen, accelerator, seconds)
-    _write(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
-    _write(out.with_suffix(".md"), card(out, system, facts, [step.loss for step in steps], words, options.start))
+    write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
+    write_output(out.with_suffix(".md"), card(out, system, facts, [step.loss for step in steps], words, options.start))
     checkpoints.remove()
     Console().print(f"{out}: {len(state)} tensors after {len(steps)} steps in {seconds:.0f} s", highlight=False)
 
@@ -134,7 +134,7 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
             if not console.quiet:
                 if not done:
                     done = _earlier(log, step.step)
-                    _write(log, "".join(_line(old) for old in done))
+                    write_output(log, "".join(_line(old) for old in done))
                 _append(log, _line(step))
             done.append(step)
             broken |= dict(step.broken)
@@ -194,12 +194,5 @@ def _append(path: Path, text: str) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def _write(path: Path, data: bytes | str) -> None:
-    try:
-        write_atomically(path, data)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -79,7 +79,7 @@ def test_a_backbone_of_timm_has_its_own_normalization(monkeypatch: pytest.Monkey
     monkeypatch.setattr(predictors, "create_network", lambda name, options, pretrained, seed: network)
     predictors.classifier.cache_clear()
     (model,) = resolve(["timm:test_vit.r160_in1k"], None, [])
-    config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+    config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]  # timm leaves it untyped
     assert (model.name, model.size, model.classes) == ("backbone alone", tuple(config["input_size"][1:]), 1000)
     photo = np.random.default_rng(1).integers(0, 256, (*model.size, 3), dtype=np.uint8)
     normalized = (photo / 255 - config["mean"]) / config["std"]

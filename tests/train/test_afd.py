@@ -12,9 +12,10 @@ from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.data import read_image
 from mobile_robust.train import afd
 from mobile_robust.train.methods import METHODS, start
+from mobile_robust.train.samples import CropPair
 from mobile_robust.train.task import stack
 
-PAIRS = afd.CropPair(64, [("jpeg", 25), ("jpeg", 7)])
+PAIRS = CropPair((64, 64), [("jpeg", 25), ("jpeg", 7)], afd.CLEAN_SHARE)
 
 
 def batch(photos: Path, count: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
@@ -55,7 +56,7 @@ def test_a_few_steps_lower_every_loss(recipes: dict[str, Path], photos: Path, lo
 
 
 def test_crops_and_their_degraded_selves(photos: Path) -> None:
-    clean, degraded = batch(photos, 80)
+    clean, degraded, _ = batch(photos, 80)
     assert clean.shape == degraded.shape == (80, 64, 64, 3) and clean.dtype == torch.uint8
     unchanged = sum(torch.equal(a, b) for a, b in zip(clean, degraded, strict=True))
     assert 10 <= unchanged <= 32

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.data import read_image
-from mobile_robust.train.classification import LabelledCrop
 from mobile_robust.train.methods import METHODS, start
+from mobile_robust.train.samples import CropPair
 from mobile_robust.train.sympie import EMA_WEIGHT, SMOOTHING, Estimation
 from mobile_robust.train.task import Task, stack
 
@@ -23,7 +23,7 @@ def task_of(recipes: dict[str, Path], method: str) -> Task:
 
 def batch(photos: Path, count: int, clean_share: float = 0.5, label: int = -1) -> tuple[torch.Tensor, ...]:
     images = [read_image(path) for path in sorted(photos.iterdir())]
-    sampler, random = LabelledCrop((64, 64), [("gaussian_noise", 5)], clean_share), np.random.default_rng(0)
+    sampler, random = CropPair((64, 64), [("gaussian_noise", 5)], clean_share), np.random.default_rng(0)
     return stack([sampler(images[i % len(images)], label, random) for i in range(count)])
 
 
