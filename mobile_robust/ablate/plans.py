@@ -55,9 +55,13 @@ def afd(recipe: Recipe, folder: Path, seed: int) -> list[Row]:
 
 
 def sympie(recipe: Recipe, folder: Path, seed: int) -> list[Row]:
-    """The whole method, and the paper's loss alone."""
+    """The whole method; without the start in closed form; and with the paper's loss alone."""
     del folder, seed
-    return [Row("whole", recipe), Row("loss_answers", recipe, ("--loss", "answers"))]
+    return [
+        Row("whole", recipe),
+        Row("no_closed_form", recipe, ("--fit", "0")),
+        Row("loss_answers", recipe, ("--loss", "answers")),
+    ]
 
 
 def deepcorrect(recipe: Recipe, folder: Path, seed: int) -> list[Row]:

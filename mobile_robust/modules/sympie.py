@@ -26,6 +26,7 @@ from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.frame_filter import TAPS, FrameFilter
 from mobile_robust.layers.fuse import affine_of, conv_of, fold_norm_after, kernel_of, linear_of
 from mobile_robust.layers.mean_pool import MeanPool
+from mobile_robust.layers.own_filter import own_filter
 from mobile_robust.layers.shrink import Shrink
 from mobile_robust.modules.base import Deployable, ImageRepair, Part
 from mobile_robust.modules.options import known_only, variant_of
@@ -131,12 +132,16 @@ class NEM(Deployable):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
+        return self.out(self.features(image))
+
+    def features(self, image: Tensor) -> Tensor:
+        """What the numbers are read from: image (B, 3, H, W) -> (B, 512)."""
         # the first convolution pads with zeros AFTER the standardization, so that it cannot be folded in
         x = self.shrink(image) * self.gain + self.offset
         x = F.relu(self.norm(self.conv(x)))  # (B, 64, 224, 224)
         for block in self.blocks:
             x = block(x)  # (B, 512, 4, 4) at last
-        return self.out(x.mean((2, 3)))
+        return x.mean((2, 3))
 
     def reparameterize(self) -> nn.Module:
         """Every batch norm folded into its convolution."""
@@ -175,13 +180,11 @@ class DWM(Deployable):
 
     def forward(self, image: Tensor, parameters: Tensor) -> Tensor:
         """See the class."""
-        batch, _, height, width = image.shape
         matrix, shift, kernel = parameters.split((9, 3, TAPS * TAPS), 1)
-        x = image * self.gain + self.offset + shift[:, :, None, None]
-        x = torch.einsum("bdhw,bdc->bchw", x, matrix.reshape(-1, 3, 3))
-        kernel = kernel.reshape(-1, 1, TAPS, TAPS).repeat_interleave(3, 0)  # (3 B, 1, 5, 5)
-        x = F.conv2d(x.reshape(1, 3 * batch, height, width), kernel, padding=TAPS // 2, groups=3 * batch)
-        x = (x.reshape(batch, 3, height, width) - self.offset) / self.gain
+        x = image.contiguous() * self.gain + self.offset + shift[:, :, None, None]
+        x = (matrix.reshape(-1, 3, 3).mT @ x.flatten(2)).reshape(x.shape)
+        x = own_filter(x, kernel.reshape(-1, TAPS, TAPS))
+        x = (x - self.offset) / self.gain
         return x if self.training else x.clamp(0, self.top)
 
     def reparameterize(self) -> nn.Module:

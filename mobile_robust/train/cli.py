@@ -40,7 +40,7 @@ _METHODS: dict[str, tuple[str, str, tuple[str, ...], int, int, float]] = {
         ("imagenet_c", "light"),
         2000,
         16,
-        1e-3,
+        1e-4,
     ),
     "deepcorrect": (
         "DeepCorrect, on the filters of a ranking",
@@ -147,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_own(parser: argparse.ArgumentParser, method: str) -> None:
     """A method's own options."""
-    parser.set_defaults(labels=None, ranking=None, loss=None)
+    parser.set_defaults(labels=None, ranking=None, loss=None, fit=0)
     if method == "afd":
         parser.add_argument(
             "--loss",
@@ -165,6 +165,13 @@ def _add_own(parser: argparse.ArgumentParser, method: str) -> None:
             help="answers: the paper's cross-entropy alone; tail: and how far the network's maps are from those of the "
             "clean photo (default)",
         )
+        parser.add_argument(
+            "--fit",
+            type=int,
+            default=None,
+            metavar="N",
+            help="of the steps, the first N fit the last layer in closed form; 0: none (default: a quarter of them)",
+        )
     parser.add_argument(
         "--labels",
         metavar="names|folders|FILE.csv",
@@ -176,6 +183,10 @@ def _add_own(parser: argparse.ArgumentParser, method: str) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.fit is None:
+        options.fit = options.steps // 4
+    if not 0 <= options.fit <= options.steps:
+        raise InputError(f"--fit {options.fit}: allowed are 0 to --steps {options.steps}")
     least = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "holdout_seed": 0, "readers": 0}
     for name, lowest in least.items():
         if (value := getattr(options, name)) < lowest:

@@ -91,9 +91,10 @@ def train(
                 f"the loss is {means['loss']} at step {step + 1}: training stopped, no weights were written; "
                 f"{checkpoints.words()}; try a lower --rate than {settings.rate:g}"
             )
-        optimizer.zero_grad()
-        accelerator.backward(losses["loss"])
-        optimizer.step()
+        if losses["loss"].requires_grad:  # some steps learn in closed form
+            optimizer.zero_grad()
+            accelerator.backward(losses["loss"])
+            optimizer.step()
         task.end()
         yield Step(step + 1, rate, monotonic() - started, means, batch.broken)
         started = monotonic()

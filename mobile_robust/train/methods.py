@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.data import Size
 from mobile_robust.errors import InputError
-from mobile_robust.layers.shrink import SHORT
 from mobile_robust.systems import System, build_system
 from mobile_robust.train import afd, deepcorrect, sympie
 from mobile_robust.train.samples import CropPair
@@ -21,40 +20,33 @@ class Method:
     """How a method is trained.
 
     Attributes:
-        task: (system, size of the crops, the method's own option) -> what learns.
+        task: (system, size of the crops, options of the command line) -> what learns.
         sampler: (size of the crops, degradations) -> what makes samples.
         crop: Recipe's size -> size of the crops.
     """
 
-    task: Callable[[System, Size, Any], Task]
+    task: Callable[[System, Size, Namespace], Task]
     sampler: Callable[[Size, Sequence[Degradation]], Sampler]
     crop: Callable[[Size], Size] = lambda size: size
 
 
 def _part(size: Size) -> Size:
-    """128 x 128 of 224: a third of the work. AFD looks at a neighbourhood only, and what SyMPIE says of a part of a
-    photo holds for the whole."""
+    """128 x 128 of 224, a third of the work: for methods that look at a neighbourhood only."""
     return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2
-
-
-def _sympie_crop(size: Size) -> Size:
-    # a larger image is shrunk by steps that are made for its size
-    return _part(size) if min(size) <= SHORT else size
 
 
 METHODS = {
     "afd": Method(
-        lambda system, size, loss: afd.Distillation(system, size[0], loss),
+        lambda system, size, options: afd.Distillation(system, size[0], options.loss),
         lambda size, degradations: CropPair(size, degradations, afd.CLEAN_SHARE),
         _part,
     ),
     "sympie": Method(
-        lambda system, size, loss: sympie.Estimation(system, size, loss),
+        lambda system, size, options: sympie.Estimation(system, size, options.loss, options.fit / options.steps),
         lambda size, degradations: CropPair(size, degradations, sympie.CLEAN_SHARE),
-        _sympie_crop,
     ),
     "deepcorrect": Method(
-        lambda system, size, _: deepcorrect.Correction(system),
+        lambda system, size, options: deepcorrect.Correction(system),
         lambda size, degradations: CropPair(size, degradations, deepcorrect.CLEAN_SHARE),
     ),
 }

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     if any(side > whole for side, whole in zip(crop, size, strict=True)):
         raise InputError(f"--crop {options.crop}: the recipe's photos have {recipe.input.words()}")
     system = start(options.method, recipe, options.seed)
-    task = method.task(system, crop, options.loss)
+    task = method.task(system, crop, options)
     share = (accelerator.process_index, accelerator.num_processes)
     labels = [classes.get(path, -1) for path in paths]
     short = round(min(size) * 256 / 224)
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
         out,
         {
             "recipe": recipe.model_dump(mode="json", exclude={"weights"}),
-            "module": [options.method, options.loss, options.ranking and options.ranking.read_text()],
+            "module": [options.method, options.loss, options.fit, options.ranking and options.ranking.read_text()],
             "backbone": system.provenance.backbone_sha256,
             "photos": [[path.relative_to(options.images).as_posix(), path.stat().st_size] for path in paths],
             "labels": labels,
@@ -185,6 +185,7 @@ def _facts(
         "training": f"{options.steps} steps of {options.batch} crops of {crop[0]} x {crop[1]}, Adam with a rate of "
         f"{options.rate:g}, seed {options.seed}"
         + (f", loss {options.loss}" if options.loss else "")
+        + (f", the first {options.fit} of the steps in closed form" if options.fit and not options.start else "")
         + (", with an int8 file's rounding" if options.quantized else ""),
         "time": f"{seconds:.0f} s on {device}",
     }

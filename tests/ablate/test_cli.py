@@ -37,13 +37,17 @@ def ranking(folder: Path) -> Path:
 
 
 def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:
-    words = ["sympie", recipes["sympie"], "--images", photos, "--holdout", "0.5", "--steps", 2, "--batch", 2]
+    words = ["sympie", recipes["sympie"], "--images", photos, "--holdout", "0.5", "--steps", 4, "--batch", 2]
     words += ["--corruption", "fog:3", "--out", tmp_path / "out", "--jobs", 1, "--threads", 1]
     out = tmp_path / "out"
     assert main([str(word) for word in words]) == 0
     scores = json.loads((out / "scores" / "scores.json").read_text())
-    assert [model["model"] for model in scores["models"]] == ["backbone alone", "with module", "with module"]
-    assert [Path(model["group"]).name for model in scores["models"][1:]] == ["whole.toml", "loss_answers.toml"]
+    assert [model["model"] for model in scores["models"]] == ["backbone alone", *["with module"] * 3]
+    assert [Path(model["group"]).name for model in scores["models"][1:]] == [
+        "whole.toml",
+        "no_closed_form.toml",
+        "loss_answers.toml",
+    ]
     assert "--loss answers" in (out / "loss_answers.md").read_text().replace("\\\n    ", "")
     before = (out / "whole.safetensors").stat().st_mtime_ns
     assert main([str(word) for word in words]) == 0

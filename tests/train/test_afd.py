@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def batch(photos: Path, count: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
 
 
 def task_of(recipes: dict[str, Path], loss: str = "tail") -> afd.Distillation:
-    return METHODS["afd"].task(start("afd", load_recipe(str(recipes["afd"])), seed=0), (64, 64), loss)
+    return METHODS["afd"].task(start("afd", load_recipe(str(recipes["afd"])), seed=0), (64, 64), Namespace(loss=loss))
 
 
 def test_the_start_changes_nothing(recipes: dict[str, Path], photos: Path) -> None:

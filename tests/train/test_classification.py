@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from mobile_robust.train.samples import CropPair
 from mobile_robust.train.sympie import EMA_WEIGHT, SMOOTHING, Estimation
 from mobile_robust.train.task import Task, stack
 
+OPTIONS = Namespace(loss=None, fit=0, steps=1)
+
 
 def task_of(recipes: dict[str, Path], method: str) -> Task:
-    return METHODS[method].task(start(method, load_recipe(str(recipes[method])), seed=0), (64, 64), None)
+    return METHODS[method].task(start(method, load_recipe(str(recipes[method])), seed=0), (64, 64), OPTIONS)
 
 
 def batch(photos: Path, count: int, clean_share: float = 0.5, label: int = -1) -> tuple[torch.Tensor, ...]:
@@ -93,3 +96,69 @@ def test_algorithm_1_of_sympie(recipes: dict[str, Path], photos: Path) -> None:
     other = task_of(recipes, "sympie")
     other.restore(kept)
     assert all(torch.equal(kept[name], tensor) for name, tensor in other.kept().items())
+
+
+def test_the_closed_form_of_sympie(recipes: dict[str, Path], photos: Path) -> None:
+    task = fitting(recipes)
+    identity = torch.cat([torch.eye(3).flatten(), torch.zeros(3), torch.zeros(25)])
+    identity[24] = 1
+    statistics = task.nem.norm.running_mean.clone()
+    losses = [steps(task, photos, i, done) for i, done in enumerate(0.75 * np.arange(20) / 20)]
+    assert not any(loss["loss"].requires_grad for loss in losses)
+    assert task.regression.samples == 12 * 8  # but for those that the batch norms' statistics come from
+    assert not torch.equal(task.nem.norm.running_mean, statistics)
+    assert all(0 <= loss["strength"] <= 1 for loss in losses[8:]) and losses[-1]["strength"] > 0
+
+    degraded = task.images(noisy(photos, 99)[1])
+    before = task.pipeline(degraded)
+    assert torch.allclose(before, task.pipeline.alone(degraded), atol=1e-4)
+    last = steps(task, photos, 20, 0.75)
+    assert last["loss"].requires_grad and not torch.allclose(task.pipeline(degraded), before, atol=1e-3)
+    numbers, result = task.nem(degraded), task.result()
+    assert set(result) == set(fitting(recipes).module.state_dict())
+    again = fitting(recipes)
+    again.module.load_state_dict(result)
+    assert torch.allclose(again.nem.eval()(degraded), numbers, atol=1e-5)
+    assert (numbers - identity).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("stop", [4, 12, 18])
+def test_a_stopped_closed_form_goes_on(recipes: dict[str, Path], photos: Path, stop: int) -> None:
+    def trained(first: int, task: Estimation) -> Estimation:
+        optimizer = torch.optim.SGD(task.module.parameters(), lr=1e-4)
+        for i in range(first, 20):
+            if i == stop and not first:
+                return task
+            loss = steps(task, photos, i, i / 20)["loss"]
+            if loss.requires_grad:
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+            task.end()
+        return task
+
+    stopped, whole, resumed = trained(0, fitting(recipes)), fitting(recipes), fitting(recipes)
+    resumed.restore({name: tensor.clone() for name, tensor in stopped.kept().items()})
+    trained(stop, resumed)
+    trained(stop, trained(0, whole))
+    for name, tensor in whole.result().items():
+        assert torch.equal(tensor, resumed.result()[name]), name
+
+
+def fitting(recipes: dict[str, Path]) -> Estimation:
+    task = METHODS["sympie"].task(
+        start("sympie", load_recipe(str(recipes["sympie"])), seed=0), (64, 64), Namespace(loss="tail", fit=3, steps=4)
+    )
+    assert isinstance(task, Estimation)
+    return task
+
+
+def noisy(photos: Path, seed: int) -> tuple[torch.Tensor, ...]:
+    images = [read_image(path) for path in sorted(photos.iterdir())]
+    sampler, random = CropPair((64, 64), [("contrast", 4), ("gaussian_noise", 4)], 0.2), np.random.default_rng(seed)
+    return stack([sampler(images[i % len(images)], i % 3, random) for i in range(8)])
+
+
+def steps(task: Estimation, photos: Path, seed: int, done: float) -> dict[str, torch.Tensor]:
+    task.begin(done)
+    return task(*noisy(photos, seed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,15 @@ from tests.modules.randomize import randomize
 Recipes = dict[str, Path]
 ALL = pytest.mark.parametrize("method", METHODS)
 
+OPTIONS = Namespace(loss="tail", fit=0, steps=1)
+
 
 def task_of(recipes: Recipes, method: str, float_layers: tuple[str, ...] = ()) -> Task:
     """A task with a module that does something."""
     recipe = load_recipe(str(recipes[method]))
     section = recipe.quantization.model_copy(update={"float_layers": float_layers})
     system = start(method, recipe.model_copy(update={"quantization": section}), seed=0)
-    task = METHODS[method].task(system, (64, 64), "tail")
+    task = METHODS[method].task(system, (64, 64), OPTIONS)
     randomize(task.module).requires_grad_(True)
     for parameter in task.module.parameters():
         if not parameter.any():
