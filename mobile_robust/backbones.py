@@ -16,7 +16,7 @@ import timm
 import torch
 from timm.models import get_notrace_functions, get_notrace_modules
 from timm.utils.model import reparameterize_model
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
 from mobile_robust.errors import InputError, first_line, unknown
@@ -131,6 +131,25 @@ def revive(network: nn.Module) -> None:
             nn.init.constant_(parameter, 0.1)
         else:
             nn.init.normal_(parameter, std=0.02)
+
+
+@torch.no_grad()
+def settle_norms(network: nn.Module, images: Tensor) -> None:
+    """Gives a random network's batch norms the statistics they would have in training, here of some images, in place;
+    their scales become 1 and their shifts 0.
+
+    Args:
+        network: In eval mode.
+        images: (B, 3, H, W), normalized as the network wants them.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_parameters()
+        norm.train().momentum = 1.0  # the images' statistics alone
+    network(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.eval().momentum = momentum
 
 
 def default_layer(name: str, network: nn.Module) -> str:

@@ -16,6 +16,7 @@ COMMANDS = {
     "parity": "prove a built folder again, on any runtime of this machine",
     "train": "train a module for your backbone on a few hundred photos",
     "evaluate": "accuracy of backbones, PyTorch systems and every artifact, clean and corrupted",
+    "bench": "latency of TFLite files on this host, and the report over results of any device",
     "ablate": "what each idea of a method is worth: trained with and without it",
     "rank": "which filters suffer most from a corruption (for DeepCorrect)",
     "corrupt": "one labelled picture of a photo with every corruption at every level",

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mobile_robust.data import built_in_photos
+from mobile_robust.parity.runtimes.base import Runtime
 from tests.recipes import RESNET, write_recipe
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -107,3 +108,18 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         .replace("module", "pipeline")
     )
     return {"afd": afd, "sympie": sympie, "deepcorrect": deepcorrect}
+
+
+@pytest.fixture
+def require() -> Callable[[Runtime], None]:
+    """Skips where a runtime is missing; fails where MOBILE_ROBUST_REQUIRE (names, comma-separated) asks for it."""
+
+    def check(runtime: Runtime) -> None:
+        reason = runtime.unavailable()
+        if reason is None:
+            return
+        if runtime.name in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
+            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for {runtime.name}, but {reason}")
+        pytest.skip(reason)
+
+    return check

@@ -9,6 +9,7 @@ from typing import Any
 from mobile_robust.contracts.manifest import Manifest
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.result import Result
 from mobile_robust.files import write_atomically
 
 
@@ -22,6 +23,7 @@ def schemas() -> dict[Path, str]:
         folder / "recipe.schema.json": _text(recipe),
         folder / "manifest.schema.json": _text(manifest),
         folder / "ranking.schema.json": _text(Ranking.model_json_schema(mode="serialization")),
+        folder / "result.schema.json": _text(Result.model_json_schema()),
     }
 
 

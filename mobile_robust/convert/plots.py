@@ -1,45 +1,20 @@
-"""The parity plots of report.html: matplotlib figures as inline SVG whose colours follow the page's theme."""
+"""The parity plots of report.html."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from mobile_robust.contracts.manifest import Manifest
 from mobile_robust.convert.markup import Html
+from mobile_robust.convert.svg import FAIL, INK, LINE, PASS, STYLE, as_svg, row_axes
 from mobile_robust.parity.summary import worst
-
-# Colours that matplotlib writes and the SVG replaces: report.css gives them a light and a dark value.
-_INK, _MUTED, _LINE, _PASS, _FAIL = "#010101", "#020202", "#030303", "#040404", "#050505"
-_THEME = {_INK: "--ink", _MUTED: "--muted", _LINE: "--line", _PASS: "--pass", _FAIL: "--fail"}
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mobile-robust",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.parse_math": False,
-    "text.color": _INK,
-    "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _LINE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.axisbelow": True,
-    "grid.color": _LINE,
-    "xtick.color": _MUTED,
-    "ytick.color": _INK,
-    "ytick.major.size": 0,
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +34,7 @@ class Row:
 
     @property
     def colour(self) -> str:
-        return _FAIL if self.failed else _PASS
+        return FAIL if self.failed else PASS
 
 
 def rows(manifest: Manifest) -> list[Row]:
@@ -89,8 +64,8 @@ def rows(manifest: Manifest) -> list[Row]:
 
 def error_plot(comparisons: Sequence[Row]) -> Html:
     """Maximum error on a log axis: a dot per row on the band that its tolerance allows."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes([row.label for row in comparisons])
+    with matplotlib.rc_context(STYLE):
+        figure, axes = row_axes([row.label for row in comparisons])
         values = [v for row in comparisons for v in (row.max_error, row.error_bound) if v]
         least = min(values, default=1e-6) / 5
         for y, row in enumerate(comparisons):
@@ -99,13 +74,13 @@ def error_plot(comparisons: Sequence[Row]) -> Html:
             _dot(axes, y, max(row.max_error, least), row)
         _log_axis(axes, least, max(values, default=1e-6) * 3)
         axes.set_xlabel("maximum error, fraction of the reference's range")
-        return _svg(figure, "error", "Maximum error of every artifact on every runtime against its tolerance")
+        return as_svg(figure, "error", "Maximum error of every artifact on every runtime against its tolerance")
 
 
 def snr_plot(comparisons: Sequence[Row]) -> Html:
     """Signal-to-noise ratio: a bar per row, a mark where the tolerance asks for one."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes([row.label for row in comparisons])
+    with matplotlib.rc_context(STYLE):
+        figure, axes = row_axes([row.label for row in comparisons])
         known = [v for row in comparisons for v in (row.snr_db, row.snr_bound, 0.0) if v is not None]
         longest = max(known) or 1.0
         for y, row in enumerate(comparisons):
@@ -114,17 +89,17 @@ def snr_plot(comparisons: Sequence[Row]) -> Html:
             text = "exact" if row.snr_db is None else f"{row.snr_db:.0f}"
             axes.text(max(length, 0) + longest * 0.015, y, text, va="center", fontsize=8)
             if row.snr_bound is not None:
-                axes.plot([row.snr_bound] * 2, [y - 0.42, y + 0.42], color=_INK, linewidth=1.6)
+                axes.plot([row.snr_bound] * 2, [y - 0.42, y + 0.42], color=INK, linewidth=1.6)
         axes.set_xlim(min(known), longest * 1.12)
         axes.set_xlabel("signal-to-noise ratio, dB")
-        return _svg(figure, "snr", "Signal-to-noise ratio of every artifact on every runtime")
+        return as_svg(figure, "snr", "Signal-to-noise ratio of every artifact on every runtime")
 
 
 def top1_plot(comparisons: Sequence[Row]) -> Html:
     """Top-1 agreement with the reference in percent: a dot per row on the band that its tolerance allows."""
     judged = [(row, 100 * row.top1) for row in comparisons if row.top1 is not None]
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes([row.label for row, _ in judged])
+    with matplotlib.rc_context(STYLE):
+        figure, axes = row_axes([row.label for row, _ in judged])
         for y, (row, agreement) in enumerate(judged):
             if row.top1_bound is not None:
                 _band(axes, y, 100 * row.top1_bound, 100, bound=100 * row.top1_bound)
@@ -132,7 +107,7 @@ def top1_plot(comparisons: Sequence[Row]) -> Html:
         axes.set_xlabel("top-1 agreement with the reference, %")
         least = min(value for row, agreement in judged for value in (agreement, 100 * (row.top1_bound or 1)))
         axes.set_xlim(least - 0.15 * (102 - least), 100)
-        return _svg(figure, "top1", "Top-1 agreement of every artifact on every runtime against its tolerance")
+        return as_svg(figure, "top1", "Top-1 agreement of every artifact on every runtime against its tolerance")
 
 
 def distribution_plot(comparisons: Sequence[Row], errors: Mapping[tuple[str, str], NDArray[np.floating]]) -> Html:
@@ -143,8 +118,8 @@ def distribution_plot(comparisons: Sequence[Row], errors: Mapping[tuple[str, str
         errors: (artifact file, runtime) -> sampled absolute errors as fractions of the reference's range.
     """
     sampled = [row for row in comparisons if _positive(errors, row).size]
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes([row.label for row in sampled])
+    with matplotlib.rc_context(STYLE):
+        figure, axes = row_axes([row.label for row in sampled])
         samples = [_positive(errors, row) for row in sampled]
         least = min(float(np.quantile(sample, 0.02)) for sample in samples)
         most = max([float(sample.max()) for sample in samples] + [row.error_bound or 0 for row in sampled])
@@ -153,12 +128,12 @@ def distribution_plot(comparisons: Sequence[Row], errors: Mapping[tuple[str, str
             counts, _ = np.histogram(np.clip(sample, least, None), edges)
             top = y + 0.4 - 0.85 * counts / counts.max()  # the y axis points down
             axes.stairs(top, edges, baseline=y + 0.4, fill=True, color=row.colour, alpha=0.75)
-            axes.axhline(y + 0.4, color=_LINE, linewidth=0.8)
+            axes.axhline(y + 0.4, color=LINE, linewidth=0.8)
             if row.error_bound is not None:
-                axes.plot([row.error_bound] * 2, [y - 0.42, y + 0.4], color=_INK, linewidth=1.6)
+                axes.plot([row.error_bound] * 2, [y - 0.42, y + 0.4], color=INK, linewidth=1.6)
         _log_axis(axes, least, most * 3)
         axes.set_xlabel("error of single values, fraction of the reference's range")
-        return _svg(figure, "spread", "Histograms of the errors of every artifact on every runtime")
+        return as_svg(figure, "spread", "Histograms of the errors of every artifact on every runtime")
 
 
 def _positive(errors: Mapping[tuple[str, str], NDArray[np.floating]], row: Row) -> NDArray[np.floating]:
@@ -167,18 +142,9 @@ def _positive(errors: Mapping[tuple[str, str], NDArray[np.floating]], row: Row) 
     return sample[sample > 0]
 
 
-def _axes(labels: Sequence[str]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5, 0.75 + 0.27 * len(labels)), layout="constrained")
-    axes = figure.subplots()
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.grid(axis="x", linewidth=0.6)
-    return figure, axes
-
-
 def _band(axes: Axes, y: float, start: float, end: float, bound: float) -> None:
-    axes.plot([start, end], [y, y], color=_PASS, alpha=0.18, linewidth=9, solid_capstyle="butt")
-    axes.plot(bound, y, "|", color=_INK, markersize=11, markeredgewidth=1.6)
+    axes.plot([start, end], [y, y], color=PASS, alpha=0.18, linewidth=9, solid_capstyle="butt")
+    axes.plot(bound, y, "|", color=INK, markersize=11, markeredgewidth=1.6)
 
 
 def _dot(axes: Axes, y: float, value: float, row: Row) -> None:
@@ -191,17 +157,3 @@ def _log_axis(axes: Axes, least: float, most: float) -> None:
     axes.xaxis.set_major_locator(LogLocator(numticks=7))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"1e{round(np.log10(value))}"))
-
-
-def _svg(figure: Figure, name: str, description: str) -> Html:
-    """The figure as an element to put into a page that holds other figures: own ids, theme colours, no metadata."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
-    for colour, variable in _THEME.items():
-        svg = svg.replace(colour, f"var({variable})")
-    return Html(svg.replace("<svg", f'<svg role="img" aria-label="{description}"', 1))

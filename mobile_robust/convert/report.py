@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
 from mobile_robust.convert import plots
 from mobile_robust.convert.markup import Html, el, join
+from mobile_robust.convert.page import data_table, fact_list, figure, page, section
 from mobile_robust.files import write_atomically
 from mobile_robust.parity.summary import (
     SYMBOLS,
@@ -43,14 +43,6 @@ def write_report(manifest: Manifest, folder: Path, errors: ErrorSamples | None =
 
 def _page(manifest: Manifest, errors: ErrorSamples) -> str:
     title = manifest.recipe.title or manifest.recipe.name
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("title", f"{title}: {verdict_text(manifest)}"),
-        el("style", Html((files("mobile_robust.convert") / "report.css").read_text(encoding="utf-8"))),
-    )
     sections = [
         _parity(manifest),
         _plots(manifest, errors),
@@ -61,8 +53,7 @@ def _page(manifest: Manifest, errors: ErrorSamples) -> str:
         _hashes(manifest),
         _build(manifest),
     ]
-    body = el("body", _header(manifest, title), el("main", *sections))
-    return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
+    return page(f"{title}: {verdict_text(manifest)}", _header(manifest, title), sections)
 
 
 def _header(manifest: Manifest, title: str) -> Html:
@@ -98,6 +89,8 @@ def _header(manifest: Manifest, title: str) -> Html:
 def _lead(manifest: Manifest) -> str:
     """What is built, in a sentence."""
     recipe = manifest.recipe
+    if recipe.method == "none":
+        return f"{manifest.provenance.backbone}: the backbone alone, image → logits, to compare with."
     backbone = f"on {recipe.backbone.name}" if recipe.backbone else "for any network"
     if recipe.backbone and recipe.backbone.layer:
         backbone += f" behind {recipe.backbone.layer}"
@@ -131,7 +124,7 @@ def _parity(manifest: Manifest) -> Html:
         "Errors are fractions of the reference output's range, over all parity images: "
         f"{manifest.provenance.parity_images}. The reference is the PyTorch training form in float32."
     )
-    return _section("Parity", el("div", table, class_="scroll"), el("p", note, class_="note"))
+    return section("Parity", el("div", table, class_="scroll"), el("p", note, class_="note"))
 
 
 def _parity_rows(artifact: Artifact, largest: int) -> Html:
@@ -173,28 +166,24 @@ def _plots(manifest: Manifest, errors: ErrorSamples) -> Html:
     if not comparisons:
         return Html("")
     figures = [
-        _figure(
+        figure(
             plots.error_plot(comparisons),
             "Maximum error",
             "The band is what the tolerance allows; ● passed, ✖ failed. Rows without a band answer to another metric.",
         ),
-        _figure(
+        figure(
             plots.snr_plot(comparisons), "Signal-to-noise ratio", "The longer the better; the line is the tolerance."
         ),
     ]
     if any(row.top1 is not None for row in comparisons):
         caption = "Images on which artifact and reference name the same class. The band is what the tolerance allows."
-        figures.append(_figure(plots.top1_plot(comparisons), "Top-1 agreement", caption))
+        figures.append(figure(plots.top1_plot(comparisons), "Top-1 agreement", caption))
     if any(np.any(np.asarray(sample) > 0) for sample in errors.values()):
         caption = (
             "Each row has its own height; the line is the tolerance for the largest error. Exact values are left out."
         )
-        figures.append(_figure(plots.distribution_plot(comparisons, errors), "Spread of the errors", caption))
-    return _section("Parity plots", el("div", *figures, class_="plots"))
-
-
-def _figure(svg: Html, title: str, caption: str) -> Html:
-    return el("figure", el("figcaption", el("b", title), " ", caption), svg)
+        figures.append(figure(plots.distribution_plot(comparisons, errors), "Spread of the errors", caption))
+    return section("Parity plots", el("div", *figures, class_="plots"))
 
 
 def _interfaces(manifest: Manifest) -> Html:
@@ -212,8 +201,8 @@ def _interfaces(manifest: Manifest) -> Html:
     for artifact, names in grouped:
         rows = [_tensor_row("input", tensor) for tensor in artifact.inputs]
         rows += [_tensor_row("output", tensor) for tensor in artifact.outputs]
-        blocks += [el("h3", ", ".join(names)), _table(head, rows, "plain tensors")]
-    return _section("Inputs and outputs", *blocks)
+        blocks += [el("h3", ", ".join(names)), data_table(head, rows, "plain tensors")]
+    return section("Inputs and outputs", *blocks)
 
 
 def _tensor_row(direction: str, tensor: Tensor) -> list[str]:
@@ -240,8 +229,8 @@ def _placement(manifest: Manifest) -> Html:
                 rows.append([artifact.file, result.runtime, place.accelerator.upper(), placed, left])
     if not rows:
         return Html("")
-    return _section(
-        "Where the operations ran", _table(["Artifact", "Runtime", "Accelerator", "Placed", "Left over"], rows)
+    return section(
+        "Where the operations ran", data_table(["Artifact", "Runtime", "Accelerator", "Placed", "Left over"], rows)
     )
 
 
@@ -258,8 +247,9 @@ def _operations(manifest: Manifest) -> Html:
             for op in sorted(total, key=lambda op: (-total[op], op))
         ]
         rows.append([el("b", "all"), *(el("b", str(sum(artifact.operations.values()))) for artifact in artifacts)])
-        tables.append(_table([f"{name} operation", *(artifact.precision for artifact in artifacts)], rows, "counts"))
-    return _section("Operations in the files", el("div", *tables, class_="side"))
+        head = [f"{name} operation", *(artifact.precision for artifact in artifacts)]
+        tables.append(data_table(head, rows, "counts"))
+    return section("Operations in the files", el("div", *tables, class_="side"))
 
 
 def _origin(manifest: Manifest) -> Html:
@@ -277,7 +267,7 @@ def _origin(manifest: Manifest) -> Html:
         ("calibration", provenance.calibration),
         ("parity images", provenance.parity_images),
     ]
-    return _section("Where the numbers come from", _facts((name, value) for name, value in facts if value))
+    return section("Where the numbers come from", fact_list((name, value) for name, value in facts if value))
 
 
 def _triple(values: Sequence[float]) -> str:
@@ -292,7 +282,7 @@ def _hashes(manifest: Manifest) -> Html:
         el("code", "python -m mobile_robust.parity ."),
         f" It reads {MANIFEST_NAME}, checks every SHA-256 and runs every artifact against the stored reference.",
     )
-    return _section("Files", _table(["File", "Bytes", "SHA-256"], rows), el("p", again, class_="again"))
+    return section("Files", data_table(["File", "Bytes", "SHA-256"], rows), el("p", again, class_="again"))
 
 
 def _build(manifest: Manifest) -> Html:
@@ -302,23 +292,9 @@ def _build(manifest: Manifest) -> Html:
         for stage, seconds in manifest.seconds.items()
     ]
     facts = [("created", manifest.created), ("machine", manifest.machine), ("fingerprint", manifest.fingerprint)]
-    times = _table(["Stage", "Time", ""], stages, "counts")
-    return _section("This build", el("div", times, _facts([*facts, *manifest.tools.items()]), class_="side"))
-
-
-def _section(title: str, *children: str) -> Html:
-    return el("section", el("h2", title), *children)
+    times = data_table(["Stage", "Time", ""], stages, "counts")
+    return section("This build", el("div", times, fact_list([*facts, *manifest.tools.items()]), class_="side"))
 
 
 def _pill(verdict: Verdict, text: str) -> Html:
     return el("span", f"{SYMBOLS[verdict]} {text}", class_=f"pill {verdict}")
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> Html:
-    return el("dl", *(join(el("dt", name), el("dd", value)) for name, value in facts), class_="facts")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], class_: str = "plain") -> Html:
-    body = (el("tr", *(el("td", cell, data_name=name) for name, cell in zip(head, row, strict=True))) for row in rows)
-    top = el("tr", *(el("th", name, scope="col") for name in head))
-    return el("div", el("table", el("thead", top), el("tbody", *body), class_=class_), class_="scroll")

@@ -28,6 +28,7 @@ from mobile_robust.evaluate.predictors import (
     system,
 )
 from mobile_robust.systems import Pipeline
+from mobile_robust.systems.place import Classifier
 
 #: Runtime -> the packages whose version may change its answers.
 _PACKAGES = {
@@ -191,12 +192,14 @@ def _needs_classes(recipe: Recipe, where: str) -> None:
 def _pair(
     group: str, name: str, recipe: Recipe, pipeline: Pipeline, label: str | None, alone: Source, whole: Source
 ) -> list[Model]:
-    """The backbone alone and the pipeline around it, both in PyTorch."""
+    """The backbone alone and, where there is one, the pipeline around it, both in PyTorch."""
     section = recipe.backbone
     assert section is not None
     state = pipeline.state_dict()
     backbone = {key.partition(".")[2]: x for key, x in state.items() if key.partition(".")[0] in _BACKBONE_PARTS}
     first = _alone(group, section, recipe.input, backbone, alone)
+    if isinstance(pipeline, Classifier):
+        return [first]
     facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
     fingerprint = _digest("pytorch", facts, state)
     size = recipe.input.height_width

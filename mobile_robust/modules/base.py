@@ -84,7 +84,13 @@ class FeatureRepair(Deployable):
 
 
 class ImageRepair(Deployable):
-    """Repairs the image before any network sees it (SyMPIE)."""
+    """Repairs the image before any network sees it (SyMPIE, and the peers of the latency table).
+
+    Attributes:
+        clamped: Whether no value of the repaired image leaves the range.
+    """
+
+    clamped: bool = True
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:

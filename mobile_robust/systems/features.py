@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones import create_backbone
@@ -59,13 +58,7 @@ class FeaturePlace(Place):
     def set_module(self) -> None:
         """See :class:`Place`."""
         recipe, name = self.recipe, self.backbone.name
-        image = self.probe()
-        try:
-            with torch.no_grad():
-                features = self.split.stem(image)
-        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-            size = recipe.input.words()
-            raise InputError(f"backbone {name} cannot take an RGB image of {size}: {error}") from None
+        features = self.checked(self.split.stem)
         where = f"the features of {name} behind layer {self.split.layer}"
         if not isinstance(features, Tensor) or features.dim() != 4:
             raise InputError(f"{where} are no (B, C, H, W) map; choose another backbone.layer")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones import deploy_network, prefix_suffix
@@ -16,7 +15,7 @@ from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.modules.base import FilterRepair, ImageRange, Part
-from mobile_robust.systems.place import Normalize, Pipeline, Place
+from mobile_robust.systems.place import Classifier, Normalize, Pipeline, Place
 
 #: (backbone, its name, the method's options, layer -> filters by rank or None) -> module.
 Builder = Callable[[nn.Module, str, dict[str, Any], Mapping[str, Sequence[int]] | None], FilterRepair]
@@ -40,17 +39,6 @@ class FilterPipeline(Pipeline):
 
     def alone(self, image: Tensor) -> Tensor:
         """See :class:`Pipeline`."""
-        return self.network(self.normalize(image))
-
-
-class _Deployed(nn.Module):
-    """Deploy form of :class:`FilterPipeline`."""
-
-    def __init__(self, network: nn.Module, image_range: ImageRange) -> None:
-        super().__init__()
-        self.normalize, self.network = Normalize(image_range), network
-
-    def forward(self, image: Tensor) -> Tensor:
         return self.network(self.normalize(image))
 
 
@@ -79,22 +67,17 @@ class FilterPlace(Place):
         ranking = read_ranking(Path(path)) if path and not self.recipe.weights.file else None
         options = self.recipe.options
         self.module = self._build(self.network, self.backbone.name, options, ranking.orders() if ranking else None)
-        try:
-            with torch.no_grad():
-                self.network(self.probe())
-        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-            size = self.recipe.input.words()
-            raise InputError(f"backbone {self.backbone.name} cannot take an RGB image of {size}: {error}") from None
+        self.checked(self.network)
 
     def pipeline(self) -> FilterPipeline:
         """See :class:`Place`."""
         return FilterPipeline(self.module, self.network, self.normalization())
 
-    def deploy(self) -> nn.Module:
+    def deploy(self) -> Classifier:
         """See :class:`Place`."""
         corrected = _same_tensors(self.network)
         self.module.insert(corrected)
-        return _Deployed(deploy_network(corrected, self.backbone.name), self.normalization())
+        return Classifier(deploy_network(corrected, self.backbone.name), self.normalization())
 
     def part(self, name: str | None) -> Part:
         """The unit of one layer: the layer's output -> the same, corrected."""

@@ -72,6 +72,9 @@ class ImagePlace(Place):
             if name not in parts:
                 raise self.unknown_part(name, list(parts))
             return parts[name]
-        top = float(self.recipe.input.range)
-        repaired = Meaning("the photo repaired, RGB, same size and range as the input", (0.0, top))
+        words = "the photo repaired, RGB, same size and range as the input"
+        if self.module.clamped:
+            repaired = Meaning(words, (0.0, float(self.recipe.input.range)))
+        else:
+            repaired = Meaning(f"{words}, which single values may leave: clamp them")
         return Part(self.module, lambda image: {"image": image}, "repaired", {"repaired": repaired})

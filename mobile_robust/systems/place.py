@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +45,22 @@ class Pipeline(nn.Module, ABC):
     @abstractmethod
     def alone(self, image: Tensor) -> Tensor:
         """The logits of the backbone without the module: what the repair is compared with."""
+
+
+class Classifier(Pipeline):
+    """normalize -> network, nothing else: a backbone alone in both forms, or one whose module is inside its layers."""
+
+    def __init__(self, network: nn.Module, image_range: ImageRange) -> None:
+        super().__init__()
+        self.normalize, self.network = Normalize(image_range), network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See :class:`Pipeline`."""
+        return self.network(self.normalize(image))
+
+    def alone(self, image: Tensor) -> Tensor:
+        """See :class:`Pipeline`."""
+        return self(image)
 
 
 class Place(ABC):
@@ -114,9 +131,18 @@ class Place(ABC):
             mean=(mean[0] * top, mean[1] * top, mean[2] * top), std=(std[0] * top, std[1] * top, std[2] * top)
         )
 
-    def probe(self) -> Tensor:
-        """A black image of the recipe's size, (1, 3, H, W)."""
-        return torch.zeros(1, 3, *self.recipe.input.height_width)
+    def checked(self, network: nn.Module) -> Any:
+        """What the backbone, or its stem, gives for a black image of the recipe's size.
+
+        Raises:
+            InputError: It cannot take such an image.
+        """
+        try:
+            with torch.no_grad():
+                return network(torch.zeros(1, 3, *self.recipe.input.height_width))
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            size = self.recipe.input.words()
+            raise InputError(f"backbone {self.backbone.name} cannot take an RGB image of {size}: {error}") from None
 
     def unknown_part(self, name: str, known: list[str]) -> InputError:
         """The error of a piece that there is not."""

@@ -18,8 +18,9 @@ from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.data import Photo
 from mobile_robust.errors import unknown
 from mobile_robust.files import sha256
-from mobile_robust.modules import afd, deepcorrect, sympie
+from mobile_robust.modules import afd, baselines, deepcorrect, sympie
 from mobile_robust.modules.base import Deployable, deploy_form
+from mobile_robust.systems.alone import NoPlace
 from mobile_robust.systems.features import FeaturePlace
 from mobile_robust.systems.filters import FilterPlace
 from mobile_robust.systems.images import ImagePlace
@@ -30,6 +31,8 @@ METHODS: dict[str, Callable[[Recipe, nn.Module | None], Place]] = {
     "afd": partial(FeaturePlace, build=afd.build),
     "sympie": partial(ImagePlace, build=sympie.build),
     "deepcorrect": partial(FilterPlace, build=deepcorrect.build),
+    "baseline": partial(ImagePlace, build=baselines.build),
+    "none": NoPlace,
 }
 
 
@@ -84,7 +87,7 @@ def build_system(recipe: Recipe) -> System:
         backbone_sha256=backbone_hash,
         calibration="none",
         parity_images="none",
-        label=_label(bool(backbone_hash) or recipe.backbone is None, bool(module_hash)),
+        label=_label(bool(backbone_hash) or recipe.backbone is None, bool(module_hash) or _is_empty(place.module)),
     )
     return _assemble(recipe, place, provenance)
 
@@ -181,8 +184,10 @@ def _load_backbone(recipe: Recipe, place: Place) -> tuple[str, str | None]:
 
 
 def _set_module(recipe: Recipe, place: Place) -> tuple[str, str | None]:
-    """Where the module's weights are from, in words, and their hash (None: initial)."""
+    """Where the module's weights are from, in words, and their hash (None: initial, or there are none)."""
     _initialize(recipe, place)
+    if recipe.weights.file is None and _is_empty(place.module):
+        return "none", None
     if recipe.weights.file is None:
         return f"initial weights, seed {recipe.weights.seed}", None
     path = Path(recipe.weights.file)
@@ -204,6 +209,11 @@ def state_hash(module: nn.Module) -> str:
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode() + b"\0" + tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _is_empty(module: nn.Module) -> bool:
+    """Whether there is nothing in it to be trained."""
+    return not module.state_dict()
 
 
 def _label(trained_backbone: bool, trained_module: bool) -> str | None:

@@ -65,6 +65,16 @@ def test_a_recipe_is_its_pytorch_system_on_the_same_backbone(pipeline_build: Pat
     assert {m.baseline for m in models} == {models[0].fingerprint} and models[1].label == "untrained: latency only"
 
 
+def test_a_recipe_without_a_module_is_the_backbone_alone(pipeline_build: Path, tmp_path: Path) -> None:
+    with_module = write_recipe(tmp_path, "pipeline", "pipeline", RESNET)
+    alone = tmp_path / "alone.toml"
+    text = with_module.read_text().replace('method = "afd"', 'method = "none"')
+    alone.write_text(text.replace('options = { variant = "afd_nano" }', "").replace('layer = "act1"', ""))
+    models = resolve([str(alone), str(with_module)], None, [])
+    assert [m.name for m in models] == ["backbone alone", "with module"]
+    assert {m.baseline for m in models} == {models[0].fingerprint}
+
+
 def test_other_backbone_weights_are_another_backbone(tmp_path: Path) -> None:
     recipe = str(write_recipe(tmp_path, "pipeline", "pipeline", RESNET))
     network = create_network("test_resnet", {"num_classes": 10}, None, 5)

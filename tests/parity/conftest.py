@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_robust.convert.quantize import static_wi8_ai8, weights_fp16
-from mobile_robust.parity.runtimes.base import Arrays, Runtime
+from mobile_robust.parity.runtimes.base import Arrays
 
 
 class TinyModule(nn.Module):
@@ -173,21 +172,6 @@ def edit(tmp_path: Path) -> Callable[[Path, Callable[[Any], None]], Path]:
         return target
 
     return write
-
-
-@pytest.fixture
-def require() -> Callable[[Runtime], None]:
-    """Skips where a runtime is missing; fails where MOBILE_ROBUST_REQUIRE (names, comma-separated) asks for it."""
-
-    def check(runtime: Runtime) -> None:
-        reason = runtime.unavailable()
-        if reason is None:
-            return
-        if runtime.name in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
-            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for {runtime.name}, but {reason}")
-        pytest.skip(reason)
-
-    return check
 
 
 class _Awkward(nn.Module):

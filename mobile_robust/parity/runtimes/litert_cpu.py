@@ -35,7 +35,7 @@ class LitertCpu(Runtime):
             return f"ai-edge-litert does not load: {error}; pip install ai-edge-litert"
         return None
 
-    def open(self, artifact: Path) -> Session:
+    def open(self, artifact: Path) -> CpuSession:
         """See ``Runtime.open``; never raises ``PlacementError``."""
         from ai_edge_litert.interpreter import Interpreter
 
@@ -46,16 +46,24 @@ class LitertCpu(Runtime):
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise InputError(f"{artifact}: LiteRT cannot prepare it: {error}") from None
-        return _CpuSession(file, interpreter)
+        return CpuSession(file, interpreter)
 
 
-class _CpuSession(Session):
+class CpuSession(Session):
+    """A file in an interpreter.
+
+    Attributes:
+        partitions: Indices of the operations that each of XNNPACK's nodes took, in the order in which the nodes run.
+    """
+
     def __init__(self, file: tflite_file.TfliteFile, interpreter: Any) -> None:
         self._file = file
         self._interpreter: Any = interpreter
-        self.placement = _placement(file, interpreter)
+        self.partitions = _partitions(file, interpreter)
+        self.placement = _placement(file, self.partitions)
 
     def run(self, inputs: Arrays) -> Arrays:
+        """See ``Session.run``."""
         for name, tensor in self._file.inputs.items():
             self._interpreter.set_tensor(tensor.index, tensor.quantize(inputs[name]))
         self._interpreter.invoke()
@@ -65,16 +73,18 @@ class _CpuSession(Session):
         }
 
     def close(self) -> None:
+        """See ``Session.close``."""
         self._interpreter = None
 
 
-def _placement(file: tflite_file.TfliteFile, interpreter: Any) -> Placement:
+def _partitions(file: tflite_file.TfliteFile, interpreter: Any) -> tuple[frozenset[int], ...]:
     """What XNNPACK took: from the outputs of each of its nodes back to the node's inputs.
 
     The interpreter appends a DELEGATE node per partition and keeps the file's own operations in its list.
     """
-    taken: set[int] = set()
+    found: list[frozenset[int]] = []
     for node in interpreter._get_ops_details()[len(file.operations) :]:
+        taken: set[int] = set()
         borders = {int(i) for i in node["inputs"]}
         pending = [int(i) for i in node["outputs"]]
         while pending:
@@ -82,5 +92,11 @@ def _placement(file: tflite_file.TfliteFile, interpreter: Any) -> Placement:
             if op is not None and op.index not in taken:
                 taken.add(op.index)
                 pending += [t.index for t in op.inputs if t is not None and t.index not in borders]
+        found.append(frozenset(taken))
+    return tuple(found)
+
+
+def _placement(file: tflite_file.TfliteFile, partitions: tuple[frozenset[int], ...]) -> Placement:
+    taken = frozenset().union(*partitions)
     left = tuple(str(op) for op in file.operations if op.index not in taken)
     return Placement(accelerator="xnnpack", total_ops=len(file.operations), placed_ops=len(taken), left_over=left)

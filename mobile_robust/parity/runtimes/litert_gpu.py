@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import tempfile
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mobile_robust.contracts.manifest import Placement
 from mobile_robust.contracts.recipe import Target
@@ -16,8 +11,9 @@ from mobile_robust.parity import tflite_file
 from mobile_robust.parity.runtimes import litert_gpu_driver
 from mobile_robust.parity.runtimes.base import Arrays, PlacementError, Runtime, Session
 from mobile_robust.parity.runtimes.gpu_delegate import refusals
-from mobile_robust.parity.runtimes.litert_gpu_worker import launch
-from mobile_robust.parity.runtimes.messages import Message, receive, send
+from mobile_robust.parity.runtimes.litert_gpu_driver import WORKER
+from mobile_robust.parity.runtimes.messages import Message
+from mobile_robust.parity.runtimes.process import Worker
 
 
 class LitertGpu(Runtime):
@@ -48,7 +44,7 @@ class _GpuSession(Session):
 
     def __init__(self, file: tflite_file.TfliteFile, variables: dict[str, str]) -> None:
         self._file = file
-        self._worker = _Worker(file.path, variables)
+        self._worker = Worker(WORKER, [str(file.path)], variables)
         try:
             answer = self._worker.receive()
             log = self._worker.log()
@@ -65,7 +61,7 @@ class _GpuSession(Session):
 
     def run(self, inputs: Arrays) -> Arrays:
         stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
-        self._worker.send(stored)
+        self._worker.send(Message("inputs", arrays=stored))
         answer = self._worker.receive()
         if answer.kind == "error":
             raise RuntimeError(f"{self._file.path}: the GPU engine failed: {answer.text}")
@@ -73,41 +69,6 @@ class _GpuSession(Session):
 
     def close(self) -> None:
         self._worker.close()
-
-
-class _Worker:
-    """Starts ``litert_gpu_worker`` on a file and talks to it."""
-
-    def __init__(self, path: Path, variables: dict[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._log = Path(self._folder.name) / "log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                **launch(path, variables), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-            )
-
-    def send(self, arrays: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # receive() says why the process is gone
-            send(self._process.stdin, Message("inputs", arrays=arrays))
-
-    def receive(self) -> Message:
-        """The worker's next message; of kind "error" with how it died where it died."""
-        assert self._process.stdout is not None
-        try:
-            return receive(self._process.stdout)
-        except EOFError:
-            code = self._process.wait()
-            how = f"crashed ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
-            return Message("error", f"the engine's process {how}. {_last_lines(self.log())}".rstrip())
-
-    def log(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._folder.cleanup()
 
 
 def _refusal(file: tflite_file.TfliteFile, log: str, error: str) -> PlacementError:
@@ -122,9 +83,3 @@ def _refusal(file: tflite_file.TfliteFile, log: str, error: str) -> PlacementErr
     suspects = tuple(f"{op} ({why})" for op, why in refusals(file))
     hint = f" Not in the GPU delegate's op table: {'; '.join(suspects)}" if suspects else ""
     return PlacementError(f"{file.path}: the GPU engine cannot open it: {' '.join(error.split())}{hint}", suspects)
-
-
-def _last_lines(log: str, count: int = 3) -> str:
-    """The end of the engine's log without the lines that only inform."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return " | ".join([line for line in lines if not re.match(r"INFO|WARNING|I\d{4} |.*openvino", line)][-count:])

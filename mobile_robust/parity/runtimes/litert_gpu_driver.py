@@ -11,8 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mobile_robust.parity.runtimes.litert_gpu_worker import launch
 from mobile_robust.parity.runtimes.messages import receive
+from mobile_robust.parity.runtimes.process import launch
+
+#: The process that holds the engine.
+WORKER = "mobile_robust.parity.runtimes.litert_gpu_worker"
 
 _SWIFTSHADER = (
     "/usr/lib/chromium/vk_swiftshader_icd.json",
@@ -58,7 +61,7 @@ def _failure(path: Path, variables: dict[str, str]) -> str | None:
     try:
         # Without questions on stdin the worker ends after its first message.
         done = subprocess.run(
-            **launch(path, variables),
+            **launch(WORKER, [str(path)], variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROBE_SECONDS,

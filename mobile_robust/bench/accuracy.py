@@ -1,0 +1,52 @@
+"""How much accuracy each artifact wins back, from what ``mobile_robust.evaluate`` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_robust.errors import InputError
+
+#: Of the mean over all corruptions; see ``evaluate.scores.ALL``, which would import PyTorch.
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Regained:
+    """Loss regained by an artifact, in parts of the loss, mean over ``corruptions``; the ends of its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+    corruptions: tuple[str, ...]
+
+
+def read_scores(paths: Sequence[Path]) -> dict[str, Regained]:
+    """Artifact's file name -> how much of the loss it regains.
+
+    An evaluation names an artifact by its build's folder and the end of its file name (build/x, int8.tflite).
+
+    Raises:
+        InputError: A file cannot be read or is no scores.json.
+    """
+    found: dict[str, Regained] = {}
+    for path in paths:
+        try:
+            scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+            corruptions = tuple(
+                dict.fromkeys(s["corruption"] for s in scores if s["corruption"] not in ("clean", _ALL))
+            )
+            for score in scores:
+                if score["corruption"] == _ALL and score["regained"] is not None:
+                    name = f"{Path(score['group']).name}_{score['model']}"
+                    ends = score["regained_low"], score["regained_high"]
+                    found[name] = Regained(float(score["regained"]), *ends, corruptions)
+        except OSError as error:
+            raise InputError(f"--scores {path}: cannot be read: {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"--scores {path}: not a scores.json of evaluate: {type(error).__name__}: {error}"
+            ) from None
+    return found

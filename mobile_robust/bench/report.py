@@ -1,0 +1,219 @@
+"""The report over results: report.html (one self-contained page), table.md, table.csv, report.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mobile_robust.bench import plot
+from mobile_robust.bench.accuracy import Regained, read_scores
+from mobile_robust.bench.comparable import warnings
+from mobile_robust.bench.published import left_out
+from mobile_robust.bench.records import Results, as_csv, as_document, in_ms, memory, records
+from mobile_robust.bench.table import Summary, as_markdown, cells, count, fraction, legend, milliseconds, tabulate
+from mobile_robust.contracts.result import Result, SchemaVersionError, read_result
+from mobile_robust.convert.markup import Html, el
+from mobile_robust.convert.page import data_table, fact_list, figure, page, section
+from mobile_robust.errors import InputError
+from mobile_robust.files import write_output
+
+
+def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str]]:
+    """The results, and a sentence for each of another schema version, which is left out.
+
+    Raises:
+        InputError: One cannot be read or is no result, or all are of other versions.
+    """
+    results, skipped = [], []
+    for path in dict.fromkeys(paths):
+        try:
+            results.append((path, read_result(path)))
+        except SchemaVersionError as error:
+            skipped.append(f"left out: {error}")
+    if not results:
+        raise InputError("\n".join(skipped))
+    return results, skipped
+
+
+def write_report(
+    results: Results, base: str | None, scores: Sequence[Path], skipped: Sequence[str], folder: Path
+) -> tuple[Summary, list[Path]]:
+    """Writes the files and says which.
+
+    Args:
+        results: At least one, with their paths.
+        base: See :func:`tabulate`.
+        scores: Files of ``mobile_robust.evaluate``.
+        skipped: Sentences on results that were left out.
+        folder: Exists.
+
+    Raises:
+        InputError: No run, an unknown base, a broken file of scores, or a file that cannot be written.
+    """
+    regained = read_scores(scores)
+    summary = tabulate([result for _, result in results], base)
+    cautions = [*skipped, *warnings(results)]
+    rows = records(summary, regained)
+    contents = {
+        "report.html": _page(results, summary, cautions, regained),
+        "table.md": "".join(f"> **Warning:** {caution}\n\n" for caution in cautions) + as_markdown(summary),
+        "table.csv": as_csv(rows),
+        "report.json": json.dumps(as_document(results, summary, cautions, rows), indent=2) + "\n",
+    }
+    for name, content in contents.items():
+        write_output(folder / name, content)
+    return summary, [folder / name for name in contents]
+
+
+def _page(results: Results, summary: Summary, cautions: Sequence[str], regained: dict[str, Regained]) -> str:
+    title = "Latency: " + ", ".join(dict.fromkeys(summary.devices))
+    protocol = results[0][1].protocol
+    lead = (
+        f"Mean over {protocol.inputs.count} photos, {protocol.repetitions} times; ratios to {summary.base} "
+        f"({summary.why}), repetition by repetition."
+    )
+    parts = [el("p", "mobile-robust · latency report", class_="eyebrow"), el("h1", title), el("p", lead, class_="lead")]
+    labels = dict.fromkeys(run.label for _, result in results for run in result.runs if run.label)
+    parts += [el("p", el("strong", label), el("span", _labelled(results, label)), class_="label") for label in labels]
+    if cautions:
+        sentences = el("ul", *(el("li", caution) for caution in cautions))
+        parts.append(el("div", el("h2", "Before you compare"), sentences, class_="failures"))
+    titles, rows = cells(summary, paper=False)
+    sections = [
+        section("Table", data_table(titles, rows, "plain numbers"), el("p", legend(summary), class_="note")),
+        _paper(summary),
+        _plots(summary, regained),
+        section("Every run", data_table(*_details(summary), "plain numbers")),
+        *(
+            section(f"Measured on {device}", _facts(path, result))
+            for device, (path, result) in zip(summary.devices, results, strict=True)
+        ),
+    ]
+    return page(title, el("header", *parts), sections)
+
+
+def _labelled(results: Results, label: str) -> str:
+    runs = [run for _, result in results for run in result.runs if run.label == label]
+    return f"{', '.join(dict.fromkeys(run.name for run in runs))}."
+
+
+def _paper(summary: Summary) -> Html:
+    """Our rows beside the paper's, and why some of its rows are not here."""
+    head = ["model", "parameters", "paper", "MACs", "paper", "CPU ratio", "paper", "GPU ratio", "paper", "paper's ms"]
+    first = {accelerator: i for i, (_, accelerator) in reversed(list(enumerate(summary.columns)))}
+    rows, sources = [], dict[str, None]()
+    for row in summary.rows:
+        if (paper := row.paper) is None:
+            continue
+        sources[paper.source] = None
+        ours = []
+        for accelerator in ("cpu", "gpu"):
+            cell = row.cells[first[accelerator]] if accelerator in first else None
+            ours.append(fraction(cell.ratio.mean) if cell and cell.ratio else "")
+        latencies = [f"{ms:g} {name}" for ms, name in ((paper.cpu_ms, "CPU"), (paper.gpu_ms, "GPU")) if ms is not None]
+        rows.append(
+            [
+                f"{row.title}, {row.precision}",
+                count(row.parameters),
+                count(paper.parameters),
+                count(row.macs),
+                count(paper.macs),
+                ours[0],
+                fraction(paper.cpu_ratio),
+                ours[1],
+                fraction(paper.gpu_ratio),
+                ", ".join(latencies),
+            ]
+        )
+    if not rows:
+        return Html("")
+    missing = (el("li", el("b", name), f": {why}.") for name, why in left_out().items())
+    listed = el("details", el("summary", "Rows of the paper that are not here"), el("ul", *missing), class_="note")
+    where = f"Paper: {'; '.join(sources)}. Its phone: Snapdragon 865, Adreno 640. Ours: {summary.devices[0]}."
+    table = data_table(head, rows, "plain numbers")
+    return section("Beside the paper", table, el("p", where, class_="note"), listed)
+
+
+def _plots(summary: Summary, regained: dict[str, Regained]) -> Html:
+    lines = [
+        plot.Line(f"{row.name} {row.precision} · {summary.column_title(column)}", cell.run)
+        for row in summary.rows
+        for column, cell in zip(summary.columns, row.cells, strict=True)
+        if cell and cell.latency
+    ]
+    if not lines:
+        return Html("")
+    figures = [
+        figure(plot.latency_plot(lines), "Latency", "Box: half of the samples; line: 98 % of them; mark: the median."),
+        figure(
+            plot.stability_plot(lines),
+            "Spread",
+            "Every model's samples in parts of its own median; marks are the repetitions' means.",
+        ),
+    ]
+    if any(line.run.artifact in regained for line in lines):
+        corruptions = ", ".join(dict.fromkeys(c for won in regained.values() for c in won.corruptions))
+        caption = f"Of the accuracy lost to {corruptions}, with 95 % intervals: the farther up and left, the better."
+        figures.append(figure(plot.accuracy_plot(lines, regained), "Latency against accuracy regained", caption))
+    return section("Plots", *figures)
+
+
+def _details(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    head = ["Artifact", "On", "p50", "p90", "p99", "Load", "First", "Memory", "Operations"]
+    rows = []
+    for row in summary.rows:
+        for column, cell in zip(summary.columns, row.cells, strict=True):
+            if cell is None:
+                continue
+            run, measured = cell.run, cell.latency
+            percentiles = [measured.samples.p50, measured.samples.p90, measured.samples.p99] if measured else [None] * 3
+            times = [*percentiles, in_ms(run.load_ns), in_ms(run.first_inference_ns)]
+            taken, place = memory(run), run.actual
+            rows.append(
+                [
+                    run.artifact,
+                    summary.column_title(column),
+                    *("" if time is None else f"{milliseconds(time)} ms" for time in times),
+                    "" if taken is None else f"{taken / 1e6:.1f} MB",
+                    f"{place.placed_ops} of {place.total_ops} on {place.accelerator}" if place else "error",
+                ]
+            )
+    return head, rows
+
+
+def _facts(path: Path, result: Result) -> Html:
+    device, protocol = result.device, result.protocol
+    fastest = max((cpu.max_khz for cpu in device.cpus if cpu.max_khz), default=None)
+    pinned = "no" if protocol.pinned_cpus is None else ", ".join(map(str, protocol.pinned_cpus))
+    facts = [
+        ("file", path.name),
+        ("begun", result.created),
+        ("model", device.model),
+        ("system on a chip", device.soc),
+        ("system", f"{device.os}, {device.abi}"),
+        ("cores", f"{len(device.cpus)}" + (f", up to {fastest / 1e6:g} GHz" if fastest else "")),
+        ("memory", f"{device.memory_bytes / 1e9:.1f} GB" if device.memory_bytes else None),
+        ("program", f"{result.app.name} {result.app.version}, {result.app.platform}"),
+        ("runtimes", ", ".join(dict.fromkeys(f"{r.runtime.name} {r.runtime.version}" for r in result.runs))),
+        ("threads", str(protocol.threads)),
+        ("pinned to cores", pinned),
+        ("warm-up", f"{protocol.warm_up_seconds:g} s and {protocol.warm_up_runs} inferences"),
+        ("cool-down", f"{protocol.cool_down_seconds:g} s"),
+        ("order", "models take turns" if protocol.interleaved else "one model after the other"),
+        ("inputs", f"{protocol.inputs.count}: {protocol.inputs.description}"),
+        ("frequency", _range([k for s in _states(result) for k in s.cpu_khz if k is not None], 1e6, "GHz")),
+        ("temperature", _range([t for s in _states(result) for t in s.temperatures_mc.values()], 1e3, "°C")),
+        ("load", _range([s.load for s in _states(result) if s.load is not None], 1, "")),
+    ]
+    return fact_list((name, value) for name, value in facts if value)
+
+
+def _states(result: Result) -> list[Any]:
+    repetitions = [repetition for run in result.runs for repetition in run.repetitions]
+    return [state for r in repetitions for state in (r.state_before, r.state_after)]
+
+
+def _range(values: Sequence[float], unit: float, name: str) -> str | None:
+    return f"{min(values) / unit:g} to {max(values) / unit:g} {name}".rstrip() if values else None

@@ -1,0 +1,259 @@
+"""Table VII of AFD-Module over results: what is in it, and how people read it in the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from mobile_robust.bench.published import published
+from mobile_robust.bench.statistics import Latency, Ratio, latency, ratio
+from mobile_robust.contracts.result import Result, Run
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.parity.summary import count_text
+
+#: What ratios are to, where it was measured and nothing else is asked for.
+DEFAULT_BASE = "resnet50"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run in figures, and in parts of the base's."""
+
+    run: Run
+    latency: Latency | None
+    ratio: Ratio | None
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A row as printed in a paper; ratios are to the base's row there. ``source`` says where."""
+
+    parameters: float
+    macs: float
+    cpu_ms: float | None
+    gpu_ms: float | None
+    cpu_ratio: float | None
+    gpu_ratio: float | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """An artifact's recipe in one precision.
+
+    ``floor`` is its share of the base's multiply-accumulates. ``paper`` stands on the first precision of a recipe.
+    """
+
+    name: str
+    title: str
+    precision: str
+    parameters: int | None
+    macs: int | None
+    floor: float | None
+    cells: tuple[Cell | None, ...]
+    paper: Paper | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The table.
+
+    Attributes:
+        base: Name of the recipe that ratios are to.
+        why: Why this one, in words.
+        columns: What the cells of every row stand under: number of the result, and accelerator.
+        devices: Name of every result's device, numbered where results are of the same.
+        rows: In the order of the results' runs.
+    """
+
+    base: str
+    why: str
+    columns: tuple[tuple[int, str], ...]
+    devices: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def column_title(self, column: tuple[int, str]) -> str:
+        """Such as CPU, with the device where there are several."""
+        number, accelerator = column
+        return accelerator.upper() if len(self.devices) == 1 else f"{self.devices[number]} {accelerator.upper()}"
+
+
+def tabulate(results: Sequence[Result], base: str | None) -> Summary:
+    """The table over results, side by side.
+
+    Args:
+        results: At least one.
+        base: Recipe that ratios are to, in the same precision, on the same device and accelerator; None: the default.
+
+    Raises:
+        InputError: No result has a run, or none of the base.
+    """
+    runs = [run for result in results for run in result.runs]
+    if not runs:
+        raise InputError("no result holds a run: nothing was measured")
+    names = dict.fromkeys(run.name for run in runs)
+    if base is not None and base not in names:
+        raise unknown("recipe for --base", base, names)
+    chosen = base or (DEFAULT_BASE if DEFAULT_BASE in names else runs[0].name)
+    reason = "as asked for" if base else "the default" if chosen == DEFAULT_BASE else "the first that was measured"
+    columns = tuple(dict.fromkeys((i, run.requested) for i, result in enumerate(results) for run in result.runs))
+    macs = next((run.macs for run in runs if run.name == chosen and run.macs), None)
+    rows: list[Row] = []
+    for name, precision in dict.fromkeys((run.name, run.precision) for run in runs):
+        alike = [run for run in runs if (run.name, run.precision) == (name, precision)]
+        known = next((run for run in alike if run.macs), alike[0])
+        rows.append(
+            Row(
+                name,
+                known.title or name,
+                precision,
+                known.parameters,
+                known.macs,
+                known.macs / macs if known.macs and macs else None,
+                tuple(_cell(results[number], accelerator, name, precision, chosen) for number, accelerator in columns),
+                _paper(name, chosen) if name not in [row.name for row in rows] else None,
+            )
+        )
+    return Summary(chosen, reason, columns, _device_names(results), tuple(rows))
+
+
+def _device_names(results: Sequence[Result]) -> tuple[str, ...]:
+    """Names that tell the results apart: those of one device are numbered."""
+    names = [result.device.name for result in results]
+    return tuple(n if names.count(n) == 1 else f"{n} #{i}" for i, n in enumerate(names, start=1))
+
+
+def _cell(result: Result, accelerator: str, name: str, precision: str, base: str) -> Cell | None:
+    def find(wanted: str) -> Run | None:
+        fitting = (r for r in result.runs if (r.name, r.precision, r.requested) == (wanted, precision, accelerator))
+        return next(fitting, None)
+
+    run, other = find(name), find(base)
+    return Cell(run, latency(run), ratio(run, other) if other else None) if run else None
+
+
+def _paper(name: str, base: str) -> Paper | None:
+    rows = published()
+    if name not in rows:
+        return None
+    row, other = rows[name], rows.get(base)
+    return Paper(
+        row.parameters,
+        row.macs,
+        row.cpu_ms,
+        row.gpu_ms,
+        row.cpu_ms / other.cpu_ms if row.cpu_ms and other and other.cpu_ms else None,
+        row.gpu_ms / other.gpu_ms if row.gpu_ms and other and other.gpu_ms else None,
+        row.source,
+    )
+
+
+def legend(summary: Summary) -> str:
+    """What the columns say."""
+    return (
+        "Mean latency over the test set, mean of the repetitions, in ms with half its 95 % interval (bootstrap over "
+        f"repetitions). Ratio: to {summary.base} ({summary.why}) in the same precision on the same device, mean over "
+        "the repetitions of the ratio in each, with half its 95 % interval. Floor: share of its multiply-accumulates."
+    )
+
+
+def cells(summary: Summary, paper: bool) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows in words.
+
+    Args:
+        summary: The table.
+        paper: With the paper's own figures where some row has them.
+    """
+    titles = ["model", "precision", "parameters", "MACs", "floor"]
+    for column in summary.columns:
+        title = summary.column_title(column)
+        titles += [f"{title} ms", f"{title} ratio"]
+    with_paper = paper and any(row.paper for row in summary.rows)
+    if with_paper:
+        titles += ["paper: parameters", "MACs", "CPU ms", "GPU ms", "CPU ratio", "GPU ratio"]
+    rows = []
+    for row in summary.rows:
+        words = [row.title, row.precision, count(row.parameters), count(row.macs), fraction(row.floor)]
+        for cell in row.cells:
+            words += _cell_words(cell)
+        if with_paper:
+            words += _paper_words(row.paper)
+        rows.append(words)
+    return titles, rows
+
+
+def _cell_words(cell: Cell | None) -> list[str]:
+    if cell is None:
+        return ["", ""]
+    if cell.latency is None:
+        return ["error" if cell.run.errors else "–", ""]
+    found = cell.latency
+    latency_words = milliseconds(found.mean) + _half(found.low, found.high, digits(found.mean))
+    if cell.ratio is None:
+        return [latency_words, ""]
+    return [latency_words, fraction(cell.ratio.mean) + _half(cell.ratio.low, cell.ratio.high, 3)]
+
+
+def _half(low: float | None, high: float | None, decimals: int) -> str:
+    """Half an interval; nothing where there is none, as of the base's ratio to itself."""
+    return "" if low is None or high is None or low == high else f" ± {(high - low) / 2:.{decimals}f}"
+
+
+def _paper_words(paper: Paper | None) -> list[str]:
+    if paper is None:
+        return [""] * 6
+    latencies = ["" if value is None else f"{value:g}" for value in (paper.cpu_ms, paper.gpu_ms)]
+    ratios = [fraction(value) for value in (paper.cpu_ratio, paper.gpu_ratio)]
+    return [count(paper.parameters), count(paper.macs), *latencies, *ratios]
+
+
+def digits(value: float) -> int:
+    """Decimals that leave three digits of a latency: 0.0712, 0.712, 1.23, 45.6, 789, 1234."""
+    return 4 if value < 0.1 else 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
+
+
+def milliseconds(value: float) -> str:
+    """See :func:`digits`."""
+    return f"{value:.{digits(value)}f}"
+
+
+def fraction(value: float | None) -> str:
+    """Three decimals of a ratio."""
+    return "" if value is None else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """Three digits with a unit prefix."""
+    return "" if value is None else count_text(round(value))
+
+
+def print_table(summary: Summary, console: Console) -> None:
+    """To a terminal; without the paper's figures, then without the parameters, where they do not fit."""
+    for paper, dropped in ((True, 0), (False, 0), (False, 2)):
+        titles, rows = cells(summary, paper)
+        if dropped:
+            titles, rows = ["model", *titles[3:]], [[row[0], *row[3:]] for row in rows]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for index, title in enumerate(titles):
+            table.add_column(Text(title), justify="right" if index else "left", overflow="fold", no_wrap=index > 0)
+        for row, words in zip(summary.rows, rows, strict=True):
+            name = f"{row.name} {row.precision}" if dropped else row.name  # shorter than titles
+            table.add_row(*map(Text, [name, *words[1:]]))
+        if Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width:
+            break
+    console.print(table)
+    console.print(legend(summary), style="dim", highlight=False, markup=False)
+
+
+def as_markdown(summary: Summary) -> str:
+    """A table and its legend."""
+    titles, rows = cells(summary, paper=True)
+    rule = ["---", "---", *["---:"] * (len(titles) - 2)]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (titles, rule, *rows)]
+    return "\n".join(lines) + "\n\n" + legend(summary) + "\n"

@@ -1,0 +1,126 @@
+"""The command as a user runs it: bad input ends with one message and code 2, a model that fails with code 1."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mobile_robust.bench import host
+from mobile_robust.bench.cli import main
+from mobile_robust.contracts.manifest import MANIFEST_NAME
+from mobile_robust.contracts.result import RESULT_NAME, read_result
+from mobile_robust.errors import InputError
+from mobile_robust.modules import baselines
+from tests.bench.fakes import result, run, written
+from tests.bench.test_host import Refusing
+from tests.conftest import Command
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["host"], "nothing to measure: give the folder of a finished build, or --baselines"),
+        (["host", "gone"], "gone: no such folder; give the folder of a finished build"),
+        (["host", "."], ".: no manifest.json, so this is not a finished build"),
+        (["report", "gone.json", "--out", "r"], "gone.json: cannot be read: No such file or directory"),
+    ],
+)
+def test_bad_input_is_one_message(command: Command, tmp_path: Path, words: list[str], said: str) -> None:
+    done = command("bench", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {said}") and len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--threads", "0"], "--threads 0: must be 1 or more"),
+        (["--repetitions", "0"], "--repetitions 0: must be 1 or more"),
+        (["--cool-down", "-1"], "--cool-down -1: must be 0 or more seconds"),
+        (["--cool-down", "nan"], "--cool-down nan: must be 0 or more seconds"),
+        (["--pin", "a", "1"], "--pin a: give the numbers of cores, or none"),
+        (["--pin", "9999"], "--pin 9999: allowed are the cores "),
+        (["--precision", "fp16"], "no TFLite file of --precision fp16; it has: fp32, int8"),
+        (["--images", "gone"], "gone: no such folder; give a folder of images"),
+        (["--out", __file__], r"--out .*test_cli.py: cannot be made: File exists"),
+    ],
+)
+def test_bad_options_are_named(pipeline_build: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        main(["host", str(pipeline_build), "--out", str(tmp_path / "out"), *words])
+
+
+def test_unknown_choices_end_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["host", "x", "--runtime", "cuda"],
+        ["host", "x", "--precision", "fp64"],
+        ["nothing"],
+        ["report", "x"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 2
+    assert "litert_cpu" in capsys.readouterr().err
+
+
+def test_host_then_report(
+    pipeline_build: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    words = ["host", str(pipeline_build), "--images", str(photos), "--repetitions", "1", "--cool-down", "0"]
+    assert main([*words, "--out", str(tmp_path / "deep" / "out")]) == 0
+    path = tmp_path / "deep" / "out" / RESULT_NAME
+    made, printed = read_result(path), capsys.readouterr().out
+    assert made.protocol.warm_up_seconds == 1 and made.protocol.repetitions == 1 and made.complete
+    assert "pipeline" in printed and "CPU ratio" in printed and str(path) in printed
+    assert main(["report", str(path), "--out", str(tmp_path / "report")]) == 0
+    assert str(tmp_path / "report" / "report.html") in capsys.readouterr().out
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert document["base"] == "pipeline" and len(document["runs"]) == 2
+
+
+def test_a_model_that_fails_is_told_and_code_1(
+    pipeline_build: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    monkeypatch.setitem(host.RUNTIMES, "litert_gpu", Refusing)
+    words = [str(pipeline_build), "--runtime", "litert_gpu", "--precision", "fp32", "--images", str(photos)]
+    assert main(["host", *words, "--out", str(tmp_path)]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "pipeline_fp32.tflite on litert_gpu: load: PlacementError: the GPU engine refuses BITWISE_XOR" in printed
+
+
+def test_missing_baselines_are_built_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mobile_robust.convert import build as building
+
+    monkeypatch.setattr(baselines, "BASELINES", {"resnet50": None, "arcnn": None})
+    made: list[tuple[str, Path]] = []
+    monkeypatch.setattr(building, "build", lambda recipe, out, *rest: made.append((recipe.name, out)))
+    (tmp_path / "resnet50").mkdir()
+    (tmp_path / "resnet50" / MANIFEST_NAME).touch()
+    asked: list[list[Path]] = []
+
+    def stop(folders: list[Path], *rest: object) -> None:
+        asked.append(folders)
+        raise InputError("far enough")
+
+    monkeypatch.setattr("mobile_robust.bench.models.resolve", stop)
+    with pytest.raises(InputError, match="far enough"):
+        main(["host", str(tmp_path / "x" / "x_fp32.tflite"), "--baselines"])
+    assert made == [("arcnn", tmp_path)]
+    assert asked == [[tmp_path / "x" / "x_fp32.tflite", tmp_path / "resnet50", tmp_path / "arcnn"]]
+
+
+def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, result((run("resnet50"),)))
+    (tmp_path / "out" / "table.csv").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"table.csv: cannot be written: Is a directory"):
+        main(["report", str(path), "--out", str(tmp_path / "out")])
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["host", "--help"])
+    assert stop.value.code == 0 and "--cool-down" in capsys.readouterr().out

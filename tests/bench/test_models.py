@@ -1,0 +1,89 @@
+"""What DIR may be, and the protocol of the options: anything else is named with what is allowed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mobile_robust.bench import device
+from mobile_robust.bench.models import resolve
+from mobile_robust.bench.protocol import differences, make_protocol
+from mobile_robust.contracts.manifest import read_manifest, write_manifest
+from mobile_robust.errors import InputError
+from tests.bench.fakes import protocol
+
+INPUTS = protocol().inputs
+
+
+def test_folders_and_files_are_taken_once(pipeline_build: Path) -> None:
+    found = resolve([pipeline_build, pipeline_build / "pipeline_int8.tflite"], [], ["litert_cpu"])
+    assert [model.artifact.file for model in found] == ["pipeline_fp32.tflite", "pipeline_int8.tflite"]
+    (int8,) = resolve([pipeline_build], ["int8", "fp16"], ["litert_cpu"])
+    assert int8.artifact.precision == "int8" and int8.path.is_file()
+
+
+def test_what_is_no_build_is_named(pipeline_build: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder; give the folder of a finished build"):
+        resolve([tmp_path / "gone"], [], ["litert_cpu"])
+    with pytest.raises(InputError, match="unknown TFLite file of .*known: pipeline_fp32.tflite, pipeline_int8.tflite"):
+        resolve([pipeline_build / "x.tflite"], [], ["litert_cpu"])
+    with pytest.raises(InputError, match="no TFLite file of --precision fp16; it has: fp32, int8"):
+        resolve([pipeline_build], ["fp16"], ["litert_cpu"])
+
+
+def test_a_changed_file_is_named(pipeline_build: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
+    (copy / "pipeline_fp32.tflite").write_bytes(b"other")
+    with pytest.raises(InputError, match="changed after the build"):
+        resolve([copy], [], ["litert_cpu"])
+
+
+def test_borders_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
+    manifest = read_manifest(copy)
+    first = manifest.artifacts[0]
+    image = first.inputs[0].model_copy(update={"dtype": "uint8"})
+    changed = first.model_copy(update={"inputs": (image,)})
+    write_manifest(manifest.model_copy(update={"artifacts": (changed, *manifest.artifacts[1:])}), copy)
+    with pytest.raises(InputError, match=r"pipeline_fp32.tflite: image is uint8; bench takes float32 borders"):
+        resolve([copy], [], ["litert_cpu"])
+
+
+def test_a_runtime_that_cannot_run_is_named(pipeline_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
+
+    monkeypatch.setattr(LitertCpu, "unavailable", lambda self: "not here")
+    with pytest.raises(InputError, match="--runtime litert_cpu: not available on this machine: not here"):
+        resolve([pipeline_build], [], ["litert_cpu"])
+
+
+def test_cores_are_chosen_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "allowed_cpus", lambda: [2, 3])
+    monkeypatch.setattr(device, "fastest_cpus", lambda count: [3] if count == 1 else None)
+    assert make_protocol(INPUTS, 10, 1, None, 1).pinned_cpus == (3,)
+    assert make_protocol(INPUTS, 10, 2, None, 1).pinned_cpus is None
+    assert make_protocol(INPUTS, 10, 2, [3, 2], 1).pinned_cpus == (2, 3)
+    assert make_protocol(INPUTS, 10, 2, [], 1).pinned_cpus is None
+    with pytest.raises(InputError, match="--pin 0 7: allowed are the cores 2, 3"):
+        make_protocol(INPUTS, 10, 1, [0, 2, 7], 1)
+    with pytest.raises(InputError, match="--pin: 2 threads need as many cores, got 1"):
+        make_protocol(INPUTS, 10, 2, [2, 2], 1)
+    monkeypatch.setattr(device, "allowed_cpus", lambda: None)
+    with pytest.raises(InputError, match="--pin: this system cannot keep a process on some cores"):
+        make_protocol(INPUTS, 10, 1, [0], 1)
+
+
+def test_the_warm_up_is_a_second_and_five_runs() -> None:
+    made = make_protocol(INPUTS, 10, 1, [], 0)
+    assert made.warm_up_seconds >= 1 and made.warm_up_runs >= 5 and made.interleaved
+
+
+def test_what_protocols_do_not_share_is_said() -> None:
+    assert differences(protocol(), protocol()) == []
+    other = protocol(threads=4, inputs=INPUTS.model_copy(update={"count": 3}))
+    assert differences(protocol(), other)[0] == "threads: 1 against 4"
+    assert differences(protocol(), other)[1].startswith("inputs: 8 of SHA-256 ")
+    # which photos is said by their hash; the words on them may differ
+    assert differences(protocol(), protocol(inputs=INPUTS.model_copy(update={"description": "the same"}))) == []
