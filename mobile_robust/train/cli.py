@@ -40,7 +40,7 @@ _METHODS: dict[str, tuple[str, str, tuple[str, ...], int, int, float]] = {
         ("imagenet_c", "light"),
         2000,
         16,
-        1e-4,
+        3e-5,
     ),
     "deepcorrect": (
         "DeepCorrect, on the filters of a ranking",
