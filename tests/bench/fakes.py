@@ -82,7 +82,7 @@ def run(
         macs=macs,
         parameters=parameters,
         runtime=RuntimeVersion(name=f"litert_{requested}", version="2.3.0"),
-        requested=requested,  # type: ignore[arg-type]
+        requested=requested,
         actual=Placement(accelerator="xnnpack" if requested == "cpu" else "gpu (Some 7)", total_ops=9, placed_ops=9),
         load_ns=12_000_000,
         first_inference_ns=int(2e6 * base),

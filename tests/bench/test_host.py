@@ -185,7 +185,7 @@ def test_a_finished_result_is_left_as_it_is(
 class Refusing(LitertCpu):
     """An accelerator that leaves one operation over."""
 
-    def open(self, artifact: Path) -> Session:  # type: ignore[override]
+    def open(self, artifact: Path) -> Session:
         raise PlacementError("the GPU engine refuses BITWISE_XOR", ("BITWISE_XOR",))
 
 

@@ -73,7 +73,7 @@ def test_ratios_are_to_the_base_in_the_same_precision(whole: Result) -> None:
         if row.name == "arcnn":
             assert all(cell and cell.ratio and cell.ratio.mean == 1 for cell in row.cells)
     only_fp32 = tabulate([result((run("resnet50"), run("afd_resnet50", "int8")))], None)
-    assert only_fp32.rows[1].cells[0].ratio is None  # type: ignore[union-attr]
+    assert only_fp32.rows[1].cells[0].ratio is None
     assert tabulate([result((run("arcnn"), run("afd_resnet50")))], None).base == "arcnn"
     with pytest.raises(InputError, match="unknown recipe for --base 'x'; known: afd_mobilenetv2_pipeline, "):
         tabulate([whole], "x")
@@ -204,4 +204,4 @@ def test_the_terminal_shows_every_figure_it_has_room_for(whole: Result, width: i
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
     assert ("paper:" in text) == (width == 250) and ("parameters" in text) == (width >= 120)
-    assert all(f"{row.cells[0].ratio.mean:.3f}" in text for row in summary.rows)  # type: ignore[union-attr]
+    assert all(f"{row.cells[0].ratio.mean:.3f}" in text for row in summary.rows)
