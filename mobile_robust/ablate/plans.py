@@ -59,7 +59,7 @@ def sympie(recipe: Recipe, folder: Path, seed: int) -> list[Row]:
     del folder, seed
     return [
         Row("whole", recipe),
-        Row("no_closed_form", recipe, ("--fit", "0")),
+        Row("no_closed_form", recipe, ("--fit", "0", "--rate", "1e-3")),
         Row("loss_answers", recipe, ("--loss", "answers")),
     ]
 

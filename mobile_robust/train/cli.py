@@ -170,7 +170,8 @@ def _add_own(parser: argparse.ArgumentParser, method: str) -> None:
             type=int,
             default=None,
             metavar="N",
-            help="of the steps, the first N fit the last layer in closed form; 0: none (default: a quarter of them)",
+            help="of the steps, the first N fit the last layer in closed form (default: a quarter of them); 0: none, "
+            "which wants a higher --rate, such as 1e-3",
         )
     parser.add_argument(
         "--labels",

@@ -8,8 +8,8 @@ from nowhere to 37 numbers, to each of which the classifier is sensitive, so the
 closed form:
 
 * NEM stays as it is drawn; only its batch norms get their statistics;
-* the numbers wanted of every crop are those that bring it nearest to its clean self (``nearest.py``), as much of the
-  way there as the classifier likes best;
+* the numbers wanted of every crop are those that bring it nearest to its clean self (``nearest_numbers.py``), as much
+  of the way there as the classifier likes best;
 * a ridge regression gives these numbers from NEM's features.
 
 Algorithm 1 goes on from there.
@@ -32,7 +32,7 @@ from mobile_robust.systems import System
 from mobile_robust.systems.images import ImagePipeline
 from mobile_robust.train.classification import Classification
 from mobile_robust.train.maps import TailMaps, relative_errors
-from mobile_robust.train.nearest import nearest_numbers
+from mobile_robust.train.nearest_numbers import nearest_numbers
 from mobile_robust.train.regression import Regression
 from mobile_robust.train.task import MOVING_STATISTICS
 
@@ -50,6 +50,9 @@ MAPS_WEIGHT = 2.0
 #: Learning rate of all layers but the last, as a share of its own. The fitted layer reads small differences of the
 #: features: at the same rate the very first steps of Adam spoil what was fitted (loss 3.4 before, 8.7 after).
 FEATURES_RATE = 0.03
+#: Where Algorithm 1 begins from nowhere it is the other way round: learning rate of the last layer as a share of all
+#: others'. Each of its steps adds up over 512 features; at the full rate small batches end far below the identity.
+OUT_RATE = 0.02
 #: Steps at first that give the batch norms their statistics. They are fixed from then on: those of a small batch
 #: disturb the numbers.
 CALIBRATION_STEPS = 8
@@ -73,6 +76,7 @@ class Estimation(Classification):
     def __init__(self, system: System, size: Size, loss: str = LOSSES[0], fit: float = 0.0) -> None:
         super().__init__(system)
         self.kind, self.fit = loss, fit
+        self.from_nowhere = not fit
         self.example = torch.zeros(1, 3, *size)
         self.maps = self.learners_maps = TailMaps(self.pipeline.network, self.example)
         nem = self.nem
@@ -80,7 +84,7 @@ class Estimation(Classification):
         with torch.no_grad():
             nem.out.bias.copy_(identity())
         for norm in nem.modules():
-            if isinstance(norm, nn.BatchNorm2d):
+            if isinstance(norm, nn.BatchNorm2d) and fit:
                 norm.momentum = None  # the mean over all batches that it sees
         self.regression = Regression(nem.out.in_features, NUMBERS)
         self.fitting, self.calibrated = False, 0
@@ -159,7 +163,8 @@ class Estimation(Classification):
         """See :class:`mobile_robust.train.task.Task`."""
         out = list(self.nem.out.parameters())
         known = set(map(id, out))
-        return [(out, 1.0), ([p for p in self.module.parameters() if id(p) not in known], FEATURES_RATE)]
+        others = [p for p in self.module.parameters() if id(p) not in known]
+        return [(others, 1.0), (out, OUT_RATE)] if self.from_nowhere else [(out, 1.0), (others, FEATURES_RATE)]
 
     def quantize(self, photos: Tensor) -> None:
         """See :class:`mobile_robust.train.task.Task`."""
@@ -170,7 +175,7 @@ class Estimation(Classification):
     def load(self, path: Path) -> None:
         """See :class:`mobile_robust.train.task.Task`."""
         super().load(path)
-        self.fit = 0.0
+        self.fit, self.from_nowhere = 0.0, False
         self.twin.load_state_dict(self.module.state_dict())
 
     def begin(self, done: float) -> None:
@@ -179,11 +184,12 @@ class Estimation(Classification):
             self.fitting = True
         elif self.fitting:
             self._fitted()
+        early = done < MOVING_STATISTICS and self.simulation is None
+        calibrating = self.fitting and self.calibrated < CALIBRATION_STEPS
         self.module.eval()
-        self.nem.train(self.fitting and self.calibrated < CALIBRATION_STEPS)
-        # clamped values pass no gradient on
-        self.module.dwm.train(not self.fitting and done < MOVING_STATISTICS and self.simulation is None)
-        self.twin.eval()
+        self.nem.train(calibrating or (self.from_nowhere and early))
+        self.module.dwm.train(early and not self.fitting)  # clamped values pass no gradient on
+        self.twin.train(self.from_nowhere and early)
 
     def end(self) -> None:
         """The second copy follows."""

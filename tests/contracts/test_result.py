@@ -101,7 +101,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path, change: Any, said: str) -> No
 
 def test_xnnpack_may_leave_operations_to_other_cpu_kernels(tmp_path: Path) -> None:
     path = changed(tmp_path / "r.json", lambda d: d["runs"][0]["actual"].update(placed_ops=3))
-    assert read_result(path).runs[0].actual.placed_ops == 3  # type: ignore[union-attr]
+    assert read_result(path).runs[0].actual.placed_ops == 3
 
 
 def test_another_schema_version_is_told_as_such(tmp_path: Path) -> None:

@@ -122,6 +122,25 @@ def test_the_closed_form_of_sympie(recipes: dict[str, Path], photos: Path) -> No
     assert (numbers - identity).abs().max() > 0.01
 
 
+def test_algorithm_1_alone_moves_its_statistics_and_a_fitted_start_keeps_them(
+    recipes: dict[str, Path], photos: Path
+) -> None:
+    alone = task_of(recipes, "sympie")
+    assert isinstance(alone, Estimation)
+    before = alone.nem.norm.running_mean.clone()
+    steps(alone, photos, 0, 0.1)
+    moved = alone.nem.norm.running_mean.clone()
+    assert not torch.equal(moved, before)
+    steps(alone, photos, 1, 0.9)
+    assert torch.equal(alone.nem.norm.running_mean, moved)
+    fitted = fitting(recipes)
+    for i in range(9):
+        steps(fitted, photos, i, 0.0)
+    before = fitted.nem.norm.running_mean.clone()
+    steps(fitted, photos, 9, 0.76)
+    assert torch.equal(fitted.nem.norm.running_mean, before)
+
+
 @pytest.mark.parametrize("stop", [4, 12, 18])
 def test_a_stopped_closed_form_goes_on(recipes: dict[str, Path], photos: Path, stop: int) -> None:
     def trained(first: int, task: Estimation) -> Estimation:

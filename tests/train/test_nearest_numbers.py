@@ -3,7 +3,7 @@
 import torch
 
 from mobile_robust.modules.sympie import DWM, identity
-from mobile_robust.train.nearest import nearest_numbers
+from mobile_robust.train.nearest_numbers import nearest_numbers
 
 
 def images(count: int) -> torch.Tensor:
