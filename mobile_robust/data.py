@@ -194,16 +194,18 @@ class Crops:
         return f"skipped {len(self.skipped)} of {len(self.used) + len(self.skipped)} images: {named}{more}"
 
 
-def load_crops(folder: Path, size: Size, count: int | None = None, seed: int = 0) -> Crops:
-    """Crops of the images in a folder: all in order of path, or ``count`` of them drawn with ``seed``.
+def load_crops(folder: Path, size: Size) -> Crops:
+    """Crops of all images in a folder, in order of path.
 
     Raises:
         InputError: No usable folder (see :func:`find_images`). That all images are broken shows while iterating.
     """
-    paths = find_images(folder)
-    if count is not None:
-        paths = [paths[i] for i in np.random.default_rng(seed).permutation(len(paths))]
-    return Crops(paths, size, count)
+    return Crops(find_images(folder), size)
+
+
+def draw_crops(paths: Sequence[Path], size: Size, count: int, seed: int = 0) -> Crops:
+    """Crops of ``count`` images drawn with ``seed``; where some are broken, others take their place."""
+    return Crops([paths[i] for i in np.random.default_rng(seed).permutation(len(paths))], size, count)
 
 
 def built_in_photos(size: Size, count: int) -> list[Photo]:

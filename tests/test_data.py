@@ -162,10 +162,11 @@ def test_count_draws_with_the_seed_and_replaces_broken_ones(tmp_path: Path) -> N
     for index in range(8):
         save(tmp_path / f"{index}.png", photo(seed=index))
     (tmp_path / "broken.png").touch()
-    first, again, other = (data.load_crops(tmp_path, (32, 32), 7, seed=seed) for seed in (1, 1, 2))
+    paths = data.find_images(tmp_path)
+    first, again, other = (data.draw_crops(paths, (32, 32), 7, seed) for seed in (1, 1, 2))
     assert len(list(first)) == 7 and [p for p, _ in again] == first.used
     assert {path for path, _ in other} != set(first.used) or other.used != first.used
-    assert len(list(data.load_crops(tmp_path, (32, 32), 20))) == 8
+    assert len(list(data.draw_crops(paths, (32, 32), 20))) == 8
 
 
 def test_digest_follows_the_content_used(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from mobile_robust.contracts.recipe import Recipe, WeightsSection, load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
 from mobile_robust.files import write_output
+from mobile_robust.holdout import add_holdout, check_holdout
 from mobile_robust.train.cli import main as train
 
 _EXAMPLES = """examples:
@@ -31,8 +32,7 @@ def main(argv: list[str]) -> int:
         InputError: Bad input; what was trained so far stays, and the same command goes on.
     """
     options = _parser().parse_args(argv)
-    if not 0 < options.holdout < 1:
-        raise InputError(f"--holdout {options.holdout:g}: allowed are fractions greater than 0 and less than 1")
+    check_holdout(options)
     recipe = load_recipe(options.recipe)
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
@@ -76,9 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
     parser.add_argument("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
-    parser.add_argument(
-        "--holdout", required=True, type=float, metavar="FRACTION", help="of the photos: scored, never trained on"
-    )
+    add_holdout(parser, "of the photos: scored, never trained on", required=True)
     parser.add_argument(
         "--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)"
     )
@@ -93,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _common(options: argparse.Namespace) -> list[str]:
     """What training and scoring have in common."""
-    return ["--holdout", f"{options.holdout:g}", "--seed", str(options.seed), "--corruption", *options.corruption]
+    holdout = ["--holdout", f"{options.holdout:g}", "--holdout-seed", str(options.holdout_seed)]
+    return [*holdout, "--seed", str(options.seed), "--corruption", *options.corruption]
 
 
 def _claim(out: Path, settings: object) -> None:

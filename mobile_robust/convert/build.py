@@ -58,7 +58,7 @@ class Build:
     notice: str | None = None
 
 
-def build(recipe: Recipe, out: Path, calibration: Path | None, force: bool, step: Step) -> Build:
+def build(recipe: Recipe, out: Path, calibration: samples.PhotoFolder | None, force: bool, step: Step) -> Build:
     """Builds and proves one recipe in ``out/NAME``, or finds that nothing has changed since the last time.
 
     Everything is written into a hidden folder beside it, which takes the name at the very end.
@@ -66,7 +66,7 @@ def build(recipe: Recipe, out: Path, calibration: Path | None, force: bool, step
     Args:
         recipe: What to build.
         out: Folder of all builds; made where missing.
-        calibration: Folder of photos, or None for those that ship with the dependencies.
+        calibration: The user's photos, or None for those that ship with the dependencies.
         force: Build even if nothing has changed.
         step: Told what is being done, for a progress display; called :func:`count_steps` times at most.
 
@@ -114,7 +114,7 @@ class _Builder:
 
     recipe: Recipe
     folder: Path
-    calibration: Path | None
+    calibration: samples.PhotoFolder | None
     mark: str
     step: Step
     seconds: dict[str, float] = field(default_factory=dict)

@@ -11,11 +11,37 @@ from mobile_robust.data import (
     Photo,
     Size,
     built_in_photos,
+    draw_crops,
     find_images,
     jpeg,
-    load_crops,
 )
 from mobile_robust.errors import InputError
+from mobile_robust.holdout import training_part
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """The user's photos; those held out for the evaluation are left alone.
+
+    Attributes:
+        path: The folder.
+        holdout: Fraction that is held out, or None.
+        holdout_seed: Which ones.
+    """
+
+    path: Path
+    holdout: float | None = None
+    holdout_seed: int = 0
+
+    def images(self) -> list[Path]:
+        """Raises InputError where there is no such folder, or nothing is left in it."""
+        return training_part(find_images(self.path), self.holdout, self.holdout_seed)
+
+    def words(self) -> str:
+        """For the manifest."""
+        if self.holdout is None:
+            return self.path.name
+        return f"{self.path.name} but those of evaluate --holdout {self.holdout:g} --holdout-seed {self.holdout_seed}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +58,7 @@ class Samples:
     notice: str | None = None
 
 
-def choose(folder: Path | None, size: Size, calibration: int, parity: int) -> Samples:
+def choose(folder: PhotoFolder | None, size: Size, calibration: int, parity: int) -> Samples:
     """Calibration and parity photos: different ones as long as there are enough.
 
     Without a folder they come from photos that ship in installed packages. Of a folder's photos, every second one for
@@ -50,10 +76,10 @@ def choose(folder: Path | None, size: Size, calibration: int, parity: int) -> Sa
             f"the first {calibration} of {words}",
             f"the next {parity} of {words}",
         )
-    crops = load_crops(folder, size, calibration + parity)
+    crops = draw_crops(folder.images(), size, calibration + parity)
     photos = [photo for _, photo in crops]
     if not photos:
-        raise InputError(f"--calibration {folder}: no images")
+        raise InputError(f"--calibration {folder.path}: no images")
     enough = len(photos) - parity >= min(calibration, parity)  # otherwise too few would be left for either
     calibration = min(calibration, len(photos) - parity) if enough else calibration
     compressed = [
@@ -65,14 +91,16 @@ def choose(folder: Path | None, size: Size, calibration: int, parity: int) -> Sa
     return Samples(
         compressed,
         rest,
-        f"{len(compressed)} photos of {folder.name}, every second one JPEG-compressed",
-        f"{len(rest)} photos of {folder.name}{shared}",
+        f"{len(compressed)} photos of {folder.words()}, every second one JPEG-compressed",
+        f"{len(rest)} photos of {folder.words()}{shared}",
         crops.skipped_message(),
     )
 
 
-def identity(folder: Path | None) -> list[tuple[str, int, int]]:
+def identity(folder: PhotoFolder | None) -> list[tuple[str, int, int]]:
     """What changes when a folder's images change: name, bytes and modification time (ns) of each."""
     if folder is None:
         return []
-    return [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in find_images(folder)]
+    return [
+        (str(path.relative_to(folder.path)), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.images()
+    ]

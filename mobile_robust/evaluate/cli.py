@@ -19,8 +19,9 @@ from mobile_robust.corruptions import select
 from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.conditions import CLEAN, Condition, select_conditions
-from mobile_robust.evaluate.labels import add_holdout, hold_out, label_images
+from mobile_robust.evaluate.labels import label_images
 from mobile_robust.evaluate.photos import Photos, read_photos
+from mobile_robust.holdout import add_holdout, check_holdout, hold_out
 
 if TYPE_CHECKING:
     from mobile_robust.evaluate.models import Model
@@ -145,9 +146,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.holdout is not None and not 0 < options.holdout <= 1:
-        raise InputError(f"--holdout {options.holdout:g}: allowed are fractions greater than 0, at most 1")
-    for name, least in (("holdout_seed", 0), ("seed", 0), ("jobs", 1)):
+    check_holdout(options, "at most 1")
+    for name, least in (("seed", 0), ("jobs", 1)):
         if (value := getattr(options, name)) is not None and value < least:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be {least} or more")
     if options.out and options.out.exists() and not options.out.is_dir():

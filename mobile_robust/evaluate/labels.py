@@ -1,13 +1,10 @@
-"""Which class each image shows, and which images are held out."""
+"""Which class each image shows."""
 
 from __future__ import annotations
 
 import csv
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from mobile_robust.errors import InputError
 
@@ -29,21 +26,6 @@ def label_images(paths: Sequence[Path], folder: Path, labels: str) -> dict[Path,
     if labels == "folders":
         return _by_folder(paths, folder)
     return _by_table(paths, folder, Path(labels))
-
-
-def hold_out(paths: Sequence[Path], fraction: float, seed: int) -> list[Path]:
-    """The last ``fraction`` of the images after ``numpy.random.default_rng(seed).permutation``: the test part."""
-    order = np.random.default_rng(seed).permutation(len(paths))
-    return [paths[i] for i in order[len(paths) - round(len(paths) * fraction) :]]
-
-
-def add_holdout(
-    parser: ArgumentParser, says: str = "never touch the photos that evaluate --holdout FRACTION scores"
-) -> None:
-    """The options that part the photos, with what they do here; as it stands for a command that must not see the test
-    part."""
-    parser.add_argument("--holdout", type=float, metavar="FRACTION", help=says)
-    parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
 
 
 def _by_name(paths: Sequence[Path]) -> dict[Path, int]:

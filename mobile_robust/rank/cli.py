@@ -16,8 +16,9 @@ from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.corruptions import CORRUPTIONS, PAPER_LEVELS, SMALL_SIDE, check
 from mobile_robust.data import Crops, centre_crop, find_images, read_image
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.evaluate.labels import add_holdout, hold_out, label_images
+from mobile_robust.evaluate.labels import label_images
 from mobile_robust.files import write_atomically
+from mobile_robust.holdout import add_holdout, check_holdout, training_part
 from mobile_robust.rank.subject import recipe_of
 
 if TYPE_CHECKING:
@@ -157,13 +158,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    for name, least in (("count", 1), ("threads", 1), ("seed", 0), ("holdout_seed", 0)):
+    for name, least in (("count", 1), ("threads", 1), ("seed", 0)):
         if (value := getattr(options, name)) is not None and value < least:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be {least} or more")
     if options.corruption not in CORRUPTIONS:
         raise unknown("corruption", options.corruption, CORRUPTIONS)
-    if options.holdout is not None and not 0 < options.holdout < 1:
-        raise InputError(f"--holdout {options.holdout:g}: allowed are fractions greater than 0 and less than 1")
+    check_holdout(options)
     for name, suffix in (("out", ".json"), ("plot", ".png")):
         path: Path | None = getattr(options, name)
         if path and path.suffix != suffix:
@@ -174,12 +174,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _drawn(every: list[Path], options: argparse.Namespace) -> list[Path]:
     """The photos in the order in which they are tried."""
-    paths = every
-    if options.holdout is not None:
-        held = set(hold_out(every, options.holdout, options.holdout_seed))
-        paths = [path for path in every if path not in held]
-        if not paths:
-            raise InputError(f"--holdout {options.holdout:g}: of {len(every)} images that leaves none to rank on")
+    paths = training_part(every, options.holdout, options.holdout_seed)
     if options.count is None:
         return paths
     import numpy as np

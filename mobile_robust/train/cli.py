@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.labels import add_holdout
+from mobile_robust.holdout import add_holdout, check_holdout
 
 _EXAMPLES = """examples:
   python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
@@ -188,7 +188,7 @@ def _check(options: argparse.Namespace) -> None:
         options.fit = options.steps // 4
     if not 0 <= options.fit <= options.steps:
         raise InputError(f"--fit {options.fit}: allowed are 0 to --steps {options.steps}")
-    least = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "holdout_seed": 0, "readers": 0}
+    least = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "readers": 0}
     for name, lowest in least.items():
         if (value := getattr(options, name)) < lowest:
             raise InputError(f"--{name.replace('_', '-')} {value}: must be {lowest} or more")
@@ -196,8 +196,7 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"--crop {options.crop}: allowed are multiples of 32")
     if not 0 < options.rate <= 1:
         raise InputError(f"--rate {options.rate:g}: allowed are rates greater than 0, at most 1")
-    if options.holdout is not None and not 0 < options.holdout < 1:
-        raise InputError(f"--holdout {options.holdout:g}: allowed are fractions greater than 0 and less than 1")
+    check_holdout(options)
     if options.quantized and options.start is None:
         raise InputError("--quantized finishes trained weights: name them with --start FILE")
     if options.out.suffix != ".safetensors":

@@ -20,8 +20,9 @@ from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
 from mobile_robust.data import find_images
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.labels import hold_out, label_images
+from mobile_robust.evaluate.labels import label_images
 from mobile_robust.files import sha256, write_output
+from mobile_robust.holdout import training_part
 from mobile_robust.train.card import WINDOW, card
 from mobile_robust.train.checkpoints import Checkpoints
 from mobile_robust.train.loop import Settings, Step, train
@@ -51,11 +52,7 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     degradations: list[Degradation] = [(entry.name, level) for entry, levels in chosen.items() for level in levels]
     paths = find_images(options.images)
     classes = label_images(paths, options.images, options.labels) if options.labels else {}
-    if options.holdout is not None:
-        held = set(hold_out(paths, options.holdout, options.holdout_seed))
-        paths = [path for path in paths if path not in held]
-        if not paths:
-            raise InputError(f"--holdout {options.holdout:g}: of {len(held)} images that leaves none to train on")
+    paths = training_part(paths, options.holdout, options.holdout_seed)
     if options.batch < accelerator.num_processes:
         raise InputError(f"--batch {options.batch}: must be {accelerator.num_processes} or more, one crop a process")
 

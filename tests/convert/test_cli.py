@@ -194,6 +194,8 @@ def refusal(*arguments: object) -> str:
         (["{small}", "--backbone-weights", "{tmp}/pickle.safetensors"], "it is a pickle, not safetensors"),
         (["{small}", "--random-backbone", "-1"], "--random-backbone must be from 0 to "),
         (["{small}", "--random-backbone", str(10**30)], "--random-backbone must be from 0 to "),
+        (["{small}", "--holdout", "0.4"], "--holdout 0.4: of the photos in --calibration DIR, which is missing"),
+        (["{small}", "--holdout", "1"], "--holdout 1: allowed are fractions"),
         (["{small}", "--calibration", "{tmp}/gone"], "gone: no such folder; give a folder of images"),
         (["{small}", "--calibration", "{tmp}/empty"], "empty: no image in this folder"),
         (["{small}", "--calibration", "{tmp}/broken"], "none of 2 images can be read; the first, "),

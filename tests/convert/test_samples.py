@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from mobile_robust.convert import samples
-from mobile_robust.data import jpeg
+from mobile_robust.data import find_images, jpeg
 from mobile_robust.errors import InputError
+from mobile_robust.holdout import hold_out
 
 
 def photos(folder: Path, count: int) -> Path:
@@ -36,7 +37,7 @@ def test_without_a_folder_they_come_from_installed_packages() -> None:
 
 def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 9)
-    chosen = samples.choose(folder, (64, 64), 4, 3)
+    chosen = samples.choose(samples.PhotoFolder(folder), (64, 64), 4, 3)
     original = keys([np.array(Image.open(p))[4:68, 4:68] for p in folder.iterdir()])
     assert [image.tobytes() in original for image in chosen.calibration] == [True, False, True, False]
     assert keys(chosen.parity) < original and len(keys(chosen.parity)) == 3
@@ -46,42 +47,51 @@ def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path
 
 
 def test_few_photos_are_used_twice_and_it_says_so(tmp_path: Path) -> None:
-    chosen = samples.choose(photos(tmp_path / "mine", 3), (64, 64), 4, 2)
+    chosen = samples.choose(samples.PhotoFolder(photos(tmp_path / "mine", 3)), (64, 64), 4, 2)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 2)
     assert chosen.parity_words == "2 photos of mine (the calibration photos again: the folder holds too few)"
 
 
 @pytest.mark.parametrize(("held", "calibration", "parity"), [(66, 32, 34), (40, 32, 4), (100, 32, 34)])
 def test_a_folder_that_holds_enough_is_split(tmp_path: Path, held: int, calibration: int, parity: int) -> None:
-    chosen = samples.choose(photos(tmp_path / "mine", held), (64, 64), calibration, parity)
+    chosen = samples.choose(samples.PhotoFolder(photos(tmp_path / "mine", held)), (64, 64), calibration, parity)
     assert (len(chosen.calibration), len(chosen.parity)) == (calibration, parity)
     assert "again" not in chosen.parity_words
 
 
 def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> None:
-    chosen = samples.choose(photos(tmp_path / "mine", 6), (64, 64), 5, 3)
+    chosen = samples.choose(samples.PhotoFolder(photos(tmp_path / "mine", 6)), (64, 64), 5, 3)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 3)
     assert not keys(chosen.calibration) & keys(chosen.parity)
+
+
+def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "mine", 10)
+    held = keys([np.array(Image.open(p))[4:68, 4:68] for p in hold_out(find_images(folder), 0.4, 3)])
+    chosen = samples.choose(samples.PhotoFolder(folder, 0.4, 3), (64, 64), 4, 2)
+    assert not held & keys([*chosen.calibration, *chosen.parity]) and len(held) == 4
+    assert chosen.parity_words == "2 photos of mine but those of evaluate --holdout 0.4 --holdout-seed 3"
+    assert len(samples.identity(samples.PhotoFolder(folder, 0.4, 3))) == 6
 
 
 def test_broken_photos_are_noted(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 3)
     (folder / "broken.jpg").write_text("no photo")
-    chosen = samples.choose(folder, (64, 64), 8, 8)
+    chosen = samples.choose(samples.PhotoFolder(folder), (64, 64), 8, 8)
     assert len(chosen.calibration) == 3
     assert chosen.notice is not None and chosen.notice.startswith("skipped 1 of 4 images: ")
 
 
 def test_a_folders_identity_follows_its_photos(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 2)
-    seen = [samples.identity(folder)]
+    seen = [samples.identity(samples.PhotoFolder(folder))]
     (folder / "notes.txt").write_text("no photo")
-    assert samples.identity(folder) == seen[0]
+    assert samples.identity(samples.PhotoFolder(folder)) == seen[0]
     os.utime(folder / "0.png", (1, 1))
-    seen.append(samples.identity(folder))
+    seen.append(samples.identity(samples.PhotoFolder(folder)))
     (folder / "1.png").rename(folder / "2.png")
-    seen.append(samples.identity(folder))
+    seen.append(samples.identity(samples.PhotoFolder(folder)))
     assert len({str(identity) for identity in seen}) == 3
     assert samples.identity(None) == []
     with pytest.raises(InputError, match="no such folder"):
-        samples.identity(tmp_path / "gone")
+        samples.identity(samples.PhotoFolder(tmp_path / "gone"))

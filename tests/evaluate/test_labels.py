@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.labels import hold_out, label_images
+from mobile_robust.evaluate.labels import label_images
 
 FOLDER = Path("photos")
 
@@ -75,16 +72,3 @@ def test_unknown_way_of_labelling_lists_the_allowed(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot be read as CSV"):
         label_images([FOLDER / "1.png"], FOLDER, str(tmp_path / "binary.csv"))
-
-
-def test_hold_out_is_the_split_of_the_project() -> None:
-    paths = [Path(f"{i:04}.webp") for i in range(1000)]
-    order = np.random.default_rng(0).permutation(1000)
-    assert hold_out(paths, 0.4, 0) == [paths[i] for i in order[600:]]
-    assert hold_out(paths, 0.4, 1) != hold_out(paths, 0.4, 0)
-
-
-@given(count=st.integers(1, 200), fraction=st.floats(0.001, 1), seed=st.integers(0, 9))
-def test_hold_out_has_the_asked_size_and_no_image_twice(count: int, fraction: float, seed: int) -> None:
-    held = hold_out([Path(str(i)) for i in range(count)], fraction, seed)
-    assert len(held) == len(set(held)) == round(count * fraction)
