@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mobile_robust.errors import InputError
 
@@ -24,9 +25,7 @@ class Regained:
 
 
 def read_scores(paths: Sequence[Path]) -> dict[str, Regained]:
-    """Artifact's file name -> how much of the loss it regains.
-
-    An evaluation names an artifact by its build's folder and the end of its file name (build/x, int8.tflite).
+    """SHA-256 of an artifact -> how much of the loss it regains.
 
     Raises:
         InputError: A file cannot be read or is no scores.json.
@@ -34,15 +33,16 @@ def read_scores(paths: Sequence[Path]) -> dict[str, Regained]:
     found: dict[str, Regained] = {}
     for path in paths:
         try:
-            scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+            document = json.loads(path.read_text(encoding="utf-8"))
+            scores, hashes = document["scores"], {_key(model): model["sha256"] for model in document["models"]}
             corruptions = tuple(
                 dict.fromkeys(s["corruption"] for s in scores if s["corruption"] not in ("clean", _ALL))
             )
             for score in scores:
-                if score["corruption"] == _ALL and score["regained"] is not None:
-                    name = f"{Path(score['group']).name}_{score['model']}"
+                artifact = hashes[_key(score)]
+                if score["corruption"] == _ALL and score["regained"] is not None and artifact is not None:
                     ends = score["regained_low"], score["regained_high"]
-                    found[name] = Regained(float(score["regained"]), *ends, corruptions)
+                    found[artifact] = Regained(float(score["regained"]), *ends, corruptions)
         except OSError as error:
             raise InputError(f"--scores {path}: cannot be read: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -50,3 +50,8 @@ def read_scores(paths: Sequence[Path]) -> dict[str, Regained]:
                 f"--scores {path}: not a scores.json of evaluate: {type(error).__name__}: {error}"
             ) from None
     return found
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, str, str]:
+    """What a model's entry and its scores have in common."""
+    return entry["group"], entry["model"], entry["runtime"]

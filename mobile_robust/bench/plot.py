@@ -79,7 +79,7 @@ def accuracy_plot(lines: Sequence[Line], regained: dict[str, Regained]) -> Html:
     with matplotlib.rc_context({**STYLE, "axes.spines.left": True}):
         figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
         axes = figure.subplots()
-        known = [(line, regained[line.run.artifact]) for line in lines if line.run.artifact in regained]
+        known = [(line, regained[line.run.sha256]) for line in lines if line.run.sha256 in regained]
         xs = [float(np.mean([each.mean() for each in line.samples()])) for line, _ in known]
         for number, (x, (line, won)) in enumerate(zip(xs, known, strict=True), start=1):
             if won.low is not None and won.high is not None:

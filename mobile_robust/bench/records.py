@@ -23,7 +23,7 @@ def records(summary: Summary, regained: Mapping[str, Regained]) -> list[dict[str
         for (number, _), cell in zip(summary.columns, row.cells, strict=True):
             if cell is not None:
                 device = summary.devices[number]
-                found.append({"device": device, **_record(row, cell, summary.base, regained.get(cell.run.artifact))})
+                found.append({"device": device, **_record(row, cell, summary.base, regained.get(cell.run.sha256))})
     return found
 
 

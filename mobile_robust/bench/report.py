@@ -54,7 +54,7 @@ def write_report(
     """
     regained = read_scores(scores)
     summary = tabulate([result for _, result in results], base)
-    cautions = [*skipped, *warnings(results)]
+    cautions = [*skipped, *warnings(results), *_unmatched(scores, results)]
     rows = records(summary, regained)
     contents = {
         "report.html": _page(results, summary, cautions, regained),
@@ -65,6 +65,17 @@ def write_report(
     for name, content in contents.items():
         write_output(folder / name, content)
     return summary, [folder / name for name in contents]
+
+
+def _unmatched(scores: Sequence[Path], results: Results) -> list[str]:
+    """Sentences on files of scores that say nothing of what was measured."""
+    measured = {run.sha256 for _, result in results for run in result.runs}
+    return [
+        f"--scores {path}: scores other files than these results measured (by SHA-256); build, evaluate and measure "
+        "the same ones"
+        for path in scores
+        if not measured & set(read_scores([path]))
+    ]
 
 
 def _page(results: Results, summary: Summary, cautions: Sequence[str], regained: dict[str, Regained]) -> str:
@@ -153,7 +164,7 @@ def _plots(summary: Summary, regained: dict[str, Regained]) -> Html:
             "Every model's samples in parts of its own median; marks are the repetitions' means.",
         ),
     ]
-    if any(line.run.artifact in regained for line in lines):
+    if any(line.run.sha256 in regained for line in lines):
         corruptions = ", ".join(dict.fromkeys(c for won in regained.values() for c in won.corruptions))
         caption = f"Of the accuracy lost to {corruptions}, with 95 % intervals: the farther up and left, the better."
         figures.append(figure(plot.accuracy_plot(lines, regained), "Latency against accuracy regained", caption))

@@ -57,6 +57,7 @@ class Model:
         method: Of the module; None for a backbone alone.
         label: What must be known about its weights, such as "untrained: latency only".
         source: Opens it.
+        sha256: Of the artifact's file; None for what is no file.
     """
 
     group: str
@@ -69,6 +70,7 @@ class Model:
     method: str | None
     label: str | None
     source: Source = field(compare=False)
+    sha256: str | None = None
 
 
 def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Sequence[str]) -> list[Model]:
@@ -149,6 +151,7 @@ def _file(folder: Path, manifest: Manifest, artifact: Artifact, alone: Model, ru
         source=FileSource(
             (folder / artifact.file).resolve(), runtime, image.name, image.layout, low, high, logits.name
         ),
+        sha256=artifact.sha256,
     )
 
 

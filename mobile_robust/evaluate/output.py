@@ -58,6 +58,7 @@ def _described(model: Model) -> dict[str, Any]:
         "method": model.method,
         "size": model.size,
         "classes": model.classes,
+        "sha256": model.sha256,
         "fingerprint": model.fingerprint,
         "backbone": model.baseline,
         "label": model.label,

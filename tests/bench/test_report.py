@@ -115,19 +115,23 @@ def test_the_page_is_whole_and_stands_alone(tmp_path: Path, whole: Result) -> No
 def test_accuracy_is_plotted_where_there_is_some(tmp_path: Path, whole: Result) -> None:
     def score(corruption: str, regained: float | None) -> dict:
         ends = {"regained_low": None, "regained_high": 0.5}
-        return {"group": "b/afd_mobilenetv2_pipeline", "model": "fp32.tflite", "corruption": corruption} | {
-            "regained": regained,
-            **ends,
-        }
+        return {**model, "corruption": corruption, "regained": regained, **ends}
 
-    path = tmp_path / "scores.json"
-    path.write_text(json.dumps({"scores": [score("clean", None), score("jpeg", 0.3), score("all", 0.41)]}))
+    model = {"group": "b/afd_mobilenetv2_pipeline", "model": "fp32.tflite", "runtime": "litert_cpu"}
+    (measured,) = {run.sha256 for run in whole.runs if run.artifact == "afd_mobilenetv2_pipeline_fp32.tflite"}
+    path, other = tmp_path / "scores.json", tmp_path / "other.json"
+    scores = [score("clean", None), score("jpeg", 0.3), score("all", 0.41)]
+    path.write_text(json.dumps({"models": [{**model, "sha256": measured}], "scores": scores}))
+    other.write_text(json.dumps({"models": [{**model, "sha256": "0" * 64}], "scores": scores}))
     files = report(tmp_path, whole, scores=(path,))
     assert files[".html"].count("<svg") == 3 and "Of the accuracy lost to jpeg" in files[".html"]
     records = {(r["artifact"], r["requested"]): r["regained"] for r in csv.DictReader(files[".csv"].splitlines())}
     assert records["afd_mobilenetv2_pipeline_fp32.tflite", "gpu"] == "0.41"
     assert records["afd_mobilenetv2_pipeline_int8.tflite", "cpu"] == ""
-    for content in ("", "[]", '{"scores": [{}]}'):
+    assert "scores other files" not in files[".html"]
+    files = report(tmp_path, whole, scores=(other,))
+    assert files[".html"].count("<svg") == 2 and "other.json: scores other files than these results" in files[".html"]
+    for content in ("", "[]", '{"scores": [{}], "models": []}', '{"scores": [], "models": [{}]}'):
         path.write_text(content)
         with pytest.raises(InputError, match=r"--scores .*scores.json: not a scores.json of evaluate"):
             report(tmp_path, whole, scores=(path,))

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Builds the files whose accuracy the README gives, from the weights that ship, and scores them: every accuracy table
+# there comes from this command. Stopped and started again it goes on where it was. About an hour on 2 cores.
+#
+#   bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST OUT
+#
+# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored, int8 ranges come from the others
+# BACKBONE    weights of MobileNetV2 (mobilenetv2_100_tf)
+# CIFAR_*     CIFAR-10, a folder a class
+set -euo pipefail
+if [ $# != 5 ]; then
+  sed -n 's/^#   bash/usage: bash/p' "$0" >&2
+  exit 2
+fi
+photos=$1 backbone=$2 train=$3 test=$4 out=$5
+robust() { python -m mobile_robust "$@"; }
+scored=(--images "$photos" --holdout 0.4)
+cifar=(--images "$test" --labels folders --holdout 0.1)
+
+robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-weights "$backbone" \
+  --calibration "$photos" --holdout 0.4 --out "$out/build"
+robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur --calibration "$train" --out "$out/build"
+
+# the files of a recipe that phones run on the CPU
+files() { printf '%s\n' "$out/build/$1/$1"_{fp32,int8}.tflite; }
+mapfile -t afd < <(files afd_mobilenetv2_pipeline)
+mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)
+mapfile -t noise < <(files deepcorrect_cifar10_resnet20)
+mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
+
+robust evaluate "$out/build/afd_mobilenetv2_pipeline" "${scored[@]}" --corruption jpeg:10 --out "$out/scores/afd_all_files"
+robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif --out "$out/scores/afd"
+robust evaluate "${sympie[@]}" "${scored[@]}" --corruption imagenet_c --out "$out/scores/sympie"
+robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
+robust evaluate "${blur[@]}" "${cifar[@]}" --corruption gaussian_blur --out "$out/scores/deepcorrect_blur"
