@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,11 @@ from mobile_robust.parity.runtimes.base import Runtime
 from tests.recipes import RESNET, write_recipe
 
 Command = Callable[..., subprocess.CompletedProcess]
+
+
+def pytest_configure() -> None:
+    """A suite that a script starts in the background ignores Ctrl-C, and so would every command that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
