@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def convert_coreml(
     try:
         with quiet(), torch.no_grad():
             model = ct.convert(
-                torch.export.export(network, tuple(inputs.values())).run_decompositions({}),
+                torch.export.export(network, tuple(inputs.values())).run_decompositions(_DECOMPOSITIONS),
                 inputs=borders,
                 outputs=[ct.TensorType(name=output)],
                 convert_to="mlprogram",
@@ -52,6 +53,19 @@ def convert_coreml(
             return _compress(model, precision) if precision in ("int8w", "pal6") else model
     except Exception as error:  # whatever a converter raises on a network it cannot take
         raise InputError(f"coremltools cannot convert this network to Core ML: {first_line(error)}") from error
+
+
+def _cut(x: Tensor, padding: Sequence[int], *_: Any) -> Any:
+    """Padding by less than nothing, which coremltools does not know, as slices."""
+    if any(each > 0 for each in padding):
+        return NotImplemented
+    for axis, (before, behind) in enumerate(zip(padding[::2], padding[1::2], strict=True), start=1):
+        if before or behind:
+            x = x.narrow(-axis, -before, x.shape[-axis] + before + behind)
+    return x
+
+
+_DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {torch.ops.aten.pad.default: _cut}
 
 
 def _compress(model: Any, precision: CoremlForm) -> Any:

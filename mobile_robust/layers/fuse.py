@@ -106,13 +106,13 @@ def widen(kernel: Kernel, size: int) -> Kernel:
 def conv_of(kernel: Kernel, stride: int = 1, padding: int = 0) -> nn.Conv2d:
     """A biased convolution that holds the numbers."""
     out_channels, in_channels, height, width = kernel.weight.shape
+    conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding, device="meta")
+    del conv.weight, conv.bias
     if _is_live.get():
-        conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding, device="meta")
-        del conv.weight, conv.bias
         conv.weight, conv.bias = kernel  # not registered, so that a gradient can pass
-        return conv
-    conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding).to(kernel.weight)
-    conv.weight.data.copy_(kernel.weight)
-    assert conv.bias is not None
-    conv.bias.data.copy_(kernel.bias)
+    else:
+        # contiguous: of others the TFLite converter takes two of one shape for the same
+        conv.weight, conv.bias = (
+            nn.Parameter(tensor.clone(memory_format=torch.contiguous_format)) for tensor in kernel
+        )
     return conv

@@ -50,10 +50,14 @@ class RepConv(nn.Module):
         """The three branches' batch norms."""
         return [m for m in self.modules() if isinstance(m, nn.BatchNorm2d)]
 
-    def reparameterize(self) -> nn.Module:
-        """One 3x3 convolution (and the ReLU), equal to this block in eval mode, at the borders too."""
+    def kernel(self) -> Kernel:
+        """The 3x3 convolution that this block is in eval mode, at the borders too; the ReLU comes after it."""
         first, last, only = map(_merge_branch, (self.pointwise_first, self.pointwise_last, self.pointwise_only))
-        conv = conv_of(first + last + only, self.stride, padding=1)
+        return first + last + only
+
+    def reparameterize(self) -> nn.Module:
+        """One 3x3 convolution (and the ReLU)."""
+        conv = conv_of(self.kernel(), self.stride, padding=1)
         return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
 
 
@@ -78,9 +82,13 @@ class PlainConv(nn.Module):
         """(B, in, H, W) -> (B, out, H / stride, W / stride)."""
         return self.act(self.norm(self.conv(x)))
 
+    def kernel(self) -> Kernel:
+        """The convolution with its norm folded in; the ReLU comes after it."""
+        return fold_norm_after(kernel_of(self.conv), self.norm)
+
     def reparameterize(self) -> nn.Module:
-        """The convolution with its norm folded in (and the ReLU)."""
-        conv = conv_of(fold_norm_after(kernel_of(self.conv), self.norm), self.stride, padding=1)
+        """One 3x3 convolution (and the ReLU)."""
+        conv = conv_of(self.kernel(), self.stride, padding=1)
         return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
 
 

@@ -21,7 +21,15 @@ from torch import Tensor, nn
 
 from mobile_robust.errors import unknown
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
-from mobile_robust.layers.fuse import affine_of, conv_of, fold_affine_before, kernel_of, merge
+from mobile_robust.layers.doubled_conv import DoubledConv
+from mobile_robust.layers.fuse import (
+    Kernel,
+    affine_of,
+    conv_of,
+    fold_affine_before,
+    kernel_of,
+    merge,
+)
 from mobile_robust.layers.repconv import PlainConv, RepConv
 from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
 from mobile_robust.modules.options import known_only, variant_of
@@ -107,37 +115,52 @@ class DeployedFDENet(nn.Module):
 class FENet(nn.Module):
     """Feature enhancement: degraded features (B, C, h, w) and drifting map -> repaired features (B, C, h, w).
 
-    Both forms are this class: ``reparameterize()`` swaps every block for its single convolution. The last block has no
-    ReLU: the residual is signed.
+    The last block has no ReLU: the residual is signed.
     """
 
     def __init__(self, channels: int, sizes: Variant) -> None:
         super().__init__()
         block, guide, half, quarter, decoder = sizes.block, sizes.guide, sizes.half, sizes.quarter, sizes.decoder
-        self.encode1: nn.Module = block(channels, half, stride=2)
-        self.encode2: nn.Module = block(half + guide, quarter, stride=2)
-        self.bottom: nn.Module = block(quarter, quarter)
-        self.decode: nn.Module = block(quarter + half + guide, decoder)
-        self.residual: nn.Module = block(decoder, channels, relu=False)
+        self.channels_deep, self.channels_shallow = quarter, half + guide
+        self.encode1 = block(channels, half, stride=2)
+        self.encode2 = block(half + guide, quarter, stride=2)
+        self.bottom = block(quarter, quarter)
+        self.decode = block(quarter + half + guide, decoder)
+        self.residual = block(decoder, channels, relu=False)
 
     def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
         """See the class; ``drift`` is (B, guide, H/8, W/8) of an image whose stem has a stride of 1, 2 or 4."""
-        shallow = self.encode1(features)  # (B, half, h/2, w/2)
-        if drift is not None:
-            filled = _fill(drift, shallow.shape[-1] // drift.shape[-1])
-            shallow = torch.cat([shallow, filled], 1)  # (B, half + guide, h/2, w/2)
+        shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
         deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
         x = self.decode(torch.cat([_fill(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
         return features + self.residual(_fill(x, 2))
 
-    def reparameterize(self) -> FENet:
-        """Every RepConv block as one 3x3 convolution."""
-        deployed = FENet.__new__(FENet)
-        nn.Module.__init__(deployed)
-        for name, block in self.named_children():
-            assert isinstance(block, RepConv | PlainConv)
-            deployed.add_module(name, block.reparameterize())
-        return deployed
+    def reparameterize(self) -> nn.Module:
+        """See :class:`DeployedFENet`."""
+        return DeployedFENet(self)
+
+
+class DeployedFENet(nn.Module):
+    """Deploy form of :class:`FENet`: every block is one convolution, and no map is doubled before it is convolved
+    (:class:`DoubledConv`); the two convolutions behind a doubling take most of the module's time.
+    """
+
+    def __init__(self, net: FENet) -> None:
+        super().__init__()
+        self.encode1, self.encode2 = net.encode1.reparameterize(), net.encode2.reparameterize()
+        self.bottom = net.bottom.reparameterize()
+        decode = net.decode.kernel()
+        deep, shallow = decode.weight.split((net.channels_deep, net.channels_shallow), 1)
+        self.decode_deep = DoubledConv(Kernel(deep, decode.bias))
+        self.decode_shallow = conv_of(Kernel(shallow, torch.zeros_like(decode.bias)), padding=1)
+        self.residual = DoubledConv(net.residual.kernel())
+
+    def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
+        """See :class:`FENet`."""
+        shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
+        deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
+        x = F.relu(self.decode_deep(deep) + self.decode_shallow(shallow))  # (B, decoder, h/2, w/2)
+        return features + self.residual(x)
 
 
 class AFD(FeatureRepair):
@@ -158,7 +181,7 @@ class AFD(FeatureRepair):
             raise unknown("AFD variant", variant, VARIANTS)
         sizes = VARIANTS[variant]
         self.fde: nn.Module | None = FDENet(sizes.hidden, sizes.guide, image_range) if sizes.guide else None
-        self.fe = FENet(channels, sizes)
+        self.fe: nn.Module = FENet(channels, sizes)
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """See the class."""
@@ -176,7 +199,7 @@ class AFD(FeatureRepair):
             )
 
     def reparameterize(self) -> AFD:
-        """See :class:`Deployable`. Holds only convolutions, ReLU, nearest resize, concatenation and addition."""
+        """See :class:`Deployable`. Computes with convolutions, ReLU and additions alone."""
         if self.training:
             raise RuntimeError(
                 "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
@@ -186,6 +209,7 @@ class AFD(FeatureRepair):
         deployed = AFD.__new__(AFD)
         nn.Module.__init__(deployed)
         deployed.fde = self.fde.reparameterize() if isinstance(self.fde, FDENet) else None
+        assert isinstance(self.fe, FENet)
         deployed.fe = self.fe.reparameterize()
         return deployed.eval()
 
@@ -203,6 +227,11 @@ def build(channels: int, image_range: ImageRange, options: dict[str, Any]) -> AF
 
 def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) -> Tensor:
     return stage3(F.relu(stage2(F.relu(stage1(x)))))
+
+
+def _guided(shallow: Tensor, drift: Tensor | None) -> Tensor:
+    """FE-Net's features beside the drifting map, which is brought to their size."""
+    return shallow if drift is None else torch.cat([shallow, _fill(drift, shallow.shape[-1] // drift.shape[-1])], 1)
 
 
 def _fill(x: Tensor, factor: int) -> Tensor:

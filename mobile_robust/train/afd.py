@@ -49,7 +49,7 @@ class Distillation(Task):
     def __init__(self, system: System, side: int, loss: str = LOSSES[0]) -> None:
         super().__init__(system)
         self.kind = loss
-        for norm in self.module.fe.residual.modules():
+        for norm in self.module.fe.get_submodule("residual").modules():
             if isinstance(norm, nn.BatchNorm2d):
                 nn.init.zeros_(norm.weight)
         with torch.no_grad():

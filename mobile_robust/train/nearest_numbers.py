@@ -16,6 +16,9 @@ from mobile_robust.layers.own_filter import own_filter
 from mobile_robust.modules.sympie import identity
 
 TURNS = 3
+#: Farthest that a number may be from the one that changes nothing. The shift of an image that has (nearly) no colours
+#: left is anything up to 50, and a few of those would decide a whole regression.
+FARTHEST = 1.5
 #: Pull towards the identity, in units of the standardized image's variance: of the filter, and of the colours.
 PULL_FILTER, PULL_COLOURS = 0.02, 0.01
 #: The filter is told by every second pixel of every second row: a quarter of the work, still thousands of equations.
@@ -34,7 +37,8 @@ def nearest_numbers(images: Tensor, clean: Tensor) -> Tensor:
         kernel = torch.stack([_filter(*pair, same[12:]) for pair in zip(coloured, clean, strict=True)])
     # the warp adds its shift in front of the matrix
     shift = torch.linalg.solve(matrix.mT, offset)
-    return torch.cat([matrix.flatten(1), shift, kernel.flatten(1)], 1)
+    numbers = torch.cat([matrix.flatten(1), shift, kernel.flatten(1)], 1)
+    return same + (numbers - same).clamp(-FARTHEST, FARTHEST)
 
 
 def _colours(filtered: Tensor, clean: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, distributed
 
-#: Of every feature's variance.
-RIDGE = 0.3
+#: Of every feature's variance. The features are many and alike: a little of it (0.1) costs clean photos 5 points.
+RIDGE = 1.0
+#: The same for :meth:`Regression.whitening`, where nothing is fitted.
+DAMPING = 0.3
 
 
 class Regression:
@@ -49,7 +51,7 @@ class Regression:
     def whitening(self) -> Tensor:
         """The symmetric matrix (inputs, inputs) after which all directions of the features are about equally long."""
         moment = self.squares[:-1, :-1] / self.samples
-        moment = moment + RIDGE * moment.diagonal().diag()
+        moment = moment + DAMPING * moment.diagonal().diag()
         values, vectors = torch.linalg.eigh(moment)
         return (vectors * values.clamp_min(1e-12).rsqrt()) @ vectors.T
 

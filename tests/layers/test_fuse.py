@@ -62,3 +62,11 @@ def test_parallel_convolutions_add_up(x: torch.Tensor) -> None:
     a, b = conv(5, 4, 3, padding=1), conv(5, 4, 3, padding=1)
     fused = fuse.conv_of(fuse.kernel_of(a) + fuse.kernel_of(b), padding=1)
     torch.testing.assert_close(fused(x), a(x) + b(x), atol=1e-12, rtol=0)
+
+
+def test_a_layer_holds_contiguous_weights_of_its_own() -> None:
+    kernel = fuse.Kernel(torch.randn(3, 3, 5, 4).permute(3, 2, 0, 1), torch.zeros(4))
+    layer = fuse.conv_of(kernel)
+    assert all(p.is_contiguous() and p.is_leaf for p in layer.parameters())
+    layer.get_parameter("bias").data.fill_(1)
+    assert not kernel.bias.any()

@@ -3,7 +3,7 @@
 import torch
 
 from mobile_robust.modules.sympie import DWM, identity
-from mobile_robust.train.nearest_numbers import nearest_numbers
+from mobile_robust.train.nearest_numbers import FARTHEST, nearest_numbers
 
 
 def images(count: int) -> torch.Tensor:
@@ -43,3 +43,10 @@ def test_every_image_gets_its_own() -> None:
     together = nearest_numbers(degraded, clean)
     for i in range(2):
         assert torch.allclose(nearest_numbers(degraded[i : i + 1], clean[i : i + 1])[0], together[i], atol=1e-4)
+
+
+def test_an_image_without_contrast_asks_for_no_numbers_without_measure() -> None:
+    clean = images(2)
+    flat = clean.mean((1, 2, 3), keepdim=True) - 3 + 1e-3 * clean
+    numbers = nearest_numbers(flat, clean)
+    assert numbers.isfinite().all() and (numbers - identity()).abs().max() <= FARTHEST + 1e-6
