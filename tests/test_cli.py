@@ -77,3 +77,12 @@ def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as stop:
         run(lambda arguments: len(arguments), None)
     assert stop.value.code == 2
+
+
+def test_the_script_of_the_accuracy_tables_says_what_it_wants() -> None:
+    script = Path(__file__).parent.parent / "conversion" / "accuracy.sh"
+    done = subprocess.run(["bash", script, "PHOTOS"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "usage: bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST"
+    )
