@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mobile_robust.errors import InputError
@@ -32,6 +35,26 @@ def write_output(path: Path, data: bytes | str) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Inside, no other process is in here for the same folder: two that write the same files would mix them up. The end
+    of a process, whatever ends it, lets the next one in.
+
+    Raises:
+        InputError: Another process is.
+    """
+    try:
+        lock = (folder / ".lock").open("a")
+    except OSError as error:
+        raise InputError(f"--out {folder}: cannot be written: {error.strerror or error}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"--out {folder}: another process is writing there; wait, or choose another") from None
+        yield
 
 
 def sha256(path: Path) -> str:

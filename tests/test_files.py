@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mobile_robust import files
-from mobile_robust.files import sha256, size, write_atomically
+from mobile_robust.errors import InputError
+from mobile_robust.files import alone_in, sha256, size, write_atomically
 
 
 def test_writes_text_and_bytes_and_replaces(tmp_path: Path) -> None:
@@ -69,3 +70,17 @@ def test_a_folders_hash_covers_names_and_contents(tmp_path: Path) -> None:
     assert len({sha256(f) for f in folders}) == len(folders)
     assert sha256(folder(tmp_path / "same", sub__b="22", a="1")) == sha256(folders[0])
     assert [size(f) for f in folders] == [3, 3, 3, 3, 1, 9]
+
+
+def test_only_one_process_works_in_a_folder(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        with pytest.raises(InputError, match=f"--out {tmp_path}: another process is writing there"), alone_in(tmp_path):
+            pytest.fail("let in")
+        other = tmp_path / "other"
+        other.mkdir()
+        with alone_in(other):
+            pass
+    with alone_in(tmp_path):
+        pass
+    with pytest.raises(InputError, match="gone: cannot be written: No such file"), alone_in(tmp_path / "gone"):
+        pytest.fail("let in")

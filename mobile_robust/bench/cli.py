@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
+from mobile_robust.files import alone_in
 
 _EXAMPLES = """examples:
   python -m mobile_robust.bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
@@ -132,7 +133,8 @@ def _host(options: argparse.Namespace) -> int:
     protocol = make_protocol(photos.described(), options.repetitions, options.threads, pin, options.cool_down)
     path = options.out / RESULT_NAME
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("repetitions"), TimeElapsedColumn()
-    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as progress:
+    progress = Progress(*columns, TextColumn("{task.description}"), console=console, transient=True)
+    with alone_in(options.out), progress:
         bar = progress.add_task("", total=protocol.repetitions * len(models))
         result = measure(
             models, protocol, photos, path, lambda what, done: progress.update(bar, completed=done, description=what)
