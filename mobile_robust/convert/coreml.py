@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.contracts.recipe import CoremlForm
-from mobile_robust.convert.weight_rounding import COMPRESSION_THRESHOLD
+from mobile_robust.convert.weight_rounding import least_compressed
 from mobile_robust.coreml_import import import_coremltools
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.quiet import quiet
@@ -50,7 +50,9 @@ def convert_coreml(
                 minimum_deployment_target=ct.target.iOS16,
                 skip_model_load=True,
             )
-            return _compress(model, precision) if precision in ("int8w", "pal6") else model
+            if precision in ("int8w", "pal6"):
+                model = _compress(model, precision, least_compressed(network))
+            return model
     except Exception as error:  # whatever a converter raises on a network it cannot take
         raise InputError(f"coremltools cannot convert this network to Core ML: {first_line(error)}") from error
 
@@ -68,21 +70,21 @@ def _cut(x: Tensor, padding: Sequence[int], *_: Any) -> Any:
 _DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {torch.ops.aten.pad.default: _cut}
 
 
-def _compress(model: Any, precision: CoremlForm) -> Any:
+def _compress(model: Any, precision: CoremlForm, least: float) -> Any:
     """Stores the weights that lie on a coarse grid in fewer bits; loses nothing, the rounding was done before."""
     import coremltools.optimize.coreml as optimize
 
     if precision == "int8w":
-        scheme = optimize.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=COMPRESSION_THRESHOLD)
+        scheme = optimize.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=int(least))
         compress = optimize.linear_quantize_weights
     else:
-        scheme = optimize.OpPalettizerConfig(mode="unique", weight_threshold=COMPRESSION_THRESHOLD)
+        scheme = optimize.OpPalettizerConfig(mode="unique", weight_threshold=int(least))
         compress = optimize.palettize_weights
-    chosen = dict.fromkeys(_coarse_weights(model), scheme)
+    chosen = dict.fromkeys(_coarse_weights(model, least), scheme)
     return compress(model, optimize.OptimizationConfig(global_config=None, op_name_configs=chosen))
 
 
-def _coarse_weights(model: Any) -> list[str]:
+def _coarse_weights(model: Any, least: float) -> list[str]:
     """Names of the weights that ``weight_rounding.is_compressed`` is true of.
 
     PyTorch names a parameter ``p_…`` and a buffer ``b_…``: constants of a method's algebra are buffers, and stay.
@@ -90,7 +92,7 @@ def _coarse_weights(model: Any) -> list[str]:
     main = model._mil_program.functions["main"]
     layers = [op for op in main.find_ops(op_type="conv") if op.inputs["groups"].val == 1]
     weights = [op.inputs["weight"] for op in [*layers, *main.find_ops(op_type="linear")]]
-    large = [w.op.name for w in weights if w.val is not None and w.val.size > COMPRESSION_THRESHOLD]
+    large = [w.op.name for w in weights if w.val is not None and w.val.size > least]
     return [name for name in large if name.startswith("p_")]
 
 

@@ -39,9 +39,10 @@ LEAST_WEIGHT = 2.0**-14
 PALETTE, LLOYD_ROUNDS = 64, 25
 #: Of the histogram that k-means starts from.
 BINS = 1024
-#: Core ML's compressed files leave tensors of up to this many numbers as they are: their bytes matter little, their
-#: precision much (MobileNetV2's first layers).
-COMPRESSION_THRESHOLD = 4096
+#: Core ML's compressed files leave tensors of up to this many numbers as they are, and those that hold no more than
+#: this share of the network's weights: their bytes matter little, their precision much (MobileNetV2's first layers;
+#: AFD's block DCT, which with a palette repaired 12 % of JPEG's damage instead of 40 %).
+LEAST_NUMBERS, LEAST_SHARE = 4096, 0.0025
 
 Layer = nn.Conv2d | nn.Linear
 
@@ -64,11 +65,13 @@ def prepare(
         for name, m in prepared.named_modules()
         if isinstance(m, nn.Conv2d | nn.Linear) and not any(f"{name}.".startswith(f"{kept}.") for kept in keep)
     ]
+    least = least_compressed(network)
     statistics = _collect(prepared, layers, samples, covariance=precision == "int8")
     for layer, seen in zip(layers, statistics, strict=True):
         if seen.count == 0:
             continue  # never called
-        rounded = _SCHEMES[precision](layer, seen)
+        stays = precision in ("int8w", "pal6") and not is_compressed(layer, least)
+        rounded = (_to_half if stays else _SCHEMES[precision])(layer, seen)
         shift = _mean_output(layer, seen.mean, rounded - layer.weight)
         bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
         layer.bias = nn.Parameter(bias - shift, requires_grad=False)
@@ -139,11 +142,11 @@ def _to_int8(layer: Layer, seen: _Statistics) -> Tensor:
 
 
 def _to_int8_weights(layer: Layer, seen: _Statistics) -> Tensor:
-    return _to_int8(layer, _Statistics()) if is_compressed(layer) else _to_half(layer, seen)
+    return _to_int8(layer, _Statistics())
 
 
 def _to_palette(layer: Layer, seen: _Statistics) -> Tensor:
-    return palettize(layer.weight) if is_compressed(layer) else _to_half(layer, seen)
+    return palettize(layer.weight)
 
 
 _SCHEMES: dict[Precision, Callable[[Layer, _Statistics], Tensor]] = {
@@ -154,13 +157,18 @@ _SCHEMES: dict[Precision, Callable[[Layer, _Statistics], Tensor]] = {
 }
 
 
-def is_compressed(layer: Layer) -> bool:
-    """Whether Core ML's compressed files hold this layer's weights in fewer bits.
+def least_compressed(network: nn.Module) -> float:
+    """How many numbers a tensor of this network must exceed for Core ML's compressed files to hold it in fewer bits."""
+    return max(LEAST_NUMBERS, LEAST_SHARE * sum(p.numel() for p in network.parameters() if p.dim() > 1))
+
+
+def is_compressed(layer: Layer, least: float) -> bool:
+    """Whether Core ML's compressed files hold this layer's weights in fewer bits; see :func:`least_compressed`.
 
     Grouped (depthwise) weights stay: a hundredth of a network's bytes, most of the error.
     """
     grouped = isinstance(layer, nn.Conv2d) and layer.groups > 1
-    return layer.weight.numel() > COMPRESSION_THRESHOLD and not grouped
+    return layer.weight.numel() > least and not grouped
 
 
 def palettize(weights: Tensor) -> Tensor:

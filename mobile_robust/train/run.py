@@ -170,7 +170,9 @@ def _facts(
     if options.holdout is not None:
         split = f"all but those of `evaluate --holdout {options.holdout:g} --holdout-seed {options.holdout_seed}`"
     labels = "with labels" if options.labels else "no labels"
-    levels = {entry.name: ", ".join(f"{level:g}" for level in found) for entry, found in chosen.items()}
+    names: dict[str, list[str]] = {}  # of one set of levels
+    for entry, found in chosen.items():
+        names.setdefault(", ".join(f"{level:g}" for level in found), []).append(entry.name)
     device = f"{options.threads} CPU threads, {platform.machine()} {platform.system()}"
     if accelerator.device.type == "cuda":
         device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
@@ -178,7 +180,7 @@ def _facts(
     return {
         "start": start,
         "photos": f"{photos}, {split}; {labels}",
-        "corruptions": "; ".join(f"{name} {found}" for name, found in levels.items()),
+        "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
         "training": f"{options.steps} steps of {options.batch} crops of {crop[0]} x {crop[1]}, Adam with a rate of "
         f"{options.rate:g}, seed {options.seed}"
         + (f", loss {options.loss}" if options.loss else "")

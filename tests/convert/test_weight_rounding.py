@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mobile_robust.convert import weight_rounding
-from mobile_robust.convert.weight_rounding import LIMIT, PALETTE, is_compressed, palettize, prepare
+from mobile_robust.convert.weight_rounding import LIMIT, PALETTE, is_compressed, least_compressed, palettize, prepare
 from tests.convert.networks import images, kinds
 
 PRECISIONS = ["fp16", "int8", "int8w", "pal6"]
@@ -31,7 +31,7 @@ def test_weights_lie_on_the_precisions_grid(precision: str) -> None:
     network = kinds()
     prepared = prepare(network, SAMPLES, precision)
     for layer, before in zip(prepared.layers(), network.layers(), strict=True):
-        compressed = is_compressed(layer)
+        compressed = is_compressed(layer, least_compressed(network))
         if precision == "int8" or (precision == "int8w" and compressed):
             assert on_int8_grid(layer.weight) and not on_int8_grid(before.weight)
         elif precision == "pal6" and compressed:
@@ -132,8 +132,10 @@ def test_a_channel_of_bias_alone_gets_a_weight_that_can_carry_it() -> None:
 
 
 def test_large_layers_are_compressed_but_for_depthwise_ones() -> None:
-    assert [is_compressed(layer) for layer in kinds().layers()] == [False, False, False, True, True]
-    assert not is_compressed(nn.Conv2d(1024, 1024, 3, groups=1024))
+    least = least_compressed(kinds())
+    assert [is_compressed(layer, least) for layer in kinds().layers()] == [False, False, False, True, True]
+    assert not is_compressed(nn.Conv2d(1024, 1024, 3, groups=1024), least)
+    assert least_compressed(nn.Sequential(kinds(), nn.Linear(4000, 1000))) > 80 * 8 * 9  # a small part of a large whole
 
 
 def test_palettes_keep_few_values_and_beat_a_uniform_grid() -> None:
