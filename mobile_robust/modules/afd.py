@@ -22,14 +22,7 @@ from torch import Tensor, nn
 from mobile_robust.errors import unknown
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
 from mobile_robust.layers.doubled_conv import DoubledConv
-from mobile_robust.layers.fuse import (
-    Kernel,
-    affine_of,
-    conv_of,
-    fold_affine_before,
-    kernel_of,
-    merge,
-)
+from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of, merge
 from mobile_robust.layers.repconv import PlainConv, RepConv
 from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
 from mobile_robust.modules.options import known_only, variant_of
