@@ -77,7 +77,7 @@ def test_held_out_photos_are_not_read(recipes: Recipes, photos: Path, tmp_path: 
     train(recipes, photos, out, "--holdout", "0.5")
     said = "| photos | 3, all but those of `evaluate --holdout 0.5 --holdout-seed 0`; no labels |"
     assert said in out.with_suffix(".md").read_text()
-    with pytest.raises(InputError, match="leaves none to train on"):
+    with pytest.raises(InputError, match="of 6 images that leaves none"):
         train(recipes, photos, out, "--holdout", "0.99")
 
 
