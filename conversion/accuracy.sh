@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the files whose accuracy the README gives, from the weights that ship, and scores them: every accuracy table
-# there comes from this command. Stopped and started again it goes on where it was. About an hour on 2 cores.
+# Builds the files whose accuracy the README gives, from the weights that ship, and scores them (its ablations are not
+# among them). Stopped and started again it goes on where it was.
 #
 #   bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST OUT
 #
