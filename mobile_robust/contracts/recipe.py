@@ -155,6 +155,8 @@ DEFAULT_TOLERANCES: dict[Scope, dict[Precision, Tolerance]] = {
         "pal6": Tolerance(top1_agreement=0.90),
     },
 }
+#: Of the same pipelines around a random backbone, which are there for latency: what it ranks first is a toss-up.
+RANDOM_TOLERANCES: dict[Precision, Tolerance] = {name: Tolerance(snr_db=15.0) for name in ("int8", "int8w", "pal6")}
 
 
 class QuantizationSection(_Strict):
@@ -200,8 +202,11 @@ class Recipe(_Strict):
         return self
 
     def tolerance(self, precision: Precision) -> Tolerance:
-        """The recipe's tolerance for a precision, or the default of its scope."""
-        return self.tolerances.get(precision) or DEFAULT_TOLERANCES[self.scope][precision]
+        """The recipe's tolerance for a precision, or the default of its scope and of its backbone's weights."""
+        defaults = DEFAULT_TOLERANCES[self.scope]
+        if self.scope == "pipeline" and self.backbone is not None and self.backbone.weights is None:
+            defaults = {**defaults, **RANDOM_TOLERANCES}
+        return self.tolerances.get(precision) or defaults[precision]
 
     def with_backbone_weights(self, given: str) -> Recipe:
         """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``.

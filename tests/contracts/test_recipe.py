@@ -131,6 +131,8 @@ def test_tolerances_are_the_defaults_unless_given(tmp_path) -> None:
     assert recipe.tolerance("int8") == Tolerance(snr_db=30)
     assert recipe.tolerance("fp16") == DEFAULT_TOLERANCES["module"]["fp16"] == Tolerance(max_error=5e-3)
     pipeline = load(tmp_path, GOOD.replace("module", "pipeline"))
+    assert pipeline.tolerance("int8") == pipeline.tolerance("pal6") == Tolerance(snr_db=15), "a random backbone"
+    pipeline = pipeline.with_backbone_weights("b.safetensors")
     assert pipeline.tolerance("int8") == Tolerance(top1_agreement=0.97)
     assert recipe.parity_images == 4 and pipeline.parity_images * 0.03 > 1  # one miss is within 97 %
 
