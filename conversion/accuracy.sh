@@ -15,11 +15,6 @@ fi
 photos=$1 backbone=$2 train=$3 test=$4 out=$5
 robust() { python -m mobile_robust "$@"; }
 scored=(--images "$photos" --holdout 0.4)
-severity3=()
-for name in {gaussian,shot,impulse}_noise {defocus,glass,motion,zoom}_blur snow frost fog brightness contrast \
-  elastic_transform pixelate jpeg_compression; do
-  severity3+=("$name:3")
-done
 cifar=(--images "$test" --labels folders --holdout 0.1)
 
 robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-weights "$backbone" \
@@ -35,6 +30,6 @@ mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
 
 robust evaluate "$out/build/afd_mobilenetv2_pipeline" "${scored[@]}" --corruption jpeg:10 --out "$out/scores/afd_all_files"
 robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif --out "$out/scores/afd"
-robust evaluate "${sympie[@]}" "${scored[@]}" --corruption "${severity3[@]}" --out "$out/scores/sympie"
+robust evaluate "${sympie[@]}" "${scored[@]}" --corruption imagenet_c --out "$out/scores/sympie"
 robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
 robust evaluate "${blur[@]}" "${cifar[@]}" --corruption gaussian_blur --out "$out/scores/deepcorrect_blur"
