@@ -7,17 +7,16 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from mobile_robust import __version__
 from mobile_robust.bench import device
 from mobile_robust.bench.inputs import Photos, TestSet, TestSets
-from mobile_robust.bench.models import ACCELERATORS, RUNTIMES, Model
-from mobile_robust.bench.protocol import differences
+from mobile_robust.bench.models import RUNTIMES, Model
+from mobile_robust.bench.resume import Key, go_on, key, missing, new_run, now, refused
 from mobile_robust.bench.worker import Job
 from mobile_robust.contracts.manifest import Placement
 from mobile_robust.contracts.result import (
@@ -28,11 +27,10 @@ from mobile_robust.contracts.result import (
     Repetition,
     Result,
     Run,
-    RuntimeVersion,
     read_result,
     write_result,
 )
-from mobile_robust.errors import InputError, first_line
+from mobile_robust.errors import first_line
 from mobile_robust.parity.runtimes import litert_gpu_driver
 from mobile_robust.parity.runtimes.base import PlacementError
 from mobile_robust.parity.runtimes.messages import Message
@@ -77,14 +75,15 @@ class _Session:
 
     def __init__(self, models: Sequence[Model], protocol: Protocol, path: Path) -> None:
         self._path, self._protocol = path, protocol
-        self._runs = {_key(model): _new_run(model) for model in models}
-        self._workers: dict[tuple[str, str, str], Worker] = {}
-        self._failed: set[tuple[str, str, str]] = set()
+        self._runs = {key(model): _new_run(model) for model in models}
+        self._workers: dict[Key, Worker] = {}
+        self._failed: set[Key] = set()
         fresh = Result(
-            created=_now(),
+            created=now(),
             app=App(platform="host", name="mobile-robust", version=__version__),
             device=device.describe(),
             protocol=protocol,
+            runs=tuple(self._runs.values()),
             complete=False,
         )
         self.result = self._resumed(read_result(path), fresh) if path.exists() else fresh
@@ -93,18 +92,17 @@ class _Session:
     def done(self) -> int:
         """Repetitions of all models that are there, and those that will never be."""
         most = self._protocol.repetitions
-        return sum(most if key in self._failed else len(run.repetitions) for key, run in self._runs.items())
+        return sum(most if run.key in self._failed else len(run.repetitions) for run in self._runs.values())
 
     def missing(self, model: Model) -> list[int]:
         """Repetitions that are still to be measured."""
-        if _key(model) in self._failed:
+        if key(model) in self._failed:
             return []
-        there = {repetition.index for repetition in self._runs[_key(model)].repetitions}
-        return [index for index in range(self._protocol.repetitions) if index not in there]
+        return missing(self._runs[key(model)], self._protocol.repetitions)
 
     def load(self, model: Model, inputs: TestSet, stack: ExitStack) -> None:
         """Starts the model's process; whether all operations are where they should be is found out before."""
-        run = self._runs[_key(model)]
+        run = self._runs[key(model)]
         try:
             placement = _placement(model)
         except (PlacementError, RuntimeError) as error:
@@ -118,23 +116,23 @@ class _Session:
         if answer.kind == "error":
             self._fail(model, "load", answer.text)
             return
-        self._workers[_key(model)] = worker
+        self._workers[key(model)] = worker
         facts: dict[str, Any] = {"actual": placement, "inputs_sha256": inputs.sha256, "outputs": _outputs(answer)}
         loaded = Run.model_validate({**run.model_dump(), **json.loads(answer.text), **facts})
         # After a resumption it is the first load that counts, of which nothing was in the machine's caches.
-        self._runs[_key(model)] = run if run.load_ns else loaded
+        self._runs[key(model)] = run if run.load_ns else loaded
 
     def repeat(self, model: Model, index: int) -> None:
         """Measures one repetition and writes the result."""
         time.sleep(self._protocol.cool_down_seconds)
         before = device.state()
-        worker = self._workers[_key(model)]
+        worker = self._workers[key(model)]
         worker.send(Message("repeat"))
         answer = worker.receive()
         if answer.kind == "error":
             self._fail(model, f"repetition {index}", answer.text)
             return
-        run = self._runs[_key(model)]
+        run = self._runs[key(model)]
         measured = Repetition(
             index=index,
             start=answer.text,
@@ -143,7 +141,7 @@ class _Session:
             state_after=device.state(),
         )
         ordered = tuple(sorted([*run.repetitions, measured], key=lambda repetition: repetition.index))
-        self._runs[_key(model)] = run.model_copy(update={"repetitions": ordered})
+        self._runs[key(model)] = run.model_copy(update={"repetitions": ordered})
         self._write()
 
     def finish(self) -> None:
@@ -153,9 +151,9 @@ class _Session:
 
     def _fail(self, model: Model, where: str, message: str) -> None:
         """A record in the place of the numbers that will not come."""
-        run, record = self._runs[_key(model)], ErrorRecord(when=_now(), where=where, message=message)
-        self._runs[_key(model)] = run.model_copy(update={"errors": (*run.errors, record)})
-        self._failed.add(_key(model))
+        run, record = self._runs[key(model)], ErrorRecord(when=now(), where=where, message=message)
+        self._runs[key(model)] = run.model_copy(update={"errors": (*run.errors, record)})
+        self._failed.add(key(model))
         self._write()
 
     def _write(self) -> None:
@@ -163,47 +161,16 @@ class _Session:
         write_result(self.result, self._path)
 
     def _resumed(self, old: Result, fresh: Result) -> Result:
-        where = f"{self._path}: holds a result"
-        hint = "choose another --out, or delete it to measure anew"
-        if wrong := differences(old.protocol, fresh.protocol):
-            raise InputError(f"{where} of another protocol ({'; '.join(wrong)}); {hint}")
         if old.device != fresh.device or old.app != fresh.app:
-            raise InputError(f"{where} of another machine or program version; {hint}")
-        known = {run.key: run for run in old.runs}
-        if gone := [run for run in old.runs if run.key not in self._runs]:
-            changed = [run.artifact for run in gone if run.artifact in {r.artifact for r in self._runs.values()}]
-            what = f"an older {changed[0]}, built anew since" if changed else f"{gone[0].artifact}, not asked for now"
-            raise InputError(f"{where} of {what}; {hint}")
-        if added := [run for key, run in self._runs.items() if key not in known]:
-            raise InputError(f"{where} without {added[0].artifact} on {added[0].runtime.name}; {hint}")
-        for key, run in known.items():
-            if run.runtime != self._runs[key].runtime:
-                raise InputError(f"{where} of {run.runtime.name} {run.runtime.version}; {hint}")
-            self._runs[key] = run.model_copy(update={"errors": ()})
-        return old.model_copy(update={"complete": False})
-
-
-def _key(model: Model) -> tuple[str, str, str]:
-    return model.artifact.sha256, model.runtime, ACCELERATORS[model.runtime]
+            raise refused(self._path, "of another machine or program version")
+        result = go_on(old, fresh, self._path)
+        self._runs = {run.key: run for run in result.runs}
+        return result
 
 
 def _new_run(model: Model) -> Run:
-    recipe, artifact = model.manifest.recipe, model.artifact
-    return Run.model_validate(
-        {
-            "name": recipe.name,
-            "title": recipe.title,
-            "label": model.manifest.provenance.label,
-            "artifact": artifact.file,
-            "sha256": artifact.sha256,
-            "precision": artifact.precision,
-            "macs": artifact.macs,
-            "parameters": artifact.parameters,
-            "runtime": RuntimeVersion(name=model.runtime, version=version("ai-edge-litert")),
-            "requested": ACCELERATORS[model.runtime],
-            "arithmetic": "fp32" if model.runtime == "litert_gpu" else None,  # see GpuModel
-        }
-    )
+    arithmetic: Literal["fp32"] | None = "fp32" if model.runtime == "litert_gpu" else None  # see GpuModel
+    return new_run(model, version("ai-edge-litert"), arithmetic)
 
 
 def _placement(model: Model) -> Placement | None:
@@ -241,7 +208,3 @@ def _outputs(answer: Message) -> tuple[Output, ...]:
         values = b64encode(x.tobytes()).decode()
         found.append(Output(input=int(index), name=output, shape=x.shape, values=values))
     return tuple(found)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

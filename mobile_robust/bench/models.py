@@ -12,9 +12,10 @@ from mobile_robust.parity.runtimes.base import Runtime
 from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
 from mobile_robust.parity.runtimes.litert_gpu import LitertGpu
 
-#: Runtimes of this host, and the accelerator each is asked for.
+#: Runtimes of this host.
 RUNTIMES: dict[str, type[Runtime]] = {"litert_cpu": LitertCpu, "litert_gpu": LitertGpu}
-ACCELERATORS = {"litert_cpu": "cpu", "litert_gpu": "gpu"}
+#: Every runtime that measures, and the accelerator it is asked for; those named tflite are an Android phone's.
+ACCELERATORS = {"litert_cpu": "cpu", "litert_gpu": "gpu", "tflite_cpu": "cpu", "tflite_gpu": "gpu"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Model:
         folder: Of its build.
         manifest: Of its build.
         artifact: Its entry there.
-        runtime: A name among RUNTIMES.
+        runtime: A name among ACCELERATORS.
     """
 
     folder: Path
@@ -45,13 +46,13 @@ def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequ
     Args:
         arguments: Folders of finished builds, or TFLite files in such folders.
         precisions: Only these; none: all there are.
-        runtimes: Names among RUNTIMES.
+        runtimes: Names among ACCELERATORS; those of this host must be able to run.
 
     Raises:
         InputError: Not a finished build or not in one, a build that was changed, no file of these precisions, borders
             that are not float32, or a runtime that cannot run here.
     """
-    for name in runtimes:
+    for name in (name for name in runtimes if name in RUNTIMES):
         if reason := RUNTIMES[name]().unavailable():
             raise InputError(f"--runtime {name}: not available on this machine: {reason}")
     found: dict[tuple[str, str], Model] = {}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mobile_robust.contracts.job import Job
 from mobile_robust.contracts.manifest import Manifest
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import Recipe
@@ -21,6 +22,7 @@ def schemas() -> dict[Path, str]:
     folder = Path(__file__).parent
     return {
         folder / "recipe.schema.json": _text(recipe),
+        folder / "job.schema.json": _text(Job.model_json_schema(mode="serialization")),
         folder / "manifest.schema.json": _text(manifest),
         folder / "ranking.schema.json": _text(Ranking.model_json_schema(mode="serialization")),
         folder / "result.schema.json": _text(Result.model_json_schema()),

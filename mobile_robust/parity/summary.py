@@ -17,7 +17,7 @@ from mobile_robust.contracts.recipe import Target, Tolerance
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "skipped": "–"}
 TARGETS: dict[Target, str] = {"tflite": "TFLite", "coreml": "Core ML"}
-_STYLES: dict[Verdict, str] = {"pass": "green", "fail": "bold red", "skipped": "dim"}
+STYLES: dict[Verdict, str] = {"pass": "green", "fail": "bold red", "skipped": "dim"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def render_table(manifest: Manifest, console: Console) -> None:
                 note = f"{result.runtime} skipped: {result.reason}"
                 skipped[note] = skipped.get(note, 0) + 1
                 continue
-            verdict = Text(f"{SYMBOLS[result.verdict]} {result.verdict}", style=_STYLES[result.verdict])
+            verdict = Text(f"{SYMBOLS[result.verdict]} {result.verdict}", style=STYLES[result.verdict])
             table.add_row(*first, result.runtime, worst_text(result), tolerance_text(result.tolerance), verdict)
             first = ["", "", ""]
             for sentence in result.failures:

@@ -1,0 +1,66 @@
+"""What the app's models answered to the first inputs, kept beside the result so that parity can be proven any time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_robust.contracts.job import JobTensor
+from mobile_robust.contracts.result import Run
+from mobile_robust.files import write_output
+
+_FOLDER = "answers"
+_TRIES = 3
+
+
+class Answers:
+    """Files of little-endian float32; for every input all outputs in the order of the job.
+
+    Args:
+        folder: That of the result.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / _FOLDER
+
+    def there(self, run: Run) -> bool:
+        """Whether those of a run are kept."""
+        return self._path(run).is_file()
+
+    def keep(self, run: Run, outputs: Sequence[JobTensor], count: int, fetch: Callable[[], bytes | None]) -> bool:
+        """Fetches those of a run; only such are kept as fit the checksums in the run itself.
+
+        Args:
+            run: As the app tells it.
+            outputs: Of the model.
+            count: Answers that should be there.
+            fetch: Asks the phone for the file.
+        """
+        size = 4 * sum(prod(tensor.shape) for tensor in outputs)
+        for _ in range(_TRIES):
+            data = fetch()
+            if data is not None and _digests(data, size) == run.outputs_sha256[:count]:
+                self._folder.mkdir(exist_ok=True)
+                write_output(self._path(run), data)
+                return True
+        return False
+
+    def load(self, run: Run, size: int) -> NDArray[np.float32]:
+        """(answers, size).
+
+        Raises:
+            OSError: There are none.
+        """
+        return np.frombuffer(self._path(run).read_bytes(), "<f4").reshape(-1, size)
+
+    def _path(self, run: Run) -> Path:
+        return self._folder / f"{run.sha256}_{run.runtime.name}.f32"
+
+
+def _digests(data: bytes, size: int) -> tuple[str, ...]:
+    return tuple(hashlib.sha256(data[start : start + size]).hexdigest() for start in range(0, len(data), size))

@@ -1,0 +1,131 @@
+"""Job: what the benchmark app of a phone is to measure, and the two small files by which it says how far it is.
+
+The host writes the job; the app answers with ``progress.json`` while it works, with a Result
+(``contracts/result.py``) after every repetition, and with ``done.json`` last of all.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from mobile_robust.contracts.recipe import Precision
+from mobile_robust.contracts.result import Protocol, Sha256
+
+SCHEMA_VERSION = 1
+JOB_NAME, PROGRESS_NAME, DONE_NAME = "job.json", "progress.json", "done.json"
+
+RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Dimension = Annotated[int, Field(ge=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class JobTensor(_Model):
+    """An input or output; always float32."""
+
+    name: str = Field(description="in the file's signature")
+    shape: tuple[Dimension, ...]
+
+
+def _ascending(indices: tuple[int, ...]) -> tuple[int, ...]:
+    if list(indices) != sorted(set(indices)):
+        raise ValueError(f"must ascend, got {list(indices)}")
+    return indices
+
+
+class JobModel(_Model):
+    """One artifact on one accelerator. All up to ``parameters`` is copied into the run."""
+
+    name: str
+    title: str
+    label: str | None
+    artifact: str
+    sha256: Sha256
+    precision: Precision
+    macs: int | None
+    parameters: int | None
+    file: str = Field(description="SHA256.tflite, beside the job")
+    total_ops: int = Field(ge=1, description="operations in the file")
+    requested: Literal["cpu", "gpu"]
+    arithmetic: Literal["fp32", "fp16"] | None = Field(
+        description="what the accelerator computes floats in; null: as the file says"
+    )
+    inputs: tuple[JobTensor, ...] = Field(min_length=1, description="in the order of the test set's file")
+    outputs: tuple[JobTensor, ...] = Field(min_length=1, description="in the order in which they are hashed and kept")
+    inputs_file: str = Field(
+        description="SHA256.f32, beside the job: little-endian float32, for every input of the test set all tensors"
+    )
+    inputs_sha256: Sha256
+    repetitions: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_ascending)] = Field(
+        min_length=1, description="indices that are still to be measured"
+    )
+
+    @model_validator(mode="after")
+    def _named_by_hash(self) -> JobModel:
+        for name, wanted in ((self.file, f"{self.sha256}.tflite"), (self.inputs_file, f"{self.inputs_sha256}.f32")):
+            if name != wanted:
+                raise ValueError(f"{name} is not named by its hash, {wanted}")
+        return self
+
+    @model_validator(mode="after")
+    def _arithmetic_of_gpu(self) -> JobModel:
+        if (self.requested == "gpu") != (self.arithmetic is not None):
+            raise ValueError(f"arithmetic {self.arithmetic} does not go with {self.requested}: it is the GPU's")
+        return self
+
+
+class Job(_Model):
+    """Everything the app needs to know."""
+
+    schema_version: Literal[1] = 1
+    run_id: RunId = Field(description="names the folder of the answers")
+    protocol: Protocol
+    max_thermal_status: int = Field(
+        default=2, ge=0, le=6, description="Android's; no repetition begins on a phone hotter than this"
+    )
+    thermal_wait_seconds: float = Field(default=300.0, ge=0, description="how long the app waits for it to cool down")
+    kept_outputs: int = Field(ge=1, description="answers to so many first inputs are kept whole, in outputs_K.f32")
+    models: tuple[JobModel, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Job:
+        keys = [(model.sha256, model.requested) for model in self.models]
+        if len(set(keys)) < len(keys):
+            raise ValueError("models: an artifact is there twice for the same accelerator")
+        if self.protocol.pinned_cpus is not None:
+            raise ValueError("protocol: an app cannot stay on some cores; pinned_cpus must be null")
+        if self.kept_outputs > self.protocol.inputs.count:
+            raise ValueError(f"kept_outputs: {self.kept_outputs} of {self.protocol.inputs.count} inputs")
+        for model in self.models:
+            if model.repetitions[-1] >= self.protocol.repetitions:
+                raise ValueError(
+                    f"models: {model.artifact}: repetition {model.repetitions[-1]} of {self.protocol.repetitions}; "
+                    "they count from 0"
+                )
+        return self
+
+
+class Progress(_Model):
+    """How far the app is."""
+
+    done: int = Field(ge=0, description="repetitions of this job that are measured")
+    total: int = Field(ge=0, description="repetitions of this job")
+    what: str = Field(description="what it does now, in words; names artifact and accelerator where it is about one")
+    alive: int = Field(description="the phone's clock when this was written, milliseconds UTC")
+
+
+class Done(_Model):
+    """The last thing the app writes."""
+
+    result_sha256: Sha256
+    reason: Literal["complete", "error"]
+    message: str
+
+
+def outputs_name(index: int) -> str:
+    """The file with the kept answers of the job's model ``index``."""
+    return f"outputs_{index}.f32"

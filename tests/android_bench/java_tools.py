@@ -1,0 +1,158 @@
+"""Compiles and runs the Java of ``android_bench/`` on this machine, against the jars that the APK is built from."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
+from mobile_robust.bench.android.maven import fetch
+from mobile_robust.errors import InputError
+
+SOURCES = sources()
+_CORE, _APP = SOURCES / "core/src", SOURCES / "app/src"
+_TIMEOUT_SECONDS = 900
+
+
+def skip(reason: str) -> None:
+    """Skips the test; fails it where MOBILE_ROBUST_REQUIRE (names, comma-separated) asks for android."""
+    if "android" in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
+        pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for android, but {reason}")
+    pytest.skip(reason)
+
+
+def program(name: str, package: str) -> str:
+    """Its path; skips where it is missing."""
+    if (path := shutil.which(name)) is None:
+        skip(f"there is no {name} (on Debian: {package})")
+    return str(path)
+
+
+def call(*words: object, **options: object) -> str:
+    """Runs a program and gives what it printed; fails with that if the program does."""
+    done = subprocess.run(
+        ["nice", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        timeout=_TIMEOUT_SECONDS,
+        **options,
+    )
+    if done.returncode:
+        pytest.fail(f"{Path(str(words[0])).name}: exit code {done.returncode}\n{_told(done.stdout)}", pytrace=False)
+    return done.stdout
+
+
+class Java:
+    """What is compiled in a folder.
+
+    Args:
+        folder: For classes and unpacked archives.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._javac, self._java = program("javac", "default-jdk-headless"), program("java", "default-jdk-headless")
+        self._dependencies = read_dependencies(SOURCES)
+        self._built: dict[str, Path] = {}
+
+    def jars(self, *scopes: str) -> list[Path]:
+        """Of dependencies.txt; of an Android archive its classes. Skips where they cannot be had."""
+        return self._fetched([text for scope in scopes for text in self._dependencies[scope]])
+
+    def junit(self) -> list[Path]:
+        """JUnit and what it needs."""
+        return self._fetched(
+            [text for text in self._dependencies["test"] if text.startswith(("junit:", "org.hamcrest:"))]
+        )
+
+    def framework(self) -> Path:
+        """Folder in which Robolectric finds the Android that it runs."""
+        (path,) = (path for path in self.jars("test") if path.name.startswith("android-all-instrumented"))
+        return path.parent
+
+    def library(self, artifact: str, abi: str) -> Path:
+        """Folder of the native libraries of an artifact of the app."""
+        (text,) = (text for text in self._dependencies["app"] if parse(text).artifact == artifact)
+        with zipfile.ZipFile(self._downloaded([text])[0]) as archive:
+            for name in archive.namelist():
+                if name.startswith(f"jni/{abi}/"):
+                    archive.extract(name, self.folder / artifact)
+        return self.folder / artifact / "jni" / abi
+
+    def core(self) -> list[Path]:
+        """Classes of the core and of its tests."""
+        core = self._compile("core", [_CORE / "main"], [])
+        return [core, self._compile("core-tests", [_CORE / "test"], [core, *self.junit()])]
+
+    def app(self) -> list[Path]:
+        """Classes of the app, and those of all tests."""
+        libraries = self.jars("app", "compile")
+        app = self._compile("app", [_CORE / "main", _APP / "main"], libraries)
+        return [app, self._compile("app-tests", [_CORE / "test", _APP / "test"], [app, *libraries, *self.jars("test")])]
+
+    def run(self, main: str, classes: Sequence[Path], *arguments: object, **options: object) -> str:
+        """Runs a class; arguments that begin with -D are properties. Gives what it printed."""
+        properties = [word for word in arguments if str(word).startswith("-D")]
+        others = [word for word in arguments if word not in properties]
+        path = os.pathsep.join(map(str, classes))
+        return call(self._java, "-Dfile.encoding=UTF-8", *properties, "-cp", path, main, *others, **options)
+
+    def test(self, part: str, classes: Sequence[Path], *properties: str) -> str:
+        """Runs the tests of a part of the sources, core or app; fails with their messages."""
+        root = SOURCES / part / "src/test/java"
+        names = [".".join(path.relative_to(root).with_suffix("").parts) for path in sorted(root.rglob("*Test.java"))]
+        assert names
+        return self.run("org.junit.runner.JUnitCore", classes, *properties, *names)
+
+    def _compile(self, name: str, roots: Sequence[Path], classes: Sequence[Path]) -> Path:
+        """As the build does: Java 8. Warnings are errors; those about the Android jar's own classes are not given."""
+        if name not in self._built:
+            files = sorted(path for root in roots for path in (root / "java").rglob("*.java"))
+            target = self.folder / name
+            lint = "-Xlint:all,-options,-classfile,-processing,-deprecation"
+            strict = ["-Werror"] if name.startswith("core") else []
+            path = os.pathsep.join(map(str, classes))
+            options = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *strict, "-cp", path]
+            call(self._javac, *options, "-d", target, *files)
+            self._built[name] = target
+        return self._built[name]
+
+    def _fetched(self, texts: Sequence[str]) -> list[Path]:
+        return [self._classes(path) if path.suffix == ".aar" else path for path in self._downloaded(texts)]
+
+    def _downloaded(self, texts: Sequence[str]) -> list[Path]:
+        try:
+            return list(fetch(texts).values())
+        except InputError as error:
+            skip(str(error))
+            raise
+
+    def _classes(self, archive: Path) -> Path:
+        target = self.folder / f"{archive.stem}.jar"
+        if not target.exists():
+            with zipfile.ZipFile(archive) as opened:
+                target.write_bytes(opened.read("classes.jar"))
+        return target
+
+
+def is_x86_64() -> bool:
+    """Whether this machine runs the APK's libraries for x86_64."""
+    return platform.machine() == "x86_64" and platform.system() == "Linux"
+
+
+def _told(text: str) -> str:
+    """Without the lines of Java's own calls, and not too long."""
+    noise = ("at java.", "at jdk.", "at org.junit.", "at org.robolectric.", "warning: ")
+    lines = [line for line in text.splitlines() if not line.strip().startswith(noise)]
+    return "\n".join(lines[:400])

@@ -1,0 +1,194 @@
+"""The Android app's Java, run on this machine: its own tests, what it writes, and its runtime on our artifacts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from mobile_robust.bench.android.task import Task, choose_models
+from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.worker import Job as WorkerJob
+from mobile_robust.bench.worker import OpenedOnCpu, TestSet
+from mobile_robust.contracts import result as result_module
+from mobile_robust.contracts.job import DONE_NAME, JOB_NAME, PROGRESS_NAME, Done, Job, JobModel, Progress, outputs_name
+from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result, read_result
+from mobile_robust.files import sha256
+from tests.android_bench.java_tools import SOURCES, Java, call, is_x86_64, program, skip
+
+#: Files of the app and of this machine's Python are computed by two versions of the runtime; of an output's range.
+TOLERANCES = {"fp32": 1e-5, "fp16": 1e-5, "int8": 0.02}
+
+
+@pytest.fixture(scope="session")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
+    return Java(tmp_path_factory.mktemp("java"))
+
+
+def test_the_core_passes_its_tests_and_writes_what_the_contracts_say(java: Java, tmp_path: Path) -> None:
+    said = java.test("core", [*java.core(), *java.junit()], f"-Dout={tmp_path}")
+    assert re.search(r"OK \(\d\d+ tests\)", said), said
+
+    result = check_result(tmp_path / RESULT_NAME)
+    assert result.complete
+    assert [run.runtime.name for run in result.runs] == ["tflite_cpu", "tflite_gpu"]
+    assert all(len(run.repetitions) == result.protocol.repetitions for run in result.runs)
+    assert result.runs[0].title == "Größe ×2 📷"
+    job = Job.model_validate_json((tmp_path / JOB_NAME).read_text(encoding="utf-8"))
+    assert job.protocol == result.protocol
+    progress = Progress.model_validate_json((tmp_path / PROGRESS_NAME).read_text(encoding="utf-8"))
+    assert progress.done == progress.total == 4
+    done = Done.model_validate_json((tmp_path / DONE_NAME).read_text(encoding="utf-8"))
+    assert (done.reason, done.result_sha256) == ("complete", sha256(tmp_path / RESULT_NAME))
+
+
+def test_the_activity_passes_its_tests(java: Java, tmp_path: Path) -> None:
+    said = java.test(
+        "app",
+        [*java.app(), *java.jars("app", "test", "compile")],
+        f"-Dout={tmp_path}",
+        "-Drobolectric.offline=true",
+        f"-Drobolectric.dependency.dir={java.framework()}",
+        "-Drobolectric.graphicsMode=LEGACY",  # the others need 160 MB of libraries and are not looked at
+        "-Drobolectric.sqliteMode=LEGACY",
+    )
+    assert re.search(r"OK \(\d\d+ tests\)", said), said
+    result = check_result(tmp_path / "result_of_the_app.json")
+    assert result.device.os.startswith("Android 14")
+
+
+def test_the_dexer_has_nothing_to_desugar(java: Java) -> None:
+    """dx keeps an invoke-dynamic as it is, and Android has no bootstrap methods for Java's lambdas and strings."""
+    javap = program("javap", "default-jdk-headless")
+    files = sorted(java.app()[0].rglob("*.class"))
+    for jar in java.jars("app"):
+        shutil.unpack_archive(jar, java.folder / "libraries" / jar.stem, "zip")
+    files += sorted((java.folder / "libraries").rglob("*.class"))
+    assert len(files) > 60
+    listing = call(javap, "-c", "-p", *files)
+    assert "invokevirtual" in listing
+    assert "invokedynamic" not in listing
+
+
+@pytest.fixture(scope="session")
+def measured(
+    java: Java, module_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Job]:
+    """A folder as the app has it, in which the app's runtime has carried out a job on our artifacts; and the job."""
+    if not is_x86_64():
+        skip("the APK's libraries for x86_64 cannot be run on this machine")
+    compiler = program("cc", "gcc")
+    folder = tmp_path_factory.mktemp("files")
+    bionic = tmp_path_factory.mktemp("bionic")
+    (bionic / "versions").write_text("LIBC { global: *; };\n")
+    flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fno-builtin", "-Wl,-soname,libc.so"]
+    source = Path(__file__).with_name("java_bionic.c")
+    call(compiler, *flags, f"-Wl,--version-script={bionic / 'versions'}", "-o", bionic / "libc.so", source, "-lm")
+    for name in ("libm.so", "libdl.so", "liblog.so"):
+        (bionic / name).symlink_to("libc.so")
+
+    runtime = java.library("tensorflow-lite", "x86_64")
+    own = SOURCES / "app/src/main/native/xnnpack.c"
+    flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", f"-L{runtime}"]
+    call(compiler, *flags, "-o", runtime / "libmobile_robust_xnnpack.so", own, "-ltensorflowlite_jni")
+
+    described = Photos(photos).described()
+    protocol = Protocol(
+        warm_up_seconds=0.1,
+        warm_up_runs=2,
+        repetitions=2,
+        threads=3,
+        pinned_cpus=None,
+        cool_down_seconds=0.1,
+        interleaved=True,
+        inputs=described,
+    )
+    models = choose_models([module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
+    sets = TestSets(Photos(photos), folder)
+    task = Task(models, [sets.of(model) for model in models], protocol)
+    job = task.job(task.runs())
+    assert job is not None
+    for blob in task.files(job):
+        shutil.copyfile(blob.path, folder / blob.name)
+    (folder / JOB_NAME).write_text(job.model_dump_json(), encoding="utf-8")
+    said = java.run(
+        "org.mobilerobust.bench.MeasureHere",
+        [*java.app(), *java.jars("app", "compile")],
+        f"-Djava.library.path={runtime}",
+        folder,
+        env={**os.environ, "LD_LIBRARY_PATH": str(bionic)},
+    )
+    # XNNPACK counts the thread that calls it. Java starts its own threads before the first artifact.
+    assert "small_fp32.tflite on the CPU brings 2 threads" in said, said
+    assert f"{3 * protocol.repetitions} of {6 * protocol.repetitions}: repetition 2 of 2" in said, said
+    return folder, job
+
+
+def test_the_apps_runtime_measures_our_artifacts(measured: tuple[Path, Job]) -> None:
+    folder, job = measured
+    result = check_result(folder / job.run_id / RESULT_NAME)
+    for run in result.runs:
+        assert run.runtime.version == "2.16.1"
+        if run.requested == "gpu":  # of which there is none here: an error, and no samples in its place
+            assert [error.where for error in run.errors] == ["load"]
+            assert not run.repetitions
+            continue
+        assert not run.errors, run.errors
+        assert [repetition.index for repetition in run.repetitions] == [0, 1]
+        samples = [sample for repetition in run.repetitions for sample in repetition.samples_ns]
+        assert len(samples) == 2 * job.protocol.inputs.count
+        assert all(1_000 < sample < 60e9 for sample in samples)
+        assert run.actual is not None
+        assert run.actual.accelerator == "cpu"  # XNNPACK of this version leaves the module's resizing to another kernel
+        assert run.load_ns is not None and run.first_inference_ns is not None
+        assert run.baseline_memory_bytes is not None and run.peak_memory_bytes is not None
+        assert run.peak_memory_bytes >= run.baseline_memory_bytes
+
+
+def test_the_apps_runtime_answers_as_this_machines_does(measured: tuple[Path, Job]) -> None:
+    folder, job = measured
+    for index, model in enumerate(job.models):
+        if model.requested == "cpu":
+            expected = answers(folder, job, model)
+            got = np.fromfile(folder / job.run_id / outputs_name(index), "<f4").reshape(len(expected), -1)
+            scale = np.ptp(expected)
+            assert scale > 0
+            worst = np.abs(got - expected).max() / scale
+            assert worst <= TOLERANCES[model.precision], f"{model.artifact}: {worst:.2e} of the range"
+
+
+def answers(folder: Path, job: Job, model: JobModel) -> np.ndarray:
+    """Of Python's LiteRT to the inputs whose answers are kept, one row an input."""
+    shapes = {tensor.name: tensor.shape for tensor in model.inputs}
+    described = WorkerJob(
+        artifact=str(folder / model.file),
+        runtime="litert_cpu",
+        threads=1,
+        pinned_cpus=None,
+        warm_up_seconds=0,
+        warm_up_runs=0,
+        inputs=str(folder / model.inputs_file),
+        shapes=shapes,
+        count=job.protocol.inputs.count,
+    )
+    opened = OpenedOnCpu(folder / model.file, 1)
+    rows = []
+    for _, arrays in zip(range(job.kept_outputs), TestSet(described), strict=False):
+        opened.write(arrays)
+        opened.run()
+        outputs = opened.read()
+        rows.append(np.concatenate([outputs[tensor.name].ravel() for tensor in model.outputs]))
+    return np.stack(rows)
+
+
+def check_result(path: Path) -> Result:
+    """Reads a result with the contract and with the committed schema."""
+    schema = json.loads(Path(result_module.__file__).with_name("result.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), schema)
+    return read_result(path)

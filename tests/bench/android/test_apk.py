@@ -1,0 +1,340 @@
+"""The app is really built and checked, where the tools are; a wrong tool or app is said in one message."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import mobile_robust
+from mobile_robust.bench.android import apk, toolchain, verify
+from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
+from mobile_robust.bench.android.maven import fetch, user_cache
+from mobile_robust.bench.android.op_versions import RUNTIME_VERSION
+from mobile_robust.bench.android.signing import sign
+from mobile_robust.bench.android.toolchain import DEXER, Toolchain
+from mobile_robust.errors import InputError
+
+VERSION_CODE = apk.version_code(mobile_robust.__version__)
+
+
+@pytest.fixture(scope="session")
+def tools() -> Toolchain:
+    """Of this machine. Only a run that asks for android downloads what is missing of Maven Central."""
+    required = "android" in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(",")
+    scopes = read_dependencies(sources())
+    needed = [DEXER, *scopes["app"], *scopes["compile"]]
+    if not required and any(not (user_cache() / "maven" / parse(text).path).is_file() for text in needed):
+        pytest.skip("artifacts are not in the cache; MOBILE_ROBUST_REQUIRE=android downloads them")
+    try:
+        fetch(scopes["app"])
+        return toolchain.find(sources())
+    except InputError as error:
+        if required:
+            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for android, but {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def built(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The APK, and what was said of it."""
+    said: list[str] = []
+    return apk.build_apk(tmp_path_factory.mktemp("apk") / "android_bench", said.append), said
+
+
+@pytest.fixture(scope="session")
+def seen(built: tuple[Path, list[str]], tools: Toolchain) -> dict[str, str]:
+    """What the tools see in the APK; tests spoil it."""
+    path, _ = built
+    return {
+        "badging": tools.run("aapt2", "dump", "badging", path),
+        "manifest": tools.run("aapt2", "dump", "xmltree", path, "--file", "AndroidManifest.xml"),
+        "signature": tools.run("apksigner", "verify", "--verbose", "--min-sdk-version", "26", path),
+        "code": tools.run("dexdump", "-d", path),
+    }
+
+
+@pytest.fixture
+def changed(tools: Toolchain, tmp_path: Path) -> Callable[..., Path]:
+    """Builds an unsigned APK from sources with other files in them."""
+
+    def build(**files: str) -> Path:
+        folder = Path(shutil.copytree(sources(), tmp_path / "elsewhere" / "sources"))
+        for name, content in files.items():
+            (folder / {"Extra": "app/src/main/java/org/mobilerobust/bench/Extra.java"}.get(name, name)).write_text(
+                content
+            )
+        (tmp_path / "scratch").mkdir()
+        return apk.assemble(folder, tools, tmp_path / "scratch")
+
+    return build
+
+
+def test_the_app_is_what_it_must_be(built: tuple[Path, list[str]], seen: dict[str, str]) -> None:
+    path, said = built
+    assert path.name == "mobile-robust-bench.apk"
+    assert [p.name for p in path.parent.iterdir() if not p.name.startswith(".")] == [path.name]
+    assert said[-2].startswith(f"org.mobilerobust.bench, version code {VERSION_CODE}, Android 8.0 (API 26) and later, ")
+    assert said[-1].startswith("libtensorflowlite_gpu_jni.so, libtensorflowlite_jni.so: made for pages of 4 KB")
+    assert f"versionName='{mobile_robust.__version__}'" in seen["badging"]
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert names == sorted(names)
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert json.loads(archive.read(apk.RECORD))["runtime"] == {"name": "tflite", "version": RUNTIME_VERSION}
+    libraries = ("libmobile_robust_xnnpack.so", "libtensorflowlite_gpu_jni.so", "libtensorflowlite_jni.so")
+    assert [name for name in names if name.startswith("lib/")] == [
+        f"lib/{abi}/{library}" for abi in ("arm64-v8a", "x86_64") for library in libraries
+    ]
+    sizes = verify.page_sizes(path)
+    assert [sizes[f"lib/{abi}/{libraries[0]}"] for abi in verify.ABIS] == [16384, 16384]
+    assert list(verify.library_problems(sizes)) == []
+    del sizes[f"lib/x86_64/{libraries[0]}"]
+    assert list(verify.library_problems(sizes)) == [f"there is no {libraries[0]} for x86_64"]
+
+
+def test_same_sources_same_bytes(
+    built: tuple[Path, list[str]], tools: Toolchain, changed: Callable[..., Path], tmp_path: Path
+) -> None:
+    """From another folder, even the signature is the same: the key was kept, and RSA throws no dice."""
+    assert sign(changed(), tools, tmp_path).read_bytes() == built[0].read_bytes()
+
+
+def test_an_apk_of_other_sources_is_not_current(
+    built: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, _ = built
+    assert apk.current_apk(path.parent) == path
+    assert apk.current_apk(tmp_path) is None
+    (tmp_path / path.name).write_bytes(path.read_bytes()[:100_000])
+    assert apk.current_apk(tmp_path) is None
+    folder = Path(shutil.copytree(sources(), tmp_path / "sources"))
+    monkeypatch.setattr(apk, "sources", lambda: folder)
+    assert apk.current_apk(path.parent) == path
+    with (folder / "core/src/main/java/org/mobilerobust/bench/core/Json.java").open("a") as file:
+        file.write("// changed\n")
+    assert apk.current_apk(path.parent) is None
+
+
+def test_an_app_that_asks_for_more_is_refused(tools: Toolchain, changed: Callable[..., Path], tmp_path: Path) -> None:
+    manifest = (sources() / "AndroidManifest.xml").read_text()
+    service = '<service android:name="org.mobilerobust.bench.Extra" android:exported="true" /></application>'
+    internet = '<uses-permission android:name="android.permission.INTERNET" /><application'
+    extra = "package org.mobilerobust.bench; final class Extra { final Runnable nothing = () -> { }; }"
+    spoiled = manifest.replace("</application>", service).replace("<application", internet)
+    path = sign(changed(**{"AndroidManifest.xml": spoiled, "Extra": extra}), tools, tmp_path)
+    with pytest.raises(InputError) as caught:
+        verify.verify(path, tools, VERSION_CODE + 1)
+    assert [problem.split(":")[0] for problem in str(caught.value).split(": ", 1)[1].split("; ")][:4] == [
+        f"version code is {VERSION_CODE}, must be {VERSION_CODE + 1}",
+        "it asks for android.permission.INTERNET",
+        "org.mobilerobust.bench.Extra is open to other apps",
+        "there is invoke-custom",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("final class Extra { int x = List.of(1); }", r"Extra\.java:1: error: cannot find symbol"),
+        ("final class Extra { java.util.List x; }", r"Extra\.java:1: warning: \[rawtypes\]"),
+        ('final class Extra { boolean x = " ".isBlank(); }', r"cannot find symbol.*\n.*\n.*\n.*isBlank"),
+    ],
+)
+def test_a_class_that_does_not_compile(changed: Callable[..., Path], content: str, message: str) -> None:
+    with pytest.raises(InputError, match=r"javac failed with exit code 1:\n") as caught:
+        changed(Extra=f"package org.mobilerobust.bench; {content}")
+    assert re.search(message, str(caught.value))
+
+
+def test_a_manifest_that_is_none(changed: Callable[..., Path]) -> None:
+    manifest = (sources() / "AndroidManifest.xml").read_text()
+    with pytest.raises(InputError, match="aapt2 does not take the manifest as it is:\n.*unexpected element <activty>"):
+        changed(**{"AndroidManifest.xml": manifest.replace("</application>", "<activty /></application>")})
+
+
+def test_a_signature_that_was_broken(built: tuple[Path, list[str]], tools: Toolchain, tmp_path: Path) -> None:
+    path = tmp_path / "broken.apk"
+    content = bytearray(built[0].read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="apksigner failed with exit code 1:\n(.*\n)?ERROR: .*integrity"):
+        verify.verify(path, tools, VERSION_CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "name='org.mobilerobust.bench'",
+            "name='org.example'",
+            "package is org.example, must be org.mobilerobust.bench",
+        ),
+        ("\nsdkVersion:'26'", "\nsdkVersion:'21'", "minSdkVersion is 21, must be 26"),
+        ("\nsdkVersion:'26'", "\nminSdkVersion:'21'", "minSdkVersion is 21, must be 26"),  # as of build-tools 35
+        ("targetSdkVersion:'34'", "", "targetSdkVersion is missing, must be 34"),
+        (" 'x86_64'", " 'x86' 'x86_64'", "ABIs is 'arm64-v8a' 'x86' 'x86_64', must be 'arm64-v8a' 'x86_64'"),
+        ("application-debuggable\n", "", "it is not debuggable, which run-as asks for"),
+        ("native-code:", "uses-permission-sdk-23: name='a.b'\nnative-code:", "it asks for a.b"),
+    ],
+)
+def test_badging(seen: dict[str, str], old: str, new: str, problem: str) -> None:
+    text = seen["badging"]
+    assert list(verify.badging_problems(text, VERSION_CODE)) == []
+    assert old in text
+    assert list(verify.badging_problems(text.replace(old, new), VERSION_CODE)) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("exported(0x01010010)=true", "exported(0x01010010)=false", "must be exported, and guarded by "),
+        ('"android.permission.DUMP"', '"android.permission.INTERNET"', "must be exported, and guarded by "),
+        ("E: activity ", "E: receiver ", None),
+        ('BenchActivity"', 'OtherActivity"', "OtherActivity is open to other apps"),
+        ('"libOpenCL.so"', '"libGL.so"', "it does not ask for libOpenCL.so, or cannot do without"),
+        ("required(0x0101028e)=false", "required(0x0101028e)=true", "it does not ask for libOpenCL.so"),
+    ],
+)
+def test_components(seen: dict[str, str], old: str, new: str, problem: str | None) -> None:
+    text = seen["manifest"]
+    assert list(verify.manifest_problems(text)) == []
+    assert old in text
+    problems = list(verify.manifest_problems(text.replace(old, new)))
+    assert any(problem in found for found in problems) if problem else problems == []
+
+
+def test_classes(seen: dict[str, str]) -> None:
+    text = seen["code"]
+    assert list(verify.code_problems(text)) == []
+    lines = text.splitlines()
+    without = "\n".join(line for line in lines if "Class descriptor  : 'Lorg/tensorflow/lite/gpu/" not in line)
+    missing, used = verify.code_problems(without)
+    assert missing == "there is no class org.tensorflow.lite.gpu.GpuDelegate"
+    assert used.startswith("classes are used that are not there: org.tensorflow.lite.gpu.")
+    (polymorphic,) = verify.code_problems(text.replace("invoke-static", "invoke-polymorphic"))
+    assert polymorphic.startswith("there is invoke-polymorphic")
+
+
+def test_signature_schemes(seen: dict[str, str]) -> None:
+    assert list(verify.signature_problems(seen["signature"])) == []
+    older = seen["signature"].replace("Scheme v2): true", "Scheme v2): false")
+    assert list(verify.signature_problems(older)) == ["there is no signature of scheme v2"]
+
+
+def test_every_tool_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("ANDROID_HOME", "ANDROID_SDK_ROOT", "JAVA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    message = (
+        r"cannot be built without java, javac, keytool, aapt2, zipalign, apksigner, dexdump, clang, ld.lld: .*"
+        r"apt-get install aapt apksigner clang default-jdk-headless dexdump lld zipalign\), .*ANDROID_HOME"
+    )
+    with pytest.raises(InputError, match=message):
+        toolchain.find(sources())
+
+
+def program(path: Path, text: str = "") -> Path:
+    """A shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_an_installed_sdk_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sdk, names = tmp_path / "sdk", ("aapt2", "zipalign", "apksigner", "dexdump", "d8")
+    for version in ("9.0.0", "35.0.1", "36.0.0-rc1", "debian"):
+        for name in names:
+            program(sdk / "build-tools" / version / name)
+    program(sdk / "build-tools/35.0.1/dexdump").unlink()
+    for name in ("java", "javac", "keytool", "aapt2", "dexdump", "clang", "ld.lld"):
+        program(tmp_path / "path" / name)
+    for platform in ("android-34", "android-36"):
+        program(sdk / "platforms" / platform / "android.jar")
+    monkeypatch.delenv("ANDROID_HOME", raising=False)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("ANDROID_SDK_ROOT", str(sdk))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    found = toolchain.find(sources())
+    assert (found.framework, found.d8, found.dx) == (
+        sdk / "platforms/android-34/android.jar",
+        sdk / "build-tools/35.0.1/d8",
+        None,
+    )
+    assert found.programs["aapt2"] == sdk / "build-tools/35.0.1/aapt2"
+    assert found.programs["dexdump"] == tmp_path / "path/dexdump"
+    monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="ANDROID_HOME=.*nowhere: not a folder"):
+        toolchain.find(sources())
+
+
+def test_d8_gets_jars(tmp_path: Path) -> None:
+    """A d8 that writes its arguments and each jar's listing instead of code."""
+    script = 'for last; do :; done; for a; do echo "$a"; done > "$7/classes.dex"; cp "$last" "$7/last.jar"'
+    classes = tmp_path / "classes" / "org"
+    classes.mkdir(parents=True)
+    (classes / "A.class").write_bytes(b"A")
+    (tmp_path / "library.jar").write_bytes(b"jar")
+    found = Toolchain({}, tmp_path / "android.jar", program(tmp_path / "d8", script), None)
+    dex = found.dex([tmp_path / "library.jar", classes.parent], tmp_path)
+    arguments = dex.read_text().splitlines()
+    assert arguments[:7] == [
+        "--release",
+        "--lib",
+        str(tmp_path / "android.jar"),
+        "--min-api",
+        "26",
+        "--output",
+        str(tmp_path),
+    ]
+    assert arguments[7] == str(tmp_path / "library.jar")
+    with zipfile.ZipFile(tmp_path / "last.jar") as jar:
+        assert jar.read("org/A.class") == b"A"
+
+
+def test_what_a_tool_says_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = program(tmp_path / "tool", "echo 'Error: this' >&2; seq 30; exit 3")
+    with pytest.raises(
+        InputError, match=r"tool failed with exit code 3:\nError: this\n1\n(.*\n)*19\n\(and 11 lines more\)$"
+    ):
+        toolchain.run("tool", [tool])
+    with pytest.raises(InputError, match="absent: cannot be run: No such file or directory"):
+        toolchain.run("tool", [tmp_path / "absent"])
+    monkeypatch.setattr(toolchain, "_TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(InputError, match="tool: nothing came of it in 0.2 s"):
+        toolchain.run("tool", [program(tmp_path / "slow", "exec sleep 10")])
+
+
+def test_version_codes_grow() -> None:
+    versions = ("0.1.0", "0.1.1", "0.2.0.dev3", "0.10.0", "1.0.0rc1", "1.2.3+local")
+    codes = [apk.version_code(version) for version in versions]
+    assert codes == sorted(set(codes)) == [100, 101, 200, 1000, 10000, 10203]
+    with pytest.raises(ValueError, match="does not begin with three numbers"):
+        apk.version_code("1.0")
+
+
+def test_a_folder_that_cannot_be_made(tools: Toolchain, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file/apk: cannot be made: Not a directory"):
+        apk.build_apk(tmp_path / "file" / "apk")
+
+
+def test_the_shell_sees_no_name_of_a_folder(tools: Toolchain, tmp_path: Path) -> None:
+    """Paths with blanks, quotes and a leading dollar are arguments like any other."""
+    folder = tmp_path / "it's $HOME; a  folder"
+    folder.mkdir()
+    (folder / "A.java").write_text("final class A { }")
+    tools.run("javac", "--release", "8", "-Xlint:-options", "-d", folder, folder / "A.java")
+    dex = tools.dex([folder], folder)
+    assert (
+        "'LA;'" in subprocess.run([tools.programs["dexdump"], dex], check=True, capture_output=True, text=True).stdout
+    )
