@@ -1,4 +1,4 @@
-"""Nearest-neighbour doubling and the 3x3 convolution behind it, as one small convolution before the doubling.
+"""Nearest-neighbour doubling and the 3x3 convolution behind it, as one small convolution of the map before it.
 
 Of the nine cells that an output pixel sees only four are different ones: 2x2 cells of the small map. So a 2x2
 convolution that pads 1 computes four pixels for each of its positions, those around the corner where its cells meet:
@@ -48,3 +48,23 @@ class DoubledConv(nn.Module):
         pixels = rows.reshape(batch, 2 * height, 2 * width, self.channels)
         # less than no padding is one operation in TFLite, two slices are two
         return F.pad(pixels, (0, 0, -1, -1, -1, -1)).permute(0, 3, 1, 2)
+
+
+class HalvedConv(nn.Module):
+    """fill(x, 2) -> 3x3 convolution that pads 1, with a stride of 2: a 2x2 convolution of the small map.
+
+    Args:
+        kernel: Of the 3x3 convolution.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__()
+        weight = kernel.weight
+        for axis in (2, 3):  # of its rows the first sees the cell above, the others both see the cell itself
+            first, middle, last = weight.unbind(axis)
+            weight = torch.stack([first, middle + last], axis)
+        self.conv = conv_of(Kernel(weight, kernel.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, h, w) -> (B, C, h, w)."""
+        return self.conv(F.pad(x, (1, 0, 1, 0)))

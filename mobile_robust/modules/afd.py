@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from mobile_robust.errors import unknown
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
-from mobile_robust.layers.doubled_conv import DoubledConv
+from mobile_robust.layers.doubled_conv import DoubledConv, HalvedConv
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of, merge
 from mobile_robust.layers.repconv import PlainConv, RepConv
 from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
@@ -114,7 +114,7 @@ class FENet(nn.Module):
     def __init__(self, channels: int, sizes: Variant) -> None:
         super().__init__()
         block, guide, half, quarter, decoder = sizes.block, sizes.guide, sizes.half, sizes.quarter, sizes.decoder
-        self.channels_deep, self.channels_shallow = quarter, half + guide
+        self.channels_deep, self.channels_shallow, self.channels_guide = quarter, half + guide, guide
         self.encode1 = block(channels, half, stride=2)
         self.encode2 = block(half + guide, quarter, stride=2)
         self.bottom = block(quarter, quarter)
@@ -128,31 +128,42 @@ class FENet(nn.Module):
         x = self.decode(torch.cat([_fill(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
         return features + self.residual(_fill(x, 2))
 
-    def reparameterize(self) -> nn.Module:
+    def reparameterize(self, stride: int) -> nn.Module:
         """See :class:`DeployedFENet`."""
-        return DeployedFENet(self)
+        return DeployedFENet(self, stride)
 
 
 class DeployedFENet(nn.Module):
     """Deploy form of :class:`FENet`: every block is one convolution, and no map is doubled before it is convolved
-    (:class:`DoubledConv`); the two convolutions behind a doubling take most of the module's time.
+    (:class:`DoubledConv`, :class:`HalvedConv`), neither the features nor the drifting map: it joins the deep features,
+    which are as coarse, unless the stem has a stride of 4, where it lies beside the shallow ones.
     """
 
-    def __init__(self, net: FENet) -> None:
+    def __init__(self, net: FENet, stride: int) -> None:
         super().__init__()
-        self.encode1, self.encode2 = net.encode1.reparameterize(), net.encode2.reparameterize()
-        self.bottom = net.bottom.reparameterize()
-        decode = net.decode.kernel()
-        deep, shallow = decode.weight.split((net.channels_deep, net.channels_shallow), 1)
-        self.decode_deep = DoubledConv(Kernel(deep, decode.bias))
-        self.decode_shallow = conv_of(Kernel(shallow, torch.zeros_like(decode.bias)), padding=1)
+        self.encode1, self.bottom = net.encode1.reparameterize(), net.bottom.reparameterize()
         self.residual = DoubledConv(net.residual.kernel())
+        coarse = net.channels_guide if stride < 4 else 0  # channels of the drifting map that join the deep features
+        fine = net.channels_shallow - coarse
+        encode2, decode = net.encode2.kernel(), net.decode.kernel()
+        weight, weight_coarse = encode2.weight.split((fine, coarse), 1)
+        self.encode2 = conv_of(Kernel(weight, encode2.bias), stride=2, padding=1)
+        self.encode2_coarse = HalvedConv(Kernel(weight_coarse, torch.zeros_like(encode2.bias))) if coarse else None
+        deep, weight, weight_coarse = decode.weight.split((net.channels_deep, fine, coarse), 1)
+        self.decode_deep = DoubledConv(Kernel(torch.cat([deep, weight_coarse], 1), decode.bias))
+        self.decode_shallow = conv_of(Kernel(weight, torch.zeros_like(decode.bias)), padding=1)
 
     def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
         """See :class:`FENet`."""
-        shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
-        deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
-        x = F.relu(self.decode_deep(deep) + self.decode_shallow(shallow))  # (B, decoder, h/2, w/2)
+        shallow = self.encode1(features)  # (B, half, h/2, w/2)
+        if drift is None or self.encode2_coarse is None:
+            shallow = _guided(shallow, drift)
+            below = self.bottom(F.relu(self.encode2(shallow)))  # (B, quarter, h/4, w/4)
+        else:
+            drift = _fill(drift, shallow.shape[-1] // drift.shape[-1] // 2)  # (B, guide, h/4, w/4)
+            deep = self.bottom(F.relu(self.encode2(shallow) + self.encode2_coarse(drift)))
+            below = torch.cat([deep, drift], 1)
+        x = F.relu(self.decode_deep(below) + self.decode_shallow(shallow))  # (B, decoder, h/2, w/2)
         return features + self.residual(x)
 
 
@@ -163,13 +174,17 @@ class AFD(FeatureRepair):
         channels: Channels C of the stem's features.
         variant: A key of :data:`VARIANTS`.
         image_range: How the incoming image was normalized; undone inside.
+        stride: s; the deploy form is made for it.
 
     Raises:
         InputError: Unknown variant.
     """
 
-    def __init__(self, channels: int = 64, variant: str = "afd", image_range: ImageRange = RGB) -> None:
+    def __init__(
+        self, channels: int = 64, variant: str = "afd", image_range: ImageRange = RGB, stride: int = 2
+    ) -> None:
         super().__init__()
+        self.stride = stride
         if variant not in VARIANTS:
             raise unknown("AFD variant", variant, VARIANTS)
         sizes = VARIANTS[variant]
@@ -184,8 +199,8 @@ class AFD(FeatureRepair):
         """See :class:`FeatureRepair`."""
         if any(side % BLOCK for side in image):
             raise ValueError(f"JPEG's blocks want an image whose sides are multiples of {BLOCK}, not {_by(image)}")
-        stride = image[0] // features[0]
-        if stride not in (1, 2, 4) or image != (features[0] * stride, features[1] * stride) or _odd(features):
+        s = self.stride
+        if s not in (1, 2, 4) or image != (features[0] * s, features[1] * s) or _odd(features):
             raise ValueError(
                 f"the stem must divide the image's sides ({_by(image)}) by 1, 2 or 4 and leave multiples of 4, "
                 f"not {_by(features)}"
@@ -203,19 +218,20 @@ class AFD(FeatureRepair):
         nn.Module.__init__(deployed)
         deployed.fde = self.fde.reparameterize() if isinstance(self.fde, FDENet) else None
         assert isinstance(self.fe, FENet)
-        deployed.fe = self.fe.reparameterize()
+        deployed.stride = self.stride
+        deployed.fe = self.fe.reparameterize(self.stride)
         return deployed.eval()
 
 
-def build(channels: int, image_range: ImageRange, options: dict[str, Any]) -> AFD:
-    """The module for a stem of ``channels`` channels; options: ``variant``.
+def build(channels: int, stride: int, image_range: ImageRange, options: dict[str, Any]) -> AFD:
+    """The module for a stem of ``channels`` channels and of this stride; options: ``variant``.
 
     Raises:
         InputError: Unknown option or variant.
     """
     known_only("afd", options, ["variant"])
     variant = variant_of(options, VARIANTS, "afd")
-    return AFD(channels, variant, image_range)
+    return AFD(channels, variant, image_range, stride)
 
 
 def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) -> Tensor:

@@ -14,8 +14,8 @@ from mobile_robust.errors import InputError
 from mobile_robust.modules.base import FeatureRepair, ImageRange, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
 
-#: (channels of the features, range of the image, the method's options) -> module.
-Builder = Callable[[int, ImageRange, dict[str, Any]], FeatureRepair]
+#: (channels of the features, the stem's stride, range of the image, the method's options) -> module.
+Builder = Callable[[int, int, ImageRange, dict[str, Any]], FeatureRepair]
 
 
 class FeaturePipeline(Pipeline):
@@ -62,9 +62,11 @@ class FeaturePlace(Place):
         where = f"the features of {name} behind layer {self.split.layer}"
         if not isinstance(features, Tensor) or features.dim() != 4:
             raise InputError(f"{where} are no (B, C, H, W) map; choose another backbone.layer")
-        self.module = self._build(features.shape[1], ImageRange.of(recipe.input.range), recipe.options)
+        _, channels, height, width = features.shape
+        image = recipe.input.height_width
+        self.module = self._build(channels, image[0] // height, ImageRange.of(recipe.input.range), recipe.options)
         try:
-            self.module.check(recipe.input.height_width, (features.shape[2], features.shape[3]))
+            self.module.check(image, (height, width))
         except ValueError as error:
             shape = tuple(features.shape[1:])
             raise InputError(f"{where} are {shape}, which method {recipe.method} cannot take: {error}") from None

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mobile_robust.layers.doubled_conv import DoubledConv
+from mobile_robust.layers.doubled_conv import DoubledConv, HalvedConv
 from mobile_robust.layers.fuse import kernel_of
 
 
@@ -31,3 +31,12 @@ def test_computes_it_with_fewer_operations() -> None:
     with FlopCounterMode(display=False) as large:
         conv(doubled(x))
     assert small.get_total_flops() == pytest.approx(large.get_total_flops() * 4 / 9 * (29 / 28) ** 2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (9, 7)])
+def test_a_stride_of_two_undoes_the_doubling(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(5, 4, 3, stride=2, padding=1).double()
+    x = torch.randn(2, 5, *size, dtype=torch.float64)
+    got = HalvedConv(kernel_of(conv))(x)
+    torch.testing.assert_close(got, conv(doubled(x)), atol=1e-12, rtol=0)

@@ -1,7 +1,8 @@
 """Parity on the phone: what its runtime answered to the first photos, against PyTorch under the manifest's tolerances.
 
-A bound on top-1 agreement is made for more photos than a phone is asked: one photo in twenty already breaks 97 %. So
-where the same file agrees less often on this computer, for the same photos, that is as much as is asked of the phone.
+The bounds of quantized files are for the photos that the build was proven with. Others may strain the ranges of int8
+more, and one photo in twenty already breaks a top-1 agreement of 97 %. So where the same file does worse on this
+computer, for the same photos, that is as much as is asked of the phone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import prod
+from math import floor, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from mobile_robust.bench.android.answers import Answers
 from mobile_robust.bench.inputs import Photos
 from mobile_robust.bench.models import Model
 from mobile_robust.bench.resume import key
-from mobile_robust.contracts.manifest import ParityResult
+from mobile_robust.contracts.manifest import Metrics, ParityResult
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.convert.build import make_reference
@@ -31,6 +32,9 @@ from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
 from mobile_robust.parity.summary import STYLES, SYMBOLS, tolerance_text, worst_text
 from mobile_robust.systems import rebuild
+
+#: Bounds that depend on the photos, and by how much a phone, whose kernels round otherwise, may stay behind.
+_SLACK = {"snr_db": 0.5, "repair_snr_db": 0.5, "top1_agreement": 0.0}
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,7 @@ class Prover:
             reference = self._reference(model, len(rows))
             got = _output(model, rows, reference.output)
             tolerance = _as_on_this_computer(tolerance, model, reference, len(rows))
-            expected, unrepaired = reference.expected[: len(rows)], reference.unrepaired(len(rows))
-            metrics = compare(expected, got, reference.output == "logits", unrepaired)
+            metrics = _compare(reference, got)
         except OSError:
             why = "its answers did not arrive, or not as their checksums in the result say: nothing is proven"
             return Proof(run, 0, _failed(run, tolerance, why))
@@ -104,17 +107,29 @@ def _output(model: Model, rows: NDArray[np.float32], name: str) -> NDArray[np.fl
     raise ValueError(f"{model.path} has no output {name}")
 
 
+def _compare(reference: Reference, got: NDArray[np.float32]) -> Metrics:
+    count = len(got)
+    return compare(reference.expected[:count], got, reference.output == "logits", reference.unrepaired(count))
+
+
 def _as_on_this_computer(tolerance: Tolerance, model: Model, reference: Reference, count: int) -> Tolerance:
     """See the file."""
-    if tolerance.top1_agreement is None:
+    asked = {name: getattr(tolerance, name) for name in _SLACK if getattr(tolerance, name) is not None}
+    if not asked:
         return tolerance
     session = LitertCpu().open(model.path)
     try:
         here = [session.run(reference.inputs(index, "NHWC"))[reference.output] for index in range(count)]
     finally:
         session.close()
-    agreement = float(np.mean(np.concatenate(here).argmax(-1) == reference.expected[:count].argmax(-1)))
-    return tolerance.model_copy(update={"top1_agreement": min(tolerance.top1_agreement, agreement)})
+    found = _compare(reference, np.concatenate([channels_first(answer) for answer in here]))
+    reached = {name: getattr(found, name) for name in asked}  # None: exact
+    lower = {
+        name: min(bound, floor(100 * (reached[name] - _SLACK[name])) / 100)  # two digits are enough to read
+        for name, bound in asked.items()
+        if reached[name] is not None
+    }
+    return tolerance.model_copy(update=lower)
 
 
 def _failed(run: Run, tolerance: Tolerance, why: str) -> ParityResult:
