@@ -112,7 +112,7 @@ class Shell:
         if name == "cp":
             return self._copy(names, path)
         for word in names:
-            file = path(word)  # type: ignore[operator]
+            file = path(word)
             if name == "mkdir" and options == ["-p"] and file:
                 file.mkdir(parents=True, exist_ok=True)
             elif name == "rm" and file:
@@ -130,7 +130,7 @@ class Shell:
         return output, errors, code
 
     def _copy(self, names: list[str], path: object) -> Result:
-        source, target = (path(name) for name in names)  # type: ignore[operator]
+        source, target = (path(name) for name in names)
         if source is None or not source.exists():
             return b"", f"cp: {names[0]}: Permission denied\n".encode(), 1
         data = self._phone.happening("run-as cp", source.read_bytes())
