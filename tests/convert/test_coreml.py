@@ -52,7 +52,7 @@ def test_the_manifest_lists_operations_and_borders(module_build: Path) -> None:
     artifacts = {a.precision: a for a in read_manifest(module_build).artifacts if a.target == "coreml"}
     assert list(artifacts) == PRECISIONS
     for precision, artifact in artifacts.items():
-        assert artifact.operations["conv"] == 9
+        assert artifact.operations["conv"] == 10
         assert [(t.name, t.shape, t.layout) for t in artifact.inputs] == [
             ("image", (1, 3, 64, 64), "NCHW"),
             ("features", (1, 32, 32, 32), "NCHW"),
