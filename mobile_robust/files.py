@@ -37,10 +37,19 @@ def write_output(path: Path, data: bytes | str) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
+def user_cache() -> Path:
+    """The folder of this project in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobile_robust"
+
+
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, option: str = "--out") -> Iterator[None]:
     """Inside, no other process is in here for the same folder: two that write the same files would mix them up. The end
     of a process, whatever ends it, lets the next one in.
+
+    Args:
+        folder: The folder.
+        option: What the user gave it by, for the message.
 
     Raises:
         InputError: Another process is.
@@ -48,12 +57,12 @@ def alone_in(folder: Path) -> Iterator[None]:
     try:
         lock = (folder / ".lock").open("a")
     except OSError as error:
-        raise InputError(f"--out {folder}: cannot be written: {error.strerror or error}") from None
+        raise InputError(f"{option} {folder}: cannot be written: {error.strerror or error}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"--out {folder}: another process is writing there; wait, or choose another") from None
+            raise InputError(f"{option} {folder}: another process is writing there; wait, or choose another") from None
         yield
 
 

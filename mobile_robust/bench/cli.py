@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobile_robust.bench.android.cli import add_android
+from mobile_robust.bench.arm64.cli import add_arm64
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 from mobile_robust.files import alone_in
@@ -19,6 +20,7 @@ _EXAMPLES = """examples:
   python -m mobile_robust.bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
   python -m mobile_robust.bench host build/afd_mobilenetv2 --profile
   python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
+  python -m mobile_robust.bench arm64 build/afd_resnet50
   python -m mobile_robust.bench report bench/result.json phone/result.json --base resnet50 --out report/
   python -m mobile_robust.bench report bench/result.json --scores scores/scores.json --out report/
 
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_host(commands.add_parser("host", help="measure TFLite files on this machine"))
     add_android(commands.add_parser("android", help="measure TFLite files on phones, and prove them there"))
+    add_arm64(commands.add_parser("arm64", help="count the instructions of TFLite files on a phone's CPU kernels"))
     _add_report(commands.add_parser("report", help="tables and plots of one or more results"))
     return parser
 

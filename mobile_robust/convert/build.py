@@ -40,7 +40,7 @@ from mobile_robust.data import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_atomically
 from mobile_robust.parity import tflite_file
-from mobile_robust.parity.check import CHECKS, prove
+from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS, prove
 from mobile_robust.parity.reference import Reference
 from mobile_robust.systems import System, build_system
 
@@ -86,7 +86,7 @@ def build(recipe: Recipe, out: Path, calibration: samples.PhotoFolder | None, fo
 
 def count_steps(recipe: Recipe) -> int:
     """How often :func:`build` calls ``step`` for a recipe that is built."""
-    checks = sum(CHECKS[name] == target for target, _ in recipe.artifacts.pairs() for name in CHECKS)
+    checks = sum(CHECKS[name] == target for target, _ in recipe.artifacts.pairs() for name in DEFAULT_CHECKS)
     return 3 + len(recipe.artifacts.pairs()) + checks
 
 
@@ -234,7 +234,7 @@ class _Builder:
                 artifact.target,
                 self.recipe.tolerance(artifact.precision),
                 reference,
-                list(CHECKS),
+                DEFAULT_CHECKS,
                 self.step,
             )
             for result in results:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,20 @@ from mobile_robust.errors import InputError, unknown
 from mobile_robust.parity.metrics import NotFiniteError, compare, judge
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.parity.runtimes import gpu_delegate
-from mobile_robust.parity.runtimes.base import PlacementError, Runtime
+from mobile_robust.parity.runtimes.base import EngineError, PlacementError, Runtime
 from mobile_robust.parity.runtimes.coreml_device import CoremlDevice
 from mobile_robust.parity.runtimes.coreml_mil import CoremlMil
+from mobile_robust.parity.runtimes.litert_arm64 import LitertArm64, LitertArmv9
 from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
 from mobile_robust.parity.runtimes.litert_gpu import LitertGpu
 
-RUNTIMES: dict[str, type[Runtime]] = {r.name: r for r in (LitertCpu, LitertGpu, CoremlMil, CoremlDevice)}
+RUNTIMES: dict[str, type[Runtime]] = {
+    r.name: r for r in (LitertCpu, LitertGpu, LitertArm64, LitertArmv9, CoremlMil, CoremlDevice)
+}
 #: All checks: the runtimes, and the op table of Android's GPU delegate, which executes nothing.
 CHECKS: dict[str, Target] = {**{name: r.target for name, r in RUNTIMES.items()}, gpu_delegate.NAME: "tflite"}
+#: Those that every build is proven with.
+DEFAULT_CHECKS = [name for name in CHECKS if name not in RUNTIMES or not RUNTIMES[name].on_request]
 
 #: A bound on agreement needs many images, a bound on the error shows on few: at most so many are run for the latter.
 ERROR_IMAGES = 4
@@ -35,7 +41,7 @@ Errors = NDArray[np.float32]
 
 
 def select_checks(names: Sequence[str] | None) -> list[str]:
-    """The named checks, or all.
+    """The named checks, or the default ones.
 
     Raises:
         InputError: A name is unknown.
@@ -43,7 +49,7 @@ def select_checks(names: Sequence[str] | None) -> list[str]:
     for name in names or ():
         if name not in CHECKS:
             raise unknown("runtime", name, CHECKS)
-    return list(names or CHECKS)
+    return list(names or DEFAULT_CHECKS)
 
 
 def require(names: Sequence[str]) -> None:
@@ -97,6 +103,23 @@ def prove(
     return results, samples
 
 
+def answered_by(name: str, artifact: Path, reference: Reference) -> Reference:
+    """The reference with the answers of a runtime to the same file in the place of PyTorch's.
+
+    Args:
+        name: Among :data:`RUNTIMES`; one that can run here.
+        artifact: The file, of the runtime's target.
+        reference: Inputs.
+
+    Raises:
+        InputError: The file is truncated or of another kind, or the runtime does not take it.
+    """
+    try:
+        return replace(reference, expected=_execute(RUNTIMES[name](), artifact, reference, len(reference))[0])
+    except (PlacementError, EngineError) as error:
+        raise InputError(f"--against {name}: {error}") from None
+
+
 def _run(
     runtime: Runtime, artifact: Path, tolerance: Tolerance, reference: Reference
 ) -> tuple[ParityResult, Errors | None]:
@@ -109,7 +132,7 @@ def _run(
     try:
         got, placement = _execute(runtime, artifact, reference, count)
         metrics = compare(expected, got, reference.output == "logits", reference.unrepaired(count))
-    except (PlacementError, NotFiniteError) as error:
+    except (PlacementError, EngineError, NotFiniteError) as error:
         failed = ParityResult(
             runtime=runtime.name,
             verdict="fail",

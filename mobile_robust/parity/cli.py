@@ -11,16 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from mobile_robust.contracts.manifest import Artifact, Manifest, read_manifest, verify_hashes
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, unknown
 from mobile_robust.parity.summary import progress_bar, render_table
 
 EXAMPLES = """examples:
   python -m mobile_robust.parity build/afd_mobilenetv2
   python -m mobile_robust.parity build/* --runtime litert_cpu litert_gpu
   python -m mobile_robust.parity build/afd_mobilenetv2 --layers     where a failing TFLite file goes wrong
+  python -m mobile_robust.parity build/* --runtime litert_arm64 --against litert_cpu     0.0e+00: equal to the bit
 
 runtimes: litert_cpu (XNNPACK), litert_gpu (GPU engine, every operation must be on it), gpu_delegate_ops (the op table
 of Android's GPU delegate), coreml_mil (executes the saved package's operations in PyTorch), coreml_device (macOS).
+Only where named, for they are slow: litert_arm64 (a Snapdragon 865's kernels, emulated; fp16 files in half precision)
+and litert_armv9 (a newer phone's); python -m mobile_robust.arm64 setup makes them available.
 Exit code: 0 all checks passed, 1 one failed, 2 bad input.
 """
 
@@ -35,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("build", nargs="+", type=Path, metavar="DIR", help="folder of a finished build")
     p.add_argument("--runtime", nargs="+", metavar="NAME", help="only these; one that cannot run here is an error then")
+    p.add_argument(
+        "--against", metavar="NAME", help="compare with this runtime's answers to the same file, not with PyTorch's"
+    )
+    p.add_argument("--images", type=int, metavar="N", help="only the first N of the stored ones: quicker, proves less")
     p.add_argument("--layers", action="store_true", help="walk failing TFLite files layer by layer, name the first bad")
     p.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     return p
@@ -47,23 +54,34 @@ def main(arguments: list[str]) -> int:
         InputError: No finished build, changed files, unknown runtime, or a runtime asked for that cannot run here.
     """
     options = parser().parse_args(arguments)
+    if options.images is not None and options.images < 1:
+        raise InputError(f"--images {options.images}: must be 1 or more")
     manifests = [(folder, read_manifest(folder)) for folder in options.build]
     for folder, manifest in manifests:
         verify_hashes(manifest, folder)
-    from mobile_robust.parity.check import CHECKS, require, select_checks  # imports PyTorch: not for --help
+    from mobile_robust.parity.check import CHECKS, RUNTIMES, require, select_checks  # imports PyTorch: not for --help
 
     checks = select_checks(options.runtime)
     if options.runtime:
         require(checks)
+    if options.against:
+        if options.against not in RUNTIMES:
+            raise unknown("runtime", options.against, RUNTIMES)
+        if options.layers:
+            raise InputError("--layers compares with PyTorch: leave out --against")
+        require([options.against])
+        checks = [name for name in checks if CHECKS[name] == CHECKS[options.against]]
     for folder, manifest in manifests:
         if not {artifact.target for artifact in manifest.artifacts}.intersection(CHECKS[name] for name in checks):
-            raise InputError(f"{folder}: holds no file that {' or '.join(checks)} runs")
+            raise InputError(f"{folder}: holds no file that {' or '.join(checks) or options.against} runs")
     console, passed, documents = Console(), True, []
     for folder, manifest in manifests:
-        proven = _prove(folder, manifest, checks)
+        proven = _prove(folder, manifest, checks, options.against, options.images)
         passed &= proven.passed
         documents.append({"build": str(folder), "artifacts": [_document(a) for a in proven.artifacts]})
         if not options.json:
+            if options.against:
+                console.print(f"Compared with {options.against}, not with PyTorch:", style="bold")
             render_table(proven, console)
             if options.layers:
                 _walk_failing(folder, proven, console)
@@ -72,25 +90,25 @@ def main(arguments: list[str]) -> int:
     return 0 if passed else 1
 
 
-def _prove(folder: Path, manifest: Manifest, checks: Sequence[str]) -> Manifest:
+def _prove(
+    folder: Path, manifest: Manifest, checks: Sequence[str], against: str | None, images: int | None
+) -> Manifest:
     """The manifest with this run's results in the place of the build's."""
-    from mobile_robust.parity.check import CHECKS, prove
+    from mobile_robust.parity.check import CHECKS, answered_by, prove
     from mobile_robust.parity.reference import load_reference
 
     recipe = manifest.recipe
     reference = load_reference(folder / manifest.reference.file, recipe.input.range / 255)
+    if images is not None:
+        reference = reference.first(images)
     steps = sum(CHECKS[name] == artifact.target for artifact in manifest.artifacts for name in checks)
     artifacts = []
     with progress_bar(Console(stderr=True), recipe.name, steps) as step:
         for artifact in manifest.artifacts:
-            results, _ = prove(
-                folder / artifact.file,
-                artifact.target,
-                recipe.tolerance(artifact.precision),
-                reference,
-                checks,
-                step,
-            )
+            path, expected = folder / artifact.file, reference
+            if against and artifact.target == CHECKS[against]:
+                expected = answered_by(against, path, reference)
+            results, _ = prove(path, artifact.target, recipe.tolerance(artifact.precision), expected, checks, step)
             artifacts.append(artifact.model_copy(update={"parity": tuple(results)}))
     return manifest.model_copy(update={"artifacts": tuple(artifacts)})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,12 @@ class Reference:
         if x.dtype == np.uint8:
             values *= np.float32(self.image_scale)
         return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if layout == "NHWC" and x.ndim == 4 else values
+
+    def first(self, count: int) -> Reference:
+        """Of the first inferences only."""
+        return replace(
+            self, arrays={name: x[:count] for name, x in self.arrays.items()}, expected=self.expected[:count]
+        )
 
     def unrepaired(self, count: int) -> NDArray[np.float32] | None:
         """What came in, of the first inferences, where the output is the same repaired: the input of its shape."""

@@ -11,9 +11,9 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.errors import InputError
 from mobile_robust.parity import check
-from mobile_robust.parity.check import CHECKS, prove, require, select_checks
+from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS, answered_by, prove, require, select_checks
 from mobile_robust.parity.reference import Reference, load_reference
-from mobile_robust.parity.runtimes.base import Arrays, PlacementError, Runtime, Session
+from mobile_robust.parity.runtimes.base import Arrays, EngineError, PlacementError, Runtime, Session
 
 EXACT = Tolerance(max_error=1e-5)
 
@@ -115,6 +115,27 @@ def test_an_absent_runtime_is_skipped_with_its_reason(fake, reference: Reference
         require(["litert_cpu"])
 
 
+def test_an_engine_that_dies_fails(monkeypatch: pytest.MonkeyPatch, fake, reference: Reference) -> None:
+    def die(self: Session, inputs: Arrays) -> Arrays:
+        raise EngineError("the engine's process crashed")
+
+    monkeypatch.setattr(FakeSession, "run", die)
+    fake(answer={})
+    result, _ = prove_one(Path("a.tflite"), reference)
+    assert (result.verdict, result.failures) == ("fail", ("the engine's process crashed",))
+    with pytest.raises(InputError, match="--against litert_cpu: the engine's process crashed"):
+        answered_by("litert_cpu", Path("a.tflite"), reference)
+
+
+def test_another_runtime_in_the_place_of_pytorch(module_build: Path, reference: Reference) -> None:
+    path = module_build / "small_fp16.tflite"
+    here = answered_by("litert_cpu", path, reference)
+    assert len(here) == len(reference) and here.arrays is reference.arrays
+    result, _ = prove_one(path, here, EXACT)
+    assert result.verdict == "pass" and result.metrics["repaired"].max_error == 0
+    assert prove_one(path, reference, EXACT)[0].verdict == "fail"
+
+
 def test_a_refused_operation_fails(fake, reference: Reference) -> None:
     fake(answer=PlacementError("the GPU engine refuses XOR", ("XOR",)))
     result, _ = prove_one(Path("a.tflite"), reference)
@@ -157,7 +178,10 @@ def test_a_file_of_other_inputs_is_refused(pipeline_build: Path, reference: Refe
 
 
 def test_names_are_checked() -> None:
-    assert select_checks(None) == list(CHECKS)
+    assert select_checks(None) == DEFAULT_CHECKS and set(CHECKS) - set(DEFAULT_CHECKS) == {
+        "litert_arm64",
+        "litert_armv9",
+    }
     assert select_checks(["litert_gpu", "litert_cpu"]) == ["litert_gpu", "litert_cpu"]
     with pytest.raises(InputError, match="unknown runtime 'litert'; known: coreml_device, coreml_mil, "):
         select_checks(["litert_cpu", "litert"])

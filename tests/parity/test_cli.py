@@ -50,6 +50,37 @@ def test_a_good_build_passes_again(module_build: Path, capsys: pytest.CaptureFix
     assert all(runtime in said for runtime in ("litert_cpu", "gpu_delegate_ops", "coreml_mil"))
 
 
+def test_another_runtime_in_the_place_of_pytorch(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(module_build), "--against", "litert_cpu", "--runtime", "litert_cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "Compared with litert_cpu, not with PyTorch:" in said
+    assert said.count(" 0.0e+00 ") == 2 and said.count(" exact ") == 1  # fp32 and fp16, int8
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--against", "pytorch"], "unknown runtime 'pytorch'; known: coreml_device, "),
+        (["--against", "litert_cpu", "--layers"], "--layers compares with PyTorch: leave out --against"),
+        (["--against", "litert_cpu", "--runtime", "coreml_mil"], "holds no file that litert_cpu runs"),
+    ],
+)
+def test_what_cannot_be_compared(module_build: Path, options: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        main([str(module_build), *options])
+
+
+def test_fewer_images(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def mean_error(*options: str) -> float:
+        assert main([str(module_build), "--runtime", "litert_cpu", "--json", *options]) == 0
+        (result,) = json.loads(capsys.readouterr().out)[0]["artifacts"][0]["parity"]
+        return result["metrics"]["repaired"]["mean_abs_error"]
+
+    assert mean_error("--images", "1") != mean_error() == mean_error("--images", "2")  # the build has two
+    with pytest.raises(InputError, match="--images 0: must be 1 or more"):
+        main([str(module_build), "--images", "0"])
+
+
 def test_json_holds_the_chosen_runtime_alone(
     module_build: Path, pipeline_build: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,14 @@ def test_what_came_in_is_the_input_that_is_repaired(reference: Reference) -> Non
     assert numbers.unrepaired(1) is None
 
 
+def test_the_first_of_them(reference: Reference) -> None:
+    one = reference.first(1)
+    assert len(one) == 1 and len(reference) > 1
+    for got, expected in zip(one.inputs(0, "NCHW").values(), reference.inputs(0, "NCHW").values(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(one.expected, reference.expected[:1])
+
+
 def test_class_scores_have_no_layout() -> None:
     scores = np.ones((1, 10), np.float32)
     assert channels_first(scores) is scores

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mobile_robust.bench.android.coordinates import Coordinate, parse
 from mobile_robust.errors import InputError
-from mobile_robust.files import sha256
+from mobile_robust.files import sha256, user_cache
 
 CENTRAL = "https://repo1.maven.org/maven2"
 LOCK = Path(__file__).with_name("maven.lock")
@@ -29,11 +29,6 @@ _RETRIES = 3
 _OVERLOADED = (429, 500, 502, 503, 504)
 
 Notify = Callable[[str], None]
-
-
-def user_cache() -> Path:
-    """The folder of this project in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobile_robust"
 
 
 def fetch(coordinates: Sequence[str], cache: Path | None = None, notify: Notify = lambda _: None) -> dict[str, Path]:

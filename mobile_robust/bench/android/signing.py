@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mobile_robust.bench.android.maven import user_cache
 from mobile_robust.bench.android.toolchain import MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
+from mobile_robust.files import user_cache
 
 #: Not a secret: the key vouches for nothing but that two builds come from the same user.
 _PASSWORD = "android"

@@ -22,6 +22,10 @@ class PlacementError(Exception):
         self.left_over = left_over
 
 
+class EngineError(RuntimeError):
+    """The engine failed on the file, or died."""
+
+
 class Session(ABC):
     """An artifact opened by a runtime."""
 
@@ -37,6 +41,9 @@ class Session(ABC):
 
         Returns:
             float32 by output name, shapes and layout as in the artifact. A quantized border is dequantized.
+
+        Raises:
+            EngineError: The engine of a process of its own failed.
         """
 
     def close(self) -> None:
@@ -44,10 +51,17 @@ class Session(ABC):
 
 
 class Runtime(ABC):
-    """Something that executes an artifact."""
+    """Something that executes an artifact.
+
+    Attributes:
+        name: What users call it.
+        target: The kind of file it takes.
+        on_request: It runs only where it is asked for by name: too slow for every build.
+    """
 
     name: str
     target: Target
+    on_request = False
 
     @abstractmethod
     def unavailable(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ class CpuSession(Session):
     def __init__(self, file: tflite_file.TfliteFile, interpreter: Any) -> None:
         self._file = file
         self._interpreter: Any = interpreter
-        self.partitions = _partitions(file, interpreter)
-        self.placement = _placement(file, self.partitions)
+        self.partitions = partitions(file, interpreter._get_ops_details())
+        self.placement = placement(file, self.partitions, "xnnpack")
 
     def run(self, inputs: Arrays) -> Arrays:
         """See ``Session.run``."""
@@ -77,13 +78,17 @@ class CpuSession(Session):
         self._interpreter = None
 
 
-def _partitions(file: tflite_file.TfliteFile, interpreter: Any) -> tuple[frozenset[int], ...]:
+def partitions(file: tflite_file.TfliteFile, nodes: Sequence[Mapping[str, Any]]) -> tuple[frozenset[int], ...]:
     """What XNNPACK took: from the outputs of each of its nodes back to the node's inputs.
 
     The interpreter appends a DELEGATE node per partition and keeps the file's own operations in its list.
+
+    Args:
+        file: The file.
+        nodes: The interpreter's list: for each operation its "inputs" and "outputs", by index of the tensors.
     """
     found: list[frozenset[int]] = []
-    for node in interpreter._get_ops_details()[len(file.operations) :]:
+    for node in nodes[len(file.operations) :]:
         taken: set[int] = set()
         borders = {int(i) for i in node["inputs"]}
         pending = [int(i) for i in node["outputs"]]
@@ -96,7 +101,8 @@ def _partitions(file: tflite_file.TfliteFile, interpreter: Any) -> tuple[frozens
     return tuple(found)
 
 
-def _placement(file: tflite_file.TfliteFile, partitions: tuple[frozenset[int], ...]) -> Placement:
-    taken = frozenset().union(*partitions)
+def placement(file: tflite_file.TfliteFile, taken_parts: Sequence[frozenset[int]], accelerator: str) -> Placement:
+    """The same as the manifest has it."""
+    taken = frozenset().union(*taken_parts)
     left = tuple(str(op) for op in file.operations if op.index not in taken)
-    return Placement(accelerator="xnnpack", total_ops=len(file.operations), placed_ops=len(taken), left_over=left)
+    return Placement(accelerator=accelerator, total_ops=len(file.operations), placed_ops=len(taken), left_over=left)

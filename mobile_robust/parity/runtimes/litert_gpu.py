@@ -9,7 +9,7 @@ from mobile_robust.contracts.manifest import Placement
 from mobile_robust.contracts.recipe import Target
 from mobile_robust.parity import tflite_file
 from mobile_robust.parity.runtimes import litert_gpu_driver
-from mobile_robust.parity.runtimes.base import Arrays, PlacementError, Runtime, Session
+from mobile_robust.parity.runtimes.base import Arrays, EngineError, PlacementError, Runtime, Session
 from mobile_robust.parity.runtimes.gpu_delegate import refusals
 from mobile_robust.parity.runtimes.litert_gpu_driver import WORKER
 from mobile_robust.parity.runtimes.messages import Message
@@ -64,7 +64,7 @@ class _GpuSession(Session):
         self._worker.send(Message("inputs", arrays=stored))
         answer = self._worker.receive()
         if answer.kind == "error":
-            raise RuntimeError(f"{self._file.path}: the GPU engine failed: {answer.text}")
+            raise EngineError(f"{self._file.path}: the GPU engine failed: {answer.text}")
         return {name: tensor.dequantize(answer.arrays[name]) for name, tensor in self._file.outputs.items()}
 
     def close(self) -> None:

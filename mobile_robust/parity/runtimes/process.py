@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +24,9 @@ def launch(module: str, arguments: Sequence[str], variables: Mapping[str, str]) 
         "args": [sys.executable, "-m", module, *arguments],
         "env": {**os.environ, **variables, "PYTHONPATH": search},
     }
+
+
+Launcher = Callable[[str, Sequence[str], Mapping[str, str]], dict[str, Any]]
 
 
 def answers() -> BinaryIO:
@@ -43,14 +46,18 @@ class Worker:
         module: See :func:`launch`.
         arguments: Of its command line.
         variables: Added to its environment.
+        launcher: Gives the arguments for ``subprocess``: on this machine, or on an emulated one.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], variables: Mapping[str, str], launcher: Launcher = launch
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._log = Path(self._folder.name) / "log"
+        started = launcher(module, arguments, variables)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                **launch(module, arguments, variables), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+                started["args"], env=started["env"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
             )
 
     def send(self, message: Message) -> None:
