@@ -29,7 +29,7 @@ PyTorch. A run that was stopped, or a cable that was pulled, goes on when the co
 Exit code: 0 all measured and equal to PyTorch, 1 some model was not, 2 bad input or a phone that cannot be measured on.
 """
 #: Where the APK is built.
-_BUILD = Path("build") / "android"
+_BUILD = Path("dist")  # not build/, whose folders are all builds of recipes
 
 
 def add_android(android: argparse.ArgumentParser) -> None:
