@@ -17,10 +17,10 @@ from pathlib import Path
 import mobile_robust
 from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.maven import Notify, fetch, read_lock
-from mobile_robust.bench.android.native import build_native
+from mobile_robust.bench.android.native import ABIS, build_native
 from mobile_robust.bench.android.signing import sign
 from mobile_robust.bench.android.toolchain import COMPILE_SDK, MIN_SDK, Toolchain, find
-from mobile_robust.bench.android.verify import ABIS, verify
+from mobile_robust.bench.android.verify import verify
 from mobile_robust.errors import InputError
 from mobile_robust.files import alone_in, sha256, write_output
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from mobile_robust.bench.android.errors import PhoneError
+from mobile_robust.bench.android.native import ABIS
 from mobile_robust.bench.android.phone import Phone
+from mobile_robust.bench.android.toolchain import MIN_SDK
 from mobile_robust.contracts.result import Device
 
-#: What the app has native libraries for.
-ABIS = ("arm64-v8a", "x86_64")
-LEAST_API = 26
 #: Android's thermal status; a phone hotter than this measures nothing useful.
 MAX_THERMAL_STATUS = 2
 #: Per cent; below it phones slow down to last longer.
@@ -38,9 +37,9 @@ def check(phone: Phone) -> None:
     """
     known = _properties(phone)
     api, abis = known.get("ro.build.version.sdk", ""), known.get("ro.product.cpu.abilist", "").split(",")
-    if not api.isdecimal() or int(api) < LEAST_API:
+    if not api.isdecimal() or int(api) < MIN_SDK:
         which = f"Android {known.get('ro.build.version.release', '?')} (API level {api or '?'})"
-        raise PhoneError(phone.serial, f"has {which}; the app needs API level {LEAST_API}, Android 8.0")
+        raise PhoneError(phone.serial, f"has {which}; the app needs API level {MIN_SDK}, Android 8.0")
     if not set(abis).intersection(ABIS):
         raise PhoneError(phone.serial, f"runs {', '.join(abis)}; the app has {' and '.join(ABIS)} only")
     hot = re.search(r"Thermal Status: (\d+)", phone.text("dumpsys", "thermalservice"))  # none before Android 10

@@ -9,6 +9,7 @@ from mobile_robust.bench.android.toolchain import LARGE_PAGE, MIN_SDK, Toolchain
 
 #: ABI of the APK -> clang's name of the machine.
 TARGETS = {"arm64-v8a": f"aarch64-linux-android{MIN_SDK}", "x86_64": f"x86_64-linux-android{MIN_SDK}"}
+ABIS = tuple(TARGETS)
 #: What comes of it, and the runtime's library whose functions it calls.
 LIBRARY, RUNTIME = "libmobile_robust_xnnpack.so", "libtensorflowlite_jni.so"
 

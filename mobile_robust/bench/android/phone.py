@@ -21,9 +21,9 @@ from mobile_robust.bench.android.errors import (
     StorageFullError,
     WrongHashError,
 )
+from mobile_robust.bench.android.verify import PACKAGE
 from mobile_robust.files import sha256
 
-PACKAGE = "org.mobilerobust.bench"
 #: Where adb may write; the app's own folder is only reached from there.
 _ENTRY = "/data/local/tmp/mobile_robust"
 _INSTALL_SECONDS, _START_SECONDS = 240.0, 60.0

@@ -8,12 +8,11 @@ import zipfile
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from mobile_robust.bench.android.native import LIBRARY, RUNTIME, TARGETS
+from mobile_robust.bench.android.native import ABIS, LIBRARY, RUNTIME
 from mobile_robust.bench.android.toolchain import COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
 
 PACKAGE = "org.mobilerobust.bench"
-ABIS = tuple(TARGETS)
 _ACTIVITY = f"{PACKAGE}.BenchActivity"
 #: Held by adb's shell and by no app: nobody else can start the activity.
 _GUARD = "android.permission.DUMP"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import mobile_robust
-from mobile_robust.bench.android import apk, toolchain, verify
+from mobile_robust.bench.android import apk, native, toolchain, verify
 from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.maven import fetch
 from mobile_robust.bench.android.op_versions import RUNTIME_VERSION
@@ -96,7 +96,7 @@ def test_the_app_is_what_it_must_be(built: tuple[Path, list[str]], seen: dict[st
         f"lib/{abi}/{library}" for abi in ("arm64-v8a", "x86_64") for library in libraries
     ]
     sizes = verify.page_sizes(path)
-    assert [sizes[f"lib/{abi}/{libraries[0]}"] for abi in verify.ABIS] == [16384, 16384]
+    assert [sizes[f"lib/{abi}/{libraries[0]}"] for abi in native.ABIS] == [16384, 16384]
     assert list(verify.library_problems(sizes)) == []
     del sizes[f"lib/x86_64/{libraries[0]}"]
     assert list(verify.library_problems(sizes)) == [f"there is no {libraries[0]} for x86_64"]
