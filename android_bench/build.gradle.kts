@@ -1,6 +1,8 @@
-// For Android Studio: the same sources with LiteRT instead of TensorFlow Lite 2.16.1; of LiteRT the 1.x line, which has
-// the Java classes of TensorFlow Lite. Nothing tests this file: the APK that "python -m mobile_robust.bench android"
-// installs is built and tested without Gradle, from dependencies.txt.
+// For Android Studio: the same sources with LiteRT instead of TensorFlow Lite 2.16.1. Of LiteRT, 1.4.2 is the newest
+// release known to have Interpreter with GpuDelegate in Java (litert-gpu, litert-gpu-api). LiteRT 2 runs Interpreter on
+// the CPU only; its GPU is behind another API, CompiledModel. Nothing tests this file, and LiteRT lies in Google's Maven
+// repository, not in Maven Central: the APK that "python -m mobile_robust.bench android" installs is built and tested
+// without Gradle and without LiteRT, from dependencies.txt.
 plugins {
     id("com.android.application") version "8.7.3"
 }
@@ -34,9 +36,9 @@ android {
 }
 
 dependencies {
-    implementation("com.google.ai.edge.litert:litert:1.4.0")
-    implementation("com.google.ai.edge.litert:litert-gpu:1.4.0")
-    implementation("com.google.ai.edge.litert:litert-gpu-api:1.4.0")
+    implementation("com.google.ai.edge.litert:litert:1.4.2")
+    implementation("com.google.ai.edge.litert:litert-gpu:1.4.2")
+    implementation("com.google.ai.edge.litert:litert-gpu-api:1.4.2")
     testImplementation("junit:junit:4.13.2")
     testImplementation("org.robolectric:robolectric:4.16.1")
 }

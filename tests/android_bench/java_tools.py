@@ -14,6 +14,8 @@ import pytest
 
 from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.maven import fetch
+from mobile_robust.bench.android.toolchain import COMPILE_SDK, MIN_SDK
+from mobile_robust.bench.android.verify import PACKAGE
 from mobile_robust.errors import InputError
 
 SOURCES = sources()
@@ -100,6 +102,23 @@ class Java:
         libraries = self.jars("app", "compile")
         app = self._compile("app", [_CORE / "main", _APP / "main"], libraries)
         return [app, self._compile("app-tests", [_CORE / "test", _APP / "test"], [app, *libraries, *self.jars("test")])]
+
+    def resources(self) -> Path:
+        """Folder in which Robolectric finds the app's manifest and resources, as the APK has them."""
+        folder, aapt2 = self.folder / "resources", program("aapt2", "aapt")
+        settings = folder / "com/android/tools/test_config.properties"
+        if not settings.exists():
+            settings.parent.mkdir(parents=True)
+            call(aapt2, "compile", "--dir", _APP / "main/res", "-o", folder / "compiled.zip")
+            (framework,) = self.jars("compile")
+            manifest, linked = SOURCES / "AndroidManifest.xml", folder / "linked.apk"
+            levels = ("--min-sdk-version", MIN_SDK, "--target-sdk-version", COMPILE_SDK, "--warn-manifest-validation")
+            inputs = ("--manifest", manifest, "-I", framework, folder / "compiled.zip")
+            call(aapt2, "link", "-o", linked, *levels, *inputs)
+            settings.write_text(
+                f"android_merged_manifest={manifest}\nandroid_resource_apk={linked}\nandroid_custom_package={PACKAGE}\n"
+            )
+        return folder
 
     def run(self, main: str, classes: Sequence[Path], *arguments: object, **options: object) -> str:
         """Runs a class; arguments that begin with -D are properties. Gives what it printed."""

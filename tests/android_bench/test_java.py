@@ -1,4 +1,8 @@
-"""The Android app's Java, run on this machine: its own tests, what it writes, and its runtime on our artifacts."""
+"""The Android app's Java, run on this machine: its own tests, what it writes and shows, its runtime on our artifacts.
+
+docs/android_app.png is what the app's screen was drawn as here; this writes it anew (from the root of a checkout):
+MOBILE_ROBUST_PICTURE=docs/android_app.png python -m pytest tests/android_bench -k drawn
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from PIL import Image
 
 from mobile_robust.bench.android.task import Task, choose_models
 from mobile_robust.bench.inputs import Photos, TestSets
@@ -48,19 +53,56 @@ def test_the_core_passes_its_tests_and_writes_what_the_contracts_say(java: Java,
     assert (done.reason, done.result_sha256) == ("complete", sha256(tmp_path / RESULT_NAME))
 
 
-def test_the_activity_passes_its_tests(java: Java, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def tested(java: Java, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with what the activity wrote and showed in its tests; and what JUnit said."""
+    out = tmp_path_factory.mktemp("activity")
     said = java.test(
         "app",
-        [*java.app(), *java.jars("app", "test", "compile")],
-        f"-Dout={tmp_path}",
+        [*java.app(), java.resources(), *java.jars("app", "test", "compile")],
+        f"-Dout={out}",
         "-Drobolectric.offline=true",
         f"-Drobolectric.dependency.dir={java.framework()}",
-        "-Drobolectric.graphicsMode=LEGACY",  # the others need 160 MB of libraries and are not looked at
+        f"-Drobolectric.graphicsMode={'NATIVE' if is_x86_64() else 'LEGACY'}",
         "-Drobolectric.sqliteMode=LEGACY",
     )
+    return out, said
+
+
+def test_the_activity_passes_its_tests(tested: tuple[Path, str]) -> None:
+    out, said = tested
     assert re.search(r"OK \(\d\d+ tests\)", said), said
-    result = check_result(tmp_path / "result_of_the_app.json")
+    result = check_result(out / "result_of_the_app.json")
     assert result.device.os.startswith("Android 14")
+
+
+def test_the_screen_is_drawn_light_and_dark(tested: tuple[Path, str]) -> None:
+    if not is_x86_64():
+        skip("Robolectric has no libraries to draw with on this machine")
+    screens = [Image.open(tested[0] / f"{name}.png").convert("RGB") for name in ("light", "night")]
+    for screen, is_dark in zip(screens, (False, True), strict=True):
+        assert screen.size == (1080, 2340)
+        ground = luminances(screen)[0, 0]
+        assert (ground < 0.1) == is_dark
+        margin = luminances(screen)
+        margin[60:-60, 60:-60] = ground
+        assert (margin == ground).all()
+        heading = luminances(screen.crop((0, 400, 1080, 1000)))
+        assert 0.01 < (heading != ground).mean() < 0.5
+        low, high = sorted((ground, heading.min() if ground > 0.5 else heading.max()))
+        assert (high + 0.05) / (low + 0.05) > 7  # what WCAG asks of text for those who do not see well
+    if target := os.environ.get("MOBILE_ROBUST_PICTURE"):
+        both = Image.new("RGB", (1100, 1170), "#808080")
+        for index, screen in enumerate(screens):
+            both.paste(screen.resize((540, 1170), Image.Resampling.LANCZOS), (560 * index, 0))
+        both.quantize(64).save(target, optimize=True)
+
+
+def luminances(picture: Image.Image) -> np.ndarray:
+    """Relative luminance of each pixel, 0 to 1, as WCAG defines it."""
+    values = np.asarray(picture) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
 
 
 def test_the_dexer_has_nothing_to_desugar(java: Java) -> None:

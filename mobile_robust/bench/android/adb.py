@@ -14,6 +14,7 @@ from pathlib import Path
 from mobile_robust.bench.android import words
 from mobile_robust.bench.android.errors import (
     DroppedError,
+    ForbiddenError,
     LostError,
     OfflineError,
     PhoneError,
@@ -24,7 +25,7 @@ from mobile_robust.errors import InputError
 
 #: Seconds until a command that should be quick counts as dropped.
 QUICK = 30.0
-#: Seconds in which a phone over the network says whether it knows this computer.
+#: Seconds in which a phone that is there says whether it knows this computer.
 _GREETING = 3.0
 #: Seconds a cable is given a megabyte; the slowest ones move ten times as much.
 _PER_MEGABYTE = 1.0
@@ -84,7 +85,7 @@ def run(program: Path, arguments: Sequence[str], timeout: float) -> Answer:
 
 
 def devices(program: Path) -> dict[str, str]:
-    """Serial -> state ("device", "unauthorized", "offline", …) of every device adb sees.
+    """Serial -> state ("device", "unauthorized", "offline", "no permissions", …) of every device adb sees.
 
     Raises:
         InputError: adb's server does not answer.
@@ -96,7 +97,7 @@ def devices(program: Path) -> dict[str, str]:
     if answer.code != 0:
         raise InputError(f"adb devices failed: {answer.complaint}")
     lines = [entry.split("\t", 1) for entry in answer.output.decode(errors="replace").splitlines() if "\t" in entry]
-    return {serial: state.split()[0] for serial, state in lines}
+    return {serial: re.sub(r" *[(;].*", "", state) for serial, state in lines}  # of some with a reason
 
 
 def is_address(serial: str) -> bool:
@@ -172,10 +173,11 @@ class Link:
             LostError: It did not.
             UnauthorizedError: It is there, but this computer may not.
         """
-        deadline = time.monotonic() + seconds
-        state = self._try_state()
-        while state != "device":
-            if time.monotonic() > deadline:
+        begun = helped = time.monotonic()
+        # A cable that is plugged in again needs no help, and greetings that are interrupted never end.
+        grace = 0.0 if is_address(self.serial) else _GREETING
+        while (state := self._try_state()) != "device":
+            if time.monotonic() > begun + seconds:
                 if state == "unauthorized":
                     raise UnauthorizedError(self.serial)
                 raise LostError(
@@ -183,9 +185,11 @@ class Link:
                     f"the connection broke and the phone did not come back within {seconds:.0f} s; nothing measured is "
                     "lost: check cable and port, and give the same command again",
                 )
-            self._revive()
+            # A new connection would take back the question that its owner is to answer.
+            if state != "unauthorized" and time.monotonic() >= helped + grace:
+                self._revive()
+                helped = time.monotonic()
             self._pause(0.5)
-            state = self._try_state()
 
     def connect(self) -> None:
         """Makes adb know a phone over the network.
@@ -208,8 +212,8 @@ class Link:
             if is_address(self.serial):  # an address adb thinks it is connected to is not tried again
                 run(self._program, ["disconnect", self.serial], QUICK)
                 run(self._program, ["connect", self.serial], QUICK)
-            else:
-                run(self._program, ["reconnect", "offline"], QUICK)
+            else:  # on a cable one that was asleep stays offline for ever; the others are left alone
+                run(self._program, ["-s", self.serial, "reconnect"], QUICK)
         except DroppedError:
             pass  # tried again until the time is up
 
@@ -254,6 +258,8 @@ def choose(program: Path, wanted: Sequence[str]) -> list[str]:
             raise PhoneError(serial, f"no such device; adb sees: {', '.join(there) or 'none'}")
         if there[serial] == "unauthorized":
             raise UnauthorizedError(serial)
+        if there[serial] == "no permissions":
+            raise ForbiddenError(serial)
         if there[serial] != "device":
-            raise OfflineError(serial)
+            raise OfflineError(serial, there[serial])
     return chosen

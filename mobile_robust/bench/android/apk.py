@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mobile_robust
@@ -20,7 +20,7 @@ from mobile_robust.bench.android.maven import Notify, fetch, read_lock
 from mobile_robust.bench.android.native import ABIS, build_native
 from mobile_robust.bench.android.signing import sign
 from mobile_robust.bench.android.toolchain import COMPILE_SDK, MIN_SDK, Toolchain, find
-from mobile_robust.bench.android.verify import verify
+from mobile_robust.bench.android.verify import licence_path, verify
 from mobile_robust.errors import InputError
 from mobile_robust.files import alone_in, sha256, write_output
 
@@ -98,9 +98,9 @@ def assemble(folder: Path, tools: Toolchain, scratch: Path, notify: Notify = lam
         InputError: A tool failed.
     """
     libraries = fetch(read_dependencies(folder)["app"], notify=notify)
-    jars, native = _unpack(libraries.values(), scratch / "libraries")
+    jars, packed = _unpack(libraries, scratch / "libraries")
     notify("native code")
-    native |= build_native(folder / _NATIVE, native, tools, scratch / "native")
+    packed |= build_native(folder / _NATIVE, packed, tools, scratch / "native")
     notify("resources")
     linked, generated = _link(folder, tools, scratch)
     notify("classes")
@@ -108,26 +108,28 @@ def assemble(folder: Path, tools: Toolchain, scratch: Path, notify: Notify = lam
     dex = tools.dex([classes, *jars], scratch)
     with zipfile.ZipFile(linked) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
-    packed = scratch / "packed.apk"
-    _pack(packed, {**content, **native, "classes.dex": dex.read_bytes(), RECORD: _record(folder)})
+    archived = scratch / "packed.apk"
+    _pack(archived, {**content, **packed, "classes.dex": dex.read_bytes(), RECORD: _record(folder)})
     aligned = scratch / "aligned.apk"
-    tools.run("zipalign", "-p", "4", packed, aligned)  # -p: .so files begin at a page
+    tools.run("zipalign", "-p", "4", archived, aligned)  # -p: .so files begin at a page
     return aligned
 
 
-def _unpack(libraries: Iterable[Path], folder: Path) -> tuple[list[Path], dict[str, bytes]]:
-    """The classes of Android libraries as jars, and their native code by its path in the APK."""
+def _unpack(libraries: Mapping[str, Path], folder: Path) -> tuple[list[Path], dict[str, bytes]]:
+    """The classes of Android libraries as jars; and their native code and licences by their paths in the APK."""
     folder.mkdir()
-    jars, native = [], {}
-    for library in libraries:
+    jars, packed = [], {}
+    for coordinate, library in libraries.items():
         with zipfile.ZipFile(library) as archive:
             jar = folder / f"{library.stem}.jar"
             jar.write_bytes(archive.read("classes.jar"))
             jars.append(jar)
             for abi in ABIS:
                 found = [name for name in archive.namelist() if name.startswith(f"jni/{abi}/") and name.endswith(".so")]
-                native.update({f"lib/{abi}/{Path(name).name}": archive.read(name) for name in found})
-    return jars, native
+                packed.update({f"lib/{abi}/{Path(name).name}": archive.read(name) for name in found})
+            if "LICENSE" in archive.namelist():
+                packed[licence_path(coordinate)] = archive.read("LICENSE")
+    return jars, packed
 
 
 def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:

@@ -36,7 +36,7 @@ def check(phone: Phone) -> None:
         PhoneError: Its Android or its processor is too old, or it is too hot or nearly empty right now.
     """
     known = _properties(phone)
-    api, abis = known.get("ro.build.version.sdk", ""), known.get("ro.product.cpu.abilist", "").split(",")
+    api, abis = known.get("ro.build.version.sdk", ""), known.get("ro.product.cpu.abilist", "?").split(",")
     if not api.isdecimal() or int(api) < MIN_SDK:
         which = f"Android {known.get('ro.build.version.release', '?')} (API level {api or '?'})"
         raise PhoneError(phone.serial, f"has {which}; the app needs API level {MIN_SDK}, Android 8.0")

@@ -42,13 +42,24 @@ class UnauthorizedError(PhoneError):
         )
 
 
-class OfflineError(PhoneError):
-    """adb sees it, but it does not answer."""
+class ForbiddenError(PhoneError):
+    """This computer's system keeps adb from it."""
 
     def __init__(self, serial: str) -> None:
         super().__init__(
             serial,
-            "adb calls it offline: plug it in again, or turn USB debugging off and on in its developer options, and "
+            "this system does not let adb open it: on Linux, apt-get install android-sdk-platform-tools-common, be in "
+            "the group plugdev, plug it in again, and give the command again",
+        )
+
+
+class OfflineError(PhoneError):
+    """adb sees it, but it does not answer as a phone that runs; ``state``: what adb calls it."""
+
+    def __init__(self, serial: str, state: str) -> None:
+        super().__init__(
+            serial,
+            f"adb calls it {state}: plug it in again, or turn USB debugging off and on in its developer options, and "
             "give the command again",
         )
 

@@ -85,11 +85,11 @@ def follow(
             last = progress or last
             if done is not None:
                 return Ending(done.reason, done.message, last.what, done.result_sha256)
-            return Ending(None, f"the app crashed{_during(last)}", last.what)
+            return Ending(None, f"the app crashed{during(last.what)}", last.what)
         if now - lived > limits.silent:
-            return Ending(None, f"the app hung: no sign of life for {limits.silent:g} s{_during(last)}", last.what)
+            return Ending(None, f"the app hung: no sign of life for {limits.silent:g} s{during(last.what)}", last.what)
         if now - moved > limits.stuck:
-            return Ending(None, f"the app hung: nothing new for {limits.stuck:g} s{_during(last)}", last.what)
+            return Ending(None, f"the app hung: nothing new for {limits.stuck:g} s{during(last.what)}", last.what)
 
 
 def _look(phone: Phone, run_id: str) -> tuple[Progress | None, Done | None]:
@@ -117,5 +117,6 @@ def _gone(phone: Phone, limits: Limits, pause: Callable[[float], None]) -> bool:
     return not phone.running()
 
 
-def _during(progress: Progress) -> str:
-    return f" ({progress.what})" if progress.what else " before it began"
+def during(what: str) -> str:
+    """The end of a sentence on the app: what it had said last that it was doing."""
+    return f" ({what})" if what else " before it began"

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from mobile_robust import __version__
 from mobile_robust.bench.android.answers import Answers
 from mobile_robust.bench.android.condition import describe
+from mobile_robust.bench.android.crash import crash_report
 from mobile_robust.bench.android.errors import LostError, PhoneError, StoppedError
-from mobile_robust.bench.android.follow import Ending, Limits, follow
+from mobile_robust.bench.android.follow import Ending, Limits, during, follow
 from mobile_robust.bench.android.merge import MisfitError, merged, with_error
 from mobile_robust.bench.android.phone import Blob, Phone
 from mobile_robust.bench.android.task import Task, job_key
@@ -123,9 +124,9 @@ class Session:
         )
         self._phone.stop()
         self._finish(job, ending.result_sha256)
-        if ending.reason != "complete" and (report := self._phone.crash_report(began)):
+        if ending.reason != "complete" and (report := crash_report(self._phone, began)):
             # Android may have started the app again, which then said that it was begun before.
-            return Ending(None, f"the app crashed ({ending.what}): {report}", ending.what)
+            return Ending(None, f"the app crashed{during(ending.what)}: {report}", ending.what)
         return ending
 
     def _push(self, job: Job) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import struct
 import zipfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.native import ABIS, LIBRARY, RUNTIME
 from mobile_robust.bench.android.toolchain import COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
@@ -19,6 +20,7 @@ _GUARD = "android.permission.DUMP"
 _CLASSES = (_ACTIVITY, "org.tensorflow.lite.Interpreter", "org.tensorflow.lite.gpu.GpuDelegate")
 #: Without it Android 12 and later hide OpenCL from the GPU delegate, which then is slower and says nothing.
 _OPENCL = "libOpenCL.so"
+_LICENCES = "assets/licences/"
 _LIBRARIES = (LIBRARY, RUNTIME, "libtensorflowlite_gpu_jni.so")
 
 
@@ -43,6 +45,7 @@ def verify(apk: Path, tools: Toolchain, version_code: int) -> list[str]:
         *signature_problems(tools.run("apksigner", "verify", "--verbose", "--min-sdk-version", str(MIN_SDK), apk)),
         *code_problems(tools.run("dexdump", "-d", apk)),
         *library_problems(page_sizes(apk)),
+        *licence_problems(licences(apk), read_dependencies(sources())["app"]),
     ]
     if problems:
         raise InputError(f"the app that was built is not as it must be: {'; '.join(problems)}")
@@ -80,18 +83,18 @@ def manifest_problems(tree: str) -> Iterator[str]:
     """Of ``aapt2 dump xmltree``: who may start what."""
     elements = [_element(text) for text in re.split(r"^ *E: ", tree, flags=re.MULTILINE)[1:]]
     components = [
-        attributes
-        for name, attributes in elements
-        if name in ("activity", "activity-alias", "service", "receiver", "provider")
+        (kind, attributes)
+        for kind, attributes in elements
+        if kind in ("activity", "activity-alias", "service", "receiver", "provider")
     ]
-    for component in components:
+    for _, component in components:
         name = component.get("name", "a component without a name")
         if name != _ACTIVITY and component.get("exported") != "false":
             yield f"{name} is open to other apps"
         if name == _ACTIVITY and (component.get("exported"), component.get("permission")) != ("true", _GUARD):
             yield f"{name} must be exported, and guarded by {_GUARD}"
-    if _ACTIVITY not in (component.get("name") for component in components):
-        yield f"there is no {_ACTIVITY}"
+    if ("activity", _ACTIVITY) not in ((kind, component.get("name")) for kind, component in components):
+        yield f"there is no activity {_ACTIVITY}"
     if ("uses-native-library", {"name": _OPENCL, "required": "false"}) not in elements:
         yield f"it does not ask for {_OPENCL}, or cannot do without"
 
@@ -121,6 +124,30 @@ def library_problems(libraries: Container[str]) -> Iterator[str]:
         for name in _LIBRARIES:
             if f"lib/{abi}/{name}" not in libraries:
                 yield f"there is no {name} for {abi}"
+
+
+def licence_problems(texts: Mapping[str, str], linked: Sequence[str]) -> Iterator[str]:
+    """Of the licences in the APK, by their paths there: whoever gets the app must get those of all it is linked from.
+
+    Args:
+        texts: See :func:`licences`.
+        linked: Coordinates of what is in the APK.
+    """
+    for coordinate in linked:
+        if "Apache License" not in texts.get(licence_path(coordinate), ""):
+            yield f"the licence of {coordinate} is not in it"
+
+
+def licences(apk: Path) -> dict[str, str]:
+    """Path in the APK -> text."""
+    with zipfile.ZipFile(apk) as archive:
+        names = [name for name in archive.namelist() if name.startswith(_LICENCES)]
+        return {name: archive.read(name).decode("utf-8", "replace") for name in names}
+
+
+def licence_path(coordinate: str) -> str:
+    """Where the licence of an artifact lies in the APK."""
+    return f"{_LICENCES}{parse(coordinate).artifact}.txt"
 
 
 def page_sizes(apk: Path) -> dict[str, int]:

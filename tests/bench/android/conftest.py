@@ -14,7 +14,8 @@ from mobile_robust.bench.android.fleet import Setting
 from mobile_robust.bench.android.follow import Limits
 from mobile_robust.bench.android.task import Task, choose_models
 from mobile_robust.bench.inputs import Photos, TestSets
-from tests.bench.android.double import Double, own_server
+from tests.bench.android.desk import Desk
+from tests.bench.android.double import Double, own_server, plugged_in
 from tests.bench.fakes import protocol
 
 
@@ -56,13 +57,18 @@ def make_phone(adb: Path, tmp_path: Path) -> Iterator[Callable[..., Double]]:
             assert hasattr(phone, name)
             setattr(phone, name, value)
         made.append(phone)
-        if connected:
+        if phone.wired:
+            subprocess.run([adb, "start-server"], check=True, capture_output=True, timeout=30)
+            plugged_in(phone, int(os.environ["ANDROID_ADB_SERVER_PORT"]))
+        elif connected:
             subprocess.run([adb, "connect", phone.serial], check=True, capture_output=True, timeout=30)
         return phone
 
     yield make
     for phone in made:
         phone.close()
+    if any(phone.wired for phone in made):  # else the server would look for them for a while
+        subprocess.run([adb, "kill-server"], check=True, capture_output=True, timeout=30)
     assert [phone.surprises for phone in made] == [[]] * len(made)
 
 
@@ -90,3 +96,8 @@ def setting(adb: Path, tmp_path: Path) -> Setting:
     apk = tmp_path / "bench.apk"
     apk.write_bytes(b"PK not really an app" * 5000)
     return Setting(adb, apk, keep=True, limits=Limits(poll=0.1, silent=6, stuck=60), reconnect=8)
+
+
+@pytest.fixture
+def desk(task: Task, setting: Setting, tmp_path: Path) -> Desk:
+    return Desk(task, setting, tmp_path / "out")

@@ -1,12 +1,14 @@
 """A phone that is not there: what an adb server finds on a TCP port, with a folder for its storage.
 
-The app on it is a process of its own (``double_app.py``), so it can crash, hang and be ended like one.
+The app on it is a process of its own (``double_app.py``), so it can crash, hang and be ended like one. Its GPU is that
+of ``LitertGpu`` on this computer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -15,9 +17,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from mobile_robust.parity.runtimes import litert_gpu_driver
 from tests.bench.android.double_shell import Shell
 from tests.bench.android.double_wire import Connection, Stream
 
@@ -29,6 +33,8 @@ PROPERTIES = {
     "ro.product.manufacturer": "Double",
     "ro.product.model": "D-1",
 }
+#: Where the phone is.
+ZONE = timezone(timedelta(hours=5, minutes=30))
 
 
 class Double:
@@ -38,12 +44,15 @@ class Double:
         root: Its storage.
 
     Attributes:
+        wired: Whether it is on a cable: its name is no address then, and adb's server finds it again by itself.
         properties: See ``getprop``.
         battery: Per cent.
         powered: Whether a charger is there.
         thermal: Android's thermal status.
         free_kilobytes: On ``/data``.
+        gpu: Whether its GPU can be used; off: it takes no file whole.
         trusted: Whether its owner lets this computer in.
+        asked: How often its owner was asked that.
         answering: Whether it answers connections at all.
         refusal: What the package manager says to an installation; None: Success.
         plan: Event -> what happens the next times: a function that gets what is about to leave the phone or to lie in
@@ -53,6 +62,7 @@ class Double:
         commands: Every line its shell was given.
         pushes: Every path that was pushed.
         starts: How often the app was started.
+        end: What Android 11 and later says of an app that was killed; older ones (see ``properties``) say nothing.
         relaunching: Whether it starts an app again that crashed in front of its user.
         surprises: What it was asked for and does not know.
     """
@@ -62,7 +72,9 @@ class Double:
         self.properties = dict(PROPERTIES)
         self.battery, self.powered, self.thermal, self.free_kilobytes = 80, True, 0, 10_000_000
         self.trusted = self.answering = True
-        self.relaunching = False
+        self.wired = self.gpu = self.relaunching = False
+        self.asked = 0
+        self.end = "reason=3 (LOW_MEMORY) subreason=0 (UNKNOWN) status=0 description=null"
         self.refusal: str | None = None
         self.plan: dict[str, list[Callable[[bytes], bytes]]] = {}
         self.apps: list[dict[str, Any]] = []
@@ -72,13 +84,14 @@ class Double:
         self.surprises: list[Exception] = []
         self.app: subprocess.Popen | None = None
         self._crash_log = ""
+        self._ends = {4710: (datetime.now(ZONE) - timedelta(days=1), self.end)}  # by process
         self._connections: list[Connection] = []
         (root / "tmp").mkdir(parents=True)
         self._listen(0)
 
     @property
     def serial(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"emulator-{self.port - 1}" if self.wired else f"127.0.0.1:{self.port}"
 
     @property
     def files(self) -> Path:
@@ -106,6 +119,12 @@ class Double:
         """The cable is put back."""
         self._listen(self.port)
 
+    def allow(self) -> None:
+        """Its owner says yes."""
+        self.trusted = True
+        for connection in self._connections:
+            connection.let_in()
+
     def shut(self) -> None:
         """Nobody gets in any more."""
         self._door.shutdown(socket.SHUT_RDWR)
@@ -120,15 +139,21 @@ class Double:
     def start_app(self, job: str) -> None:
         self.stop_app()
         self.starts += 1
-        wrong = self.apps.pop(0) if self.apps else {}
-        words = [sys.executable, "-m", "tests.bench.android.double_app", str(self.files), job, json.dumps(wrong)]
-        root = Path(__file__).resolve().parents[3]
-        self.app = subprocess.Popen(
-            words, cwd=root, stdout=subprocess.DEVNULL, stderr=(self.root / "app.log").open("a"), start_new_session=True
-        )
+        script = {"gpu": self.gpu, **(self.apps.pop(0) if self.apps else {})}
+        words = [sys.executable, "-m", "tests.bench.android.double_app", str(self.files), job, json.dumps(script)]
+        driver = litert_gpu_driver.find()[0] if self.gpu else None
+        with (self.root / "app.log").open("a") as log:
+            self.app = subprocess.Popen(
+                words,
+                cwd=Path(__file__).resolve().parents[3],
+                env={**os.environ, **(driver or {})},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def stop_app(self) -> None:
-        self.crashes()
+        self._bury()
         if self.app is not None:
             self.app.kill()
             self.app.wait()
@@ -141,13 +166,38 @@ class Double:
 
     def crashes(self) -> str:
         """Its crash log."""
-        if self.app is not None and (self.app.poll() or 0) < 0:
-            self._crash_log = (
-                "F/DEBUG   (  999): *** *** ***\n"
-                "F/DEBUG   (  999): pid: 4711, name: bench  >>> org.mobilerobust.bench <<<\n"
-                f"F/DEBUG   (  999): signal {-self.app.returncode} in libtensorflowlite_jni.so\n"
-            )
+        self._bury()
         return self._crash_log
+
+    def ends(self) -> str:
+        """What its ``dumpsys`` tells of processes of the app that were killed, the last one first."""
+        self._bury()
+        if int(self.properties["ro.build.version.sdk"]) < 30:
+            return "Bad activity command, or no activities match: exit-info\n"
+        records = [
+            f"    ApplicationExitInfo #{number}:\n"
+            f"      timestamp={when.isoformat(' ', 'milliseconds').split('+')[0]} pid={process} user=0\n"
+            f"      process=org.mobilerobust.bench {how} state=empty trace=null\n"
+            for number, (process, (when, how)) in enumerate(reversed(self._ends.items()))
+        ]
+        return f"ACTIVITY MANAGER PROCESS EXIT INFO (dumpsys activity exit-info)\n{''.join(records)}"
+
+    def _bury(self) -> None:
+        """Writes down how the app ended, where it did so by a signal: its own or, without a crash log, Android's."""
+        if self.app is None or (self.app.poll() or 0) >= 0:
+            return
+        if self.app.returncode == -signal.SIGKILL:
+            self._ends.setdefault(self.app.pid, (datetime.now(ZONE), self.end))
+            return
+        self._crash_log = (
+            "F/DEBUG   (  999): *** *** ***\n"
+            "F/DEBUG   (  999): pid: 4711, name: bench  >>> org.mobilerobust.bench <<<\n"
+            f"F/DEBUG   (  999): signal {-self.app.returncode} in libtensorflowlite_jni.so\n"
+        )
+
+    def _ask(self) -> bool:
+        self.asked += 1
+        return self.trusted
 
     def _listen(self, port: int) -> None:
         self._door = socket.create_server(("127.0.0.1", port))
@@ -161,7 +211,7 @@ class Double:
             except OSError:
                 return
             caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(caller, self._serve, lambda: self.trusted, lambda: self.answering)
+            connection = Connection(caller, self._serve, self._ask, lambda: self.answering)
             self._connections.append(connection)
             threading.Thread(target=connection.run, daemon=True).start()
 
@@ -231,6 +281,14 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
         if time.monotonic() > end:
             raise TimeoutError
         time.sleep(0.02)
+
+
+def plugged_in(phone: Double, server: int) -> None:
+    """Tells adb's server of a phone on a cable, as an emulator does of itself; so far it is the only one that can."""
+    with socket.create_connection(("127.0.0.1", server)) as line:
+        service = f"host:emulator:{phone.port}"
+        line.sendall(f"{len(service):04x}{service}".encode())
+        line.recv(1)  # the end
 
 
 def own_server(folder: Path) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The app of the phone that is not there: answers a job with what LiteRT really computes from the pushed files.
 
-Run as ``python -m tests.bench.android.double_app FOLDER JOB WRONG``. WRONG is JSON: "crash", "hang", "hot" and "quit"
-(without a word): before its so manieth repetition; "crash loading": ACCELERATOR; "left": why it ends before it begins;
-"shift": what is added to every answer; "version": of the runtime; "device": its name.
+Run as ``python -m tests.bench.android.double_app FOLDER JOB SCRIPT``. SCRIPT is JSON: "gpu": whether there is one that
+can be used; and what goes wrong: "crash", "killed", "hang", "hot" and "quit" (without a word): before its so manieth
+repetition; "crash loading": ACCELERATOR; "refused": a file that the GPU does not take whole; "left": why it ends before
+it begins; "shift": ACCELERATOR -> what is added to its answers; "version": of the runtime; "device": its name.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import sys
 import time
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,14 +23,33 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from mobile_robust.parity.runtimes.litert_gpu_worker import GpuModel
+
+Arrays = dict[str, np.ndarray]
+
 
 def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
+def opened(path: Path, accelerator: str) -> Callable[..., Arrays]:
+    """A file's function of its inputs by name."""
+    if accelerator == "cpu":
+        return Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
+    model = GpuModel(path)
+    assert model.whole
+
+    def run(**arrays: np.ndarray) -> Arrays:
+        model.write(arrays)
+        model.run()
+        return model.read()
+
+    return run
+
+
 class App:
-    def __init__(self, folder: Path, job: dict[str, Any], wrong: dict[str, Any]) -> None:
-        self.job, self.wrong, self.inputs_of = job, wrong, folder
+    def __init__(self, folder: Path, job: dict[str, Any], script: dict[str, Any]) -> None:
+        self.job, self.script, self.inputs_of = job, script, folder
         self.folder = folder / job["run_id"]
         self.folder.mkdir(exist_ok=True)
         self.done, self.total = 0, sum(len(model["repetitions"]) for model in job["models"])
@@ -36,7 +58,7 @@ class App:
             "created": now(),
             "app": {"platform": "android", "name": "double", "version": "1"},
             "device": {
-                "name": wrong.get("device", "Double D-1"),
+                "name": script.get("device", "Double D-1"),
                 "os": "Android 14",
                 "abi": "arm64-v8a",
                 "cpus": [{"index": 0}],
@@ -48,7 +70,7 @@ class App:
 
     def run_of(self, model: dict[str, Any]) -> dict[str, Any]:
         copied = ("name", "title", "label", "artifact", "sha256", "precision", "macs", "parameters", "requested")
-        runtime = {"name": f"tflite_{model['requested']}", "version": self.wrong.get("version", "2.16.1")}
+        runtime = {"name": f"tflite_{model['requested']}", "version": self.script.get("version", "2.16.1")}
         return {
             **{name: model[name] for name in copied},
             "arithmetic": model["arithmetic"],
@@ -62,27 +84,26 @@ class App:
             self.end("error", "this run was begun before and broke off")
             return
         self.write("result.json", self.result)
-        if "left" in self.wrong:
-            self.end("error", self.wrong["left"])
+        if "left" in self.script:
+            self.end("error", self.script["left"])
             return
         for index, model in enumerate(self.job["models"]):
             self.say(f"loading {model['artifact']} on the {model['requested'].upper()}")
-            if self.wrong.get("crash loading") == model["requested"]:
+            if self.script.get("crash loading") == model["requested"]:
                 os.abort()
             self.load(index, model)
         reason, message = "complete", ""
         for repetition in range(self.job["protocol"]["repetitions"]):
             for index, model in enumerate(self.job["models"]):
-                if index in self.models and repetition in model["repetitions"] and reason == "complete":
-                    self.say(f"repetition {repetition}: {model['artifact']} on the {model['requested'].upper()}")
-                    if self.wrong.get("hot") == self.done:
-                        reason, message = "error", "phone too hot: thermal status 4 after 300 s"
-                    else:
-                        self.repeat(index, repetition)
-        if reason == "error":
-            for run in self.result["runs"]:
-                if len(run["repetitions"]) < self.job["protocol"]["repetitions"]:
-                    run["errors"].append({"when": now(), "where": "repetition", "message": message})
+                if index not in self.models or repetition not in model["repetitions"]:
+                    continue
+                self.say(f"repetition {repetition}: {model['artifact']} on the {model['requested'].upper()}")
+                if self.script.get("hot") == self.done:
+                    reason, message = "error", "phone too hot: thermal status 4 after 300 s"
+                if reason == "complete":
+                    self.repeat(index, repetition)
+                else:
+                    self.complain(index, f"repetition {repetition}", message)
         self.result["complete"] = True
         self.write("result.json", self.result)
         self.end(reason, message)
@@ -92,16 +113,18 @@ class App:
         self.write("done.json", {"result_sha256": digest, "reason": reason, "message": message})
 
     def load(self, index: int, model: dict[str, Any]) -> None:
-        run = self.result["runs"][index]
-        if model["requested"] == "gpu":
-            left = "3 of 5 operations were left to the CPU"
-            run["errors"].append({"when": now(), "where": "load", "message": left})
+        run, total, on_gpu = self.result["runs"][index], model["total_ops"], model["requested"] == "gpu"
+        run["actual"] = {"accelerator": "gpu" if on_gpu else "xnnpack", "total_ops": total, "placed_ops": total}
+        if on_gpu and (not self.script["gpu"] or self.script.get("refused") == model["artifact"]):
+            run["actual"]["placed_ops"] -= 3
+            plan = f"3 of {total} operations (the execution plan has 4 nodes, 1 is wanted)"
+            self.complain(index, "load", f"the GPU did not take {plan}; a CPU does not stand in")
             return
         path, data = self.inputs_of / model["file"], (self.inputs_of / model["inputs_file"]).read_bytes()
         assert hashlib.sha256(path.read_bytes()).hexdigest() == model["sha256"]
         assert hashlib.sha256(data).hexdigest() == model["inputs_sha256"]
         start = time.perf_counter_ns()
-        runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
+        runner = opened(path, model["requested"])
         run["load_ns"] = time.perf_counter_ns() - start
         count = self.job["protocol"]["inputs"]["count"]
         rows = np.frombuffer(data, "<f4").reshape(count, -1)
@@ -112,7 +135,6 @@ class App:
         answers = [self.models[index](number) for number in range(count)]
         run["inputs_sha256"] = model["inputs_sha256"]
         run["outputs_sha256"] = [hashlib.sha256(answer).hexdigest() for answer in answers]
-        run["actual"] = {"accelerator": "cpu", "total_ops": model["total_ops"], "placed_ops": model["total_ops"]}
         if len(answers[0]) <= 4 * 4096:
             (output,) = model["outputs"]
             run["outputs"] = [
@@ -121,22 +143,27 @@ class App:
             ]
         (self.folder / f"outputs_{index}.f32").write_bytes(b"".join(answers[: self.job["kept_outputs"]]))
 
-    def infer(self, runner: Any, model: dict[str, Any], row: np.ndarray) -> bytes:
+    def complain(self, index: int, where: str, message: str) -> None:
+        self.result["runs"][index]["errors"].append({"when": now(), "where": where, "message": message})
+
+    def infer(self, runner: Callable[..., Arrays], model: dict[str, Any], row: np.ndarray) -> bytes:
         arrays, start = {}, 0
         for tensor in model["inputs"]:
             stop = start + int(np.prod(tensor["shape"]))
             arrays[tensor["name"]] = row[start:stop].reshape(tensor["shape"])
             start = stop
         outputs = runner(**arrays)
-        shift = np.float32(self.wrong.get("shift", 0))
+        shift = np.float32(self.script.get("shift", {}).get(model["requested"], 0))
         return b"".join((outputs[tensor["name"]] + shift).astype("<f4").tobytes() for tensor in model["outputs"])
 
     def repeat(self, index: int, repetition: int) -> None:
-        if self.wrong.get("crash") == self.done:
+        if self.script.get("crash") == self.done:
             os.abort()
-        if self.wrong.get("quit") == self.done:
+        if self.script.get("killed") == self.done:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.script.get("quit") == self.done:
             os._exit(0)
-        while self.wrong.get("hang") == self.done:
+        while self.script.get("hang") == self.done:
             time.sleep(1)
         protocol, infer = self.job["protocol"], self.models[index]
         time.sleep(protocol["cool_down_seconds"])

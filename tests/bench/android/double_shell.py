@@ -37,7 +37,7 @@ class Shell:
         simple = {
             "true": lambda: b"",
             "getprop": lambda: "".join(f"[{k}]: [{v}]\n" for k, v in self._phone.properties.items()).encode(),
-            "date": lambda: f"{int(time.time())}\n".encode(),
+            "date": lambda: {"+%s": "%d\n", "+%s%z": "%d+0530\n"}[rest[0]].encode() % int(time.time()),
             "logcat": lambda: self._phone.crashes().encode(),
             "df": lambda: (
                 b"Filesystem     1K-blocks Used Available Use%% Mounted on\n"
@@ -81,6 +81,8 @@ class Shell:
         return b"Success\n", b"", 0
 
     def _dumpsys(self, words: list[str]) -> Result:
+        if words == ["activity", "exit-info", PACKAGE]:
+            return self._phone.ends().encode(), b"", 0
         if words == ["thermalservice"]:
             return f"IsStatusOverride: false\nThermal Status: {self._phone.thermal}\n".encode(), b"", 0
         assert words == ["battery"], words

@@ -58,7 +58,7 @@ class Connection:
     Args:
         socket: Of it.
         serve: Answers a service: "shell,v2,raw:ls", "sync:"; called in a thread of its own for each stream.
-        trusted: Whether the phone's owner says yes to the key of this computer.
+        trusted: Asks the phone's owner, who says yes to the key of this computer, or nothing.
         answering: Whether the phone answers at all.
     """
 
@@ -79,6 +79,10 @@ class Connection:
         header = _HEADER.pack(command, first, second, len(data), sum(data) & 0xFFFFFFFF, command ^ 0xFFFFFFFF)
         with self._sending, suppress(OSError):
             self._socket.sendall(header + data)
+
+    def let_in(self) -> None:
+        """From now on it may open streams."""
+        self.send(CNXN, _VERSION, _MAX_DATA, _BANNER)
 
     def drop(self) -> None:
         """The cable is pulled."""
@@ -120,7 +124,7 @@ class Connection:
             self.send(AUTH, _TOKEN, 0, os.urandom(20))
         elif command == AUTH and first == _PUBLIC_KEY:
             if self._trusted():
-                self.send(CNXN, _VERSION, _MAX_DATA, _BANNER)
+                self.let_in()
         elif command == OPEN:
             stream = Stream(self, len(self._streams) + 1, first)
             self._streams[stream.ours] = stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +73,23 @@ def test_unauthorized(adb: Path, make_phone: Make) -> None:
         link.reconnect(1)
 
 
+def test_the_owner_has_time_to_say_yes(adb: Path, make_phone: Make) -> None:
+    """The question would go with the connection it is about."""
+    phone = make_phone(trusted=False)
+    wait_for(lambda: devices(adb) == {phone.serial: "unauthorized"})
+    looks: list[float] = []
+
+    def look(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            phone.allow()
+        time.sleep(seconds)
+
+    asked = phone.asked
+    Link(adb, phone.serial, look).reconnect(20)
+    assert len(looks) >= 3 and phone.asked == asked
+
+
 def test_offline(adb: Path, make_phone: Make) -> None:
     phone = make_phone()
     wait_for(lambda: devices(adb) == {phone.serial: "device"})
@@ -87,6 +105,41 @@ def test_offline(adb: Path, make_phone: Make) -> None:
     phone.plug()
     link.reconnect(10)
     assert link.shell("true").code == 0
+
+
+def test_a_phone_on_a_cable_that_fell_asleep_is_woken(
+    adb: Path, make_phone: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To adb's server it stays offline for ever, whatever it does; its serial is no address to connect to anew."""
+    phone = make_phone(wired=True)
+    wait_for(lambda: devices(adb) == {phone.serial: "device"})
+    phone.answering = False
+    phone.drop()
+    for seen in ({}, {phone.serial: "offline"}):  # until adb's server has greeted it anew, in vain
+        wait_for(lambda seen=seen: devices(adb) == seen)
+    phone.answering = True
+    link = Link(adb, phone.serial)
+    monkeypatch.setattr(client, "_GREETING", 1.5)
+    with pytest.raises(LostError, match="did not come back within 1 s"):
+        link.reconnect(1)
+    link.reconnect(20)
+    assert link.shell("true").code == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("no permissions (user in plugdev group; are your udev rules wrong?); see [http://x]", "does not let adb open"),
+        ("no permissions; see [http://x]", "does not let adb open"),
+        ("recovery", "adb calls it recovery: plug it in again"),
+        ("authorizing", "adb calls it authorizing: "),
+    ],
+)
+def test_a_phone_in_another_state(monkeypatch: pytest.MonkeyPatch, state: str, said: str) -> None:
+    output = f"List of devices attached\nR58M\t{state}\n\n".encode()
+    monkeypatch.setattr(client, "run", lambda *_: client.Answer(0, output, ""))
+    with pytest.raises(PhoneError, match=f"^R58M: .*{said}"):
+        choose(Path("adb"), [])
 
 
 def test_a_phone_that_does_not_answer_in_time(adb: Path, phone: Double) -> None:

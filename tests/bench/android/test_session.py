@@ -13,57 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench.android.fleet import Setting, folder_of, measure_all
-from mobile_robust.bench.android.task import Task
-from mobile_robust.contracts.result import RESULT_NAME, Result, read_result
-from mobile_robust.errors import InputError
+from mobile_robust.bench.android.fleet import folder_of
+from mobile_robust.contracts.result import RESULT_NAME, Result
+from tests.bench.android.desk import Desk, complete
 from tests.bench.android.double import Double
-
-
-class Desk:
-    """Where somebody gives the command."""
-
-    def __init__(self, task: Task, setting: Setting, out: Path) -> None:
-        self.task, self.setting, self.out = task, setting, out
-        self.said: list[str] = []
-
-    def run(self, *phones: Double) -> dict[str, Result | InputError]:
-        return measure_all(
-            [phone.serial for phone in phones],
-            self.task,
-            self.out,
-            self.setting,
-            lambda serial, what, done: self.said.append(what),
-        )
-
-    def measured(self, phone: Double) -> Result:
-        """Of a run that goes well in the end."""
-        end = self.run(phone)[phone.serial]
-        assert isinstance(end, Result), end
-        assert end == self.stored(phone)
-        return end
-
-    def refused(self, phone: Double) -> str:
-        """The message of a run that does not."""
-        end = self.run(phone)[phone.serial]
-        assert isinstance(end, InputError)
-        assert len(str(end).splitlines()) == 1 and str(end).startswith(f"{phone.serial}: ")
-        return str(end)
-
-    def stored(self, phone: Double) -> Result:
-        return read_result(folder_of(self.out, phone.serial) / RESULT_NAME)
-
-
-@pytest.fixture
-def desk(task: Task, setting: Setting, tmp_path: Path) -> Desk:
-    return Desk(task, setting, tmp_path / "out")
-
-
-def complete(result: Result) -> bool:
-    """Everything is there, without a complaint."""
-    return result.complete and all(
-        [r.index for r in run.repetitions] == [0, 1] and run.errors == () and run.load_ns for run in result.runs
-    )
 
 
 def test_a_good_phone(desk: Desk, phone: Double) -> None:
@@ -141,6 +94,13 @@ def test_a_cable_that_breaks_again_and_again_is_one_message(desk: Desk, phone: D
     assert "the connection broke 5 times at the same step" in desk.refused(phone)
 
 
+def test_a_phone_on_a_cable_that_is_pulled(desk: Desk, make_phone: Callable[..., Double]) -> None:
+    """adb itself finds it again."""
+    phone = make_phone(wired=True)
+    phone.plan["cat progress.json"] = [phone.drop]
+    assert complete(desk.measured(phone)) and phone.starts == 1
+
+
 def test_the_adb_server_is_restarted(desk: Desk, phone: Double) -> None:
     def kill(data: bytes) -> bytes:
         subprocess.run([desk.setting.adb, "kill-server"], check=True, capture_output=True, timeout=30)
@@ -199,6 +159,20 @@ def test_an_app_that_crashes_while_loading_names_the_model(desk: Desk, phone: Do
     assert [error.where for error in first.errors] == ["load"] and first.repetitions == ()
     assert f"loading {first.artifact} on the CPU" in first.errors[0].message
     assert len(second.repetitions) == 2 and second.errors == ()
+
+
+def test_an_app_that_android_kills_for_lack_of_memory_says_so_where_the_phone_does(
+    desk: Desk, make_phone: Callable[..., Double]
+) -> None:
+    desk.task = replace(desk.task, models=desk.task.models[:1], inputs=desk.task.inputs[:1])
+    newer, older = (make_phone(apps=[{"killed": 0}] * 2) for _ in range(2))
+    older.properties["ro.build.version.sdk"] = "29"
+    ends = desk.run(newer, older)
+    for phone, said in ((newer, ": Android killed it for lack of memory: "), (older, "; 2 times without")):
+        end = ends[phone.serial]
+        assert isinstance(end, Result) and end.complete and phone.starts == 2
+        (run,) = end.runs
+        assert run.errors[0].message.startswith(f"the app crashed (repetition 0: {run.artifact} on the CPU){said}")
 
 
 def test_an_app_that_android_starts_again_after_its_crash(desk: Desk, phone: Double) -> None:

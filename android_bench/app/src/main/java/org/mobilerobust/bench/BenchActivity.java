@@ -55,11 +55,11 @@ public final class BenchActivity extends Activity implements Progress.Listener {
     }
 
     @Override
-    public void at(final String what, final int done, final int total) {
+    public void at(final String step, final String about, final int done, final int total) {
         runOnUiThread(new Runnable() {
             @Override
             public void run() {
-                screen.say(what, done, total);
+                screen.say(step, about, done, total);
             }
         });
     }

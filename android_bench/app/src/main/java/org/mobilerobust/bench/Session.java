@@ -27,7 +27,11 @@ final class Session implements Progress.Listener {
     private final File files;
     private final AndroidDevice device;
     private final Opener opener;
-    private volatile Progress.Listener screen; // null: none is there
+    private Progress.Listener screen; // null: none is there
+    private String step = "Waiting for a job"; // these four: what was said last
+    private String about = "";
+    private int done;
+    private int total;
     private Thread thread; // null: nothing is measured
     private String runId; // of what is measured
 
@@ -49,12 +53,14 @@ final class Session implements Progress.Listener {
         ofProcess = session;
     }
 
-    void show(Progress.Listener screen) {
+    /** The screen is told at once, and from now on. */
+    synchronized void show(Progress.Listener screen) {
         this.screen = screen;
+        screen.at(step, about, done, total);
     }
 
     /** Unless another screen is there by now. */
-    void hide(Progress.Listener screen) {
+    synchronized void hide(Progress.Listener screen) {
         if (this.screen == screen) {
             this.screen = null;
         }
@@ -74,7 +80,7 @@ final class Session implements Progress.Listener {
             text = new String(FileStore.readAll(new File(files, jobFile)), StandardCharsets.UTF_8);
         } catch (IOException error) {
             if (thread == null) {
-                say("No job: " + error.getMessage());
+                say("No job", error.getMessage());
             }
             return;
         }
@@ -88,7 +94,7 @@ final class Session implements Progress.Listener {
         try {
             begin(Job.read(text));
         } catch (JobException error) {
-            say("Bad job: " + error.getMessage());
+            say("Bad job", error.getMessage());
             refuse(given, error.getMessage());
         }
     }
@@ -105,10 +111,13 @@ final class Session implements Progress.Listener {
     }
 
     @Override
-    public void at(String what, int done, int total) {
-        Progress.Listener there = screen;
-        if (there != null) {
-            there.at(what, done, total);
+    public synchronized void at(String step, String about, int done, int total) {
+        this.step = step;
+        this.about = about;
+        this.done = done;
+        this.total = total;
+        if (screen != null) {
+            screen.at(step, about, done, total);
         }
     }
 
@@ -117,27 +126,30 @@ final class Session implements Progress.Listener {
         thread = new Thread("measuring") {
             @Override
             public void run() {
-                String last = measure(job);
+                String[] last = measure(job);
                 synchronized (Session.this) {
                     thread = null;
                 }
-                say(last);
+                say(last[0], last[1]);
             }
         };
         thread.start();
     }
 
-    /** What is to be said when it is over. */
-    private String measure(Job job) {
+    /** What is to be said when it is over, and details. */
+    private String[] measure(Job job) {
         try {
             FileStore store = new FileStore(new File(files, job.runId));
             if (store.has(Bench.DONE)) {
-                return "This run is done";
+                return new String[] {"This run has ended", "Start another one for what is missing."};
             }
             String wrong = Bench.run(job, files, store, device, opener, this);
-            return wrong.isEmpty() ? "Done" : "Stopped: " + wrong;
+            if (wrong.isEmpty()) {
+                return new String[] {"Done", "The result is written; the computer fetches it."};
+            }
+            return new String[] {"Stopped", wrong};
         } catch (IOException error) {
-            return "Stopped: " + error.getMessage();
+            return new String[] {"Stopped", error.getMessage()};
         }
     }
 
@@ -156,8 +168,8 @@ final class Session implements Progress.Listener {
         }
     }
 
-    private void say(String text) {
-        Log.i(TAG, text);
-        at(text, 0, 0);
+    private void say(String text, String details) {
+        Log.i(TAG, text + ": " + details);
+        at(text, details, 0, 0);
     }
 }

@@ -2,81 +2,42 @@ package org.mobilerobust.bench;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
-import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
 import android.content.Intent;
-import android.content.res.Configuration;
-import android.os.BatteryManager;
-import android.os.Looper;
+import android.graphics.Insets;
 import android.os.PowerManager;
 import android.view.View;
 import android.view.ViewGroup;
+import android.view.WindowInsets;
 import android.view.WindowManager;
-import android.widget.TextView;
+import android.widget.ProgressBar;
 import java.io.File;
-import java.io.FileOutputStream;
-import java.io.IOException;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import org.junit.After;
-import org.junit.Before;
+import org.junit.Rule;
 import org.junit.Test;
 import org.junit.runner.RunWith;
-import org.mobilerobust.bench.core.FakeDevice;
-import org.mobilerobust.bench.core.FakeOpener;
 import org.mobilerobust.bench.core.FileStore;
 import org.mobilerobust.bench.core.Jobs;
 import org.mobilerobust.bench.core.Json;
-import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
-import org.robolectric.RuntimeEnvironment;
-import org.robolectric.Shadows;
-import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 
 @RunWith(RobolectricTestRunner.class)
 @Config(sdk = 34)
 public class BenchActivityTest {
     private static final String OTHER_RUN = "ffffffffffffffff";
+    private static final String HANDS_OFF = "Do not touch the phone";
 
-    private final FakeOpener opener = new FakeOpener(new FakeDevice());
-    private final File files = RuntimeEnvironment.getApplication().getFilesDir();
-    private ActivityController<BenchActivity> controller;
-    private Session session;
-    private Map<String, Object> job;
-
-    @Before
-    public void oneModelAndAPhoneThatTellsAll() throws Exception {
-        session = new Session(RuntimeEnvironment.getApplication(), opener);
-        Session.setOfProcess(session);
-        job = Jobs.of(files, Jobs.model(files, "A", false));
-        Jobs.put(job, 0.0, "protocol", "cool_down_seconds");
-        Jobs.put(job, 0.0, "protocol", "warm_up_seconds");
-        PowerManager power = RuntimeEnvironment.getApplication().getSystemService(PowerManager.class);
-        Shadows.shadowOf(power).setCurrentThermalStatus(PowerManager.THERMAL_STATUS_LIGHT);
-        RuntimeEnvironment.getApplication().sendStickyBroadcast(new Intent(Intent.ACTION_BATTERY_CHANGED)
-                .putExtra(BatteryManager.EXTRA_LEVEL, 40)
-                .putExtra(BatteryManager.EXTRA_SCALE, 50)
-                .putExtra(BatteryManager.EXTRA_TEMPERATURE, 295)
-                .putExtra(BatteryManager.EXTRA_STATUS, BatteryManager.BATTERY_STATUS_CHARGING));
-    }
-
-    @After
-    public void end() throws Exception {
-        session.join();
-        Session.setOfProcess(null);
-    }
+    @Rule
+    public final TestedApp app = new TestedApp();
 
     @Test
-    public void aJobIsMeasuredAndTheScreenSaysSo() throws Exception {
-        start(job);
-        assertTrue(shown(), shown().contains("Done"));
-        assertEquals("complete", Jobs.at(read(Jobs.RUN_ID, "done.json"), "reason"));
-        Object result = read(Jobs.RUN_ID, "result.json");
-        assertEquals(2, ((List<?>) Jobs.at(result, "runs", 0, "repetitions")).size());
+    public void aJobIsMeasured() throws Exception {
+        app.begin();
+        app.end();
+        assertDone(Jobs.RUN_ID, "complete", "");
+        assertEquals(2, app.measured());
+        Object result = app.read(Jobs.RUN_ID, "result.json");
         Object state = Jobs.at(result, "runs", 0, "repetitions", 0, "state_before");
         assertEquals(1L, Jobs.at(state, "thermal_status"));
         assertEquals(80L, Jobs.at(state, "battery_percent"));
@@ -86,205 +47,201 @@ public class BenchActivityTest {
         assertEquals("android", Jobs.at(result, "app", "platform"));
         String out = System.getProperty("out");
         if (out != null) {
-            new FileStore(new File(out)).write("result_of_the_app.json", bytes(new File(files, Jobs.RUN_ID), "result.json"));
+            new FileStore(new File(out)).write("result_of_the_app.json", app.bytes(Jobs.RUN_ID, "result.json"));
         }
     }
 
     @Test
-    public void theScreenStaysOnAndShowsWhatRuns() throws Exception {
-        Gate gate = new Gate();
-        opener.hooks.put("run A 5", gate); // in the first repetition's warm-up
-        begin(job);
+    public void theScreenSaysWhatRuns() throws Exception {
+        Gate gate = app.gateAt("run A 13"); // in the second repetition's warm-up
+        app.begin();
         gate.reached();
-        assertTrue(shown(), shown().contains("repetition 1 of 2: A.tflite on the CPU"));
-        assertTrue(shown(), shown().contains("0 of 2 repetitions"));
-        int flags = controller.get().getWindow().getAttributes().flags;
+        assertShown("mobile-robust bench", "Repetition 2 of 2\n", "A.tflite on the CPU", "1 of 2 repetitions measured",
+                HANDS_OFF);
+        ProgressBar bar = find(TestedApp.content(app.controller.get()));
+        assertEquals(View.VISIBLE, bar.getVisibility());
+        assertEquals(0.5, (double) bar.getProgress() / bar.getMax(), 0);
+        int flags = app.controller.get().getWindow().getAttributes().flags;
         assertTrue((flags & WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON) != 0);
         gate.open();
-        session.join();
+    }
+
+    @Test
+    public void theScreenSaysThatAHotPhoneHasToCoolDown() throws Exception {
+        Gate loading = app.gateAt("run A 0");
+        app.begin();
+        loading.reached();
+        assertShown("Loading\n", "A.tflite on the CPU", "0 of 2 repetitions measured", HANDS_OFF);
+        TestedApp.heat(PowerManager.THERMAL_STATUS_SEVERE);
+        Gate waiting = app.gateAtStep("waiting");
+        loading.open();
+        waiting.reached();
+        assertShown("Waiting for the phone to cool down\n", "thermal status 3, at most 2",
+                "0 of 2 repetitions measured", HANDS_OFF);
+        TestedApp.heat(PowerManager.THERMAL_STATUS_MODERATE);
+        waiting.open();
+        app.end();
+        assertShown("Done");
+        assertEquals(2, app.measured());
+    }
+
+    @Test
+    public void theScreenSaysThatItIsDone() throws Exception {
+        app.begin();
+        app.end();
+        assertShown("Done", "The result is written; the computer fetches it.");
+        assertNothingRuns();
+    }
+
+    @Test
+    public void theScreenSaysWhyItStopped() throws Exception {
+        TestedApp.heat(PowerManager.THERMAL_STATUS_EMERGENCY);
+        Jobs.put(app.job, 0.0, "thermal_wait_seconds");
+        app.begin();
+        app.end();
+        String wrong = "phone too hot: thermal status 5 after 0.0 s of waiting, at most 2 is allowed";
+        assertShown("Stopped", wrong);
+        assertNothingRuns();
+        assertDone(Jobs.RUN_ID, "error", wrong);
+        assertEquals(0, app.measured());
+    }
+
+    @Test
+    public void theTextKeepsOffTheBarsAndTheCamera() {
+        app.launch();
+        ViewGroup screen = (ViewGroup) TestedApp.content(app.controller.get()).getChildAt(0);
+        View column = screen.getChildAt(0);
+        int left = column.getPaddingLeft();
+        int top = column.getPaddingTop();
+        assertTrue(left > 0 && top > 0);
+        screen.dispatchApplyWindowInsets(
+                new WindowInsets.Builder().setSystemWindowInsets(Insets.of(0, 200, 0, 100)).build());
+        assertEquals(left, column.getPaddingLeft());
+        assertEquals(top + 200, column.getPaddingTop());
     }
 
     @Test
     public void aSecondStartOfTheSameRunChangesNothing() throws Exception {
-        Gate gate = new Gate();
-        opener.hooks.put("run A 5", gate);
-        begin(job);
+        Gate gate = app.gateAt("run A 5");
+        app.begin();
         gate.reached();
-        controller.newIntent(intent());
-        controller.newIntent(intent());
+        app.controller.newIntent(TestedApp.intent());
+        app.controller.newIntent(TestedApp.intent());
         gate.open();
-        session.join();
-        controller.newIntent(intent()); // and none after its end
-        session.join();
-        Object result = read(Jobs.RUN_ID, "result.json");
-        assertEquals(2, ((List<?>) Jobs.at(result, "runs", 0, "repetitions")).size());
-        assertEquals("complete", Jobs.at(read(Jobs.RUN_ID, "done.json"), "reason"));
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-        assertTrue(shown(), shown().contains("This run is done"));
+        app.end();
+        app.controller.newIntent(TestedApp.intent()); // and none after its end
+        app.end();
+        assertEquals(2, app.measured());
+        assertDone(Jobs.RUN_ID, "complete", "");
+        assertShown("This run has ended");
     }
 
     @Test
     public void anotherRunIsRefusedWhileOneIsMeasured() throws Exception {
-        Gate gate = new Gate();
-        opener.hooks.put("run A 5", gate);
-        begin(job);
+        Gate gate = app.gateAt("run A 5");
+        app.begin();
         gate.reached();
-        job.put("run_id", OTHER_RUN);
-        write(Json.write(job));
-        controller.newIntent(intent());
-        assertEquals("error", Jobs.at(read(OTHER_RUN, "done.json"), "reason"));
-        assertTrue(((String) Jobs.at(read(OTHER_RUN, "done.json"), "message")).contains("is being measured"));
+        app.job.put("run_id", OTHER_RUN);
+        app.write(Json.write(app.job));
+        app.controller.newIntent(TestedApp.intent());
+        assertDone(OTHER_RUN, "error", "is being measured");
+        TestedApp.idle();
+        assertShown("Repetition 1 of 2\n");
         gate.open();
-        session.join();
-        assertEquals("complete", Jobs.at(read(Jobs.RUN_ID, "done.json"), "reason"));
-        assertFalse(new File(new File(files, OTHER_RUN), "result.json").exists());
+        app.end();
+        assertDone(Jobs.RUN_ID, "complete", "");
+        assertFalse(new File(new File(app.files, OTHER_RUN), "result.json").exists());
     }
 
     @Test
     public void aNewActivityShowsTheRunThatGoesOn() throws Exception {
-        Gate gate = new Gate();
-        opener.hooks.put("run A 5", gate);
-        begin(job);
+        Gate gate = app.gateAt("run A 5");
+        app.begin();
         gate.reached();
-        controller.recreate();
+        app.controller.recreate();
+        TestedApp.idle();
+        assertShown("Repetition 1 of 2\n", "A.tflite on the CPU", "0 of 2 repetitions measured");
         gate.open();
-        session.join();
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-        assertTrue(shown(), shown().contains("Done"));
-        assertEquals("complete", Jobs.at(read(Jobs.RUN_ID, "done.json"), "reason"));
+        app.end();
+        assertShown("Done");
+        assertDone(Jobs.RUN_ID, "complete", "");
     }
 
     @Test
     public void anAppThatIsSentAwayStops() throws Exception {
-        Gate gate = new Gate();
-        opener.hooks.put("run A 5", gate);
-        begin(job);
+        Gate gate = app.gateAt("run A 5");
+        app.begin();
         gate.reached();
-        controller.pause().stop();
+        app.controller.pause().stop();
         gate.open();
-        session.join();
-        assertEquals("error", Jobs.at(read(Jobs.RUN_ID, "done.json"), "reason"));
-        assertTrue(((String) Jobs.at(read(Jobs.RUN_ID, "done.json"), "message")).contains("left the front"));
+        app.end();
+        assertDone(Jobs.RUN_ID, "error", "left the front");
     }
 
     @Test
     public void aBadJobIsRefusedAndTheHostIsTold() throws Exception {
-        Jobs.put(job, 0, "protocol", "threads");
-        start(job);
-        assertTrue(shown(), shown().contains("Bad job: protocol.threads: must be a whole number from 1 to 64, got 0"));
-        Object done = read(Jobs.RUN_ID, "done.json");
-        assertEquals("error", Jobs.at(done, "reason"));
-        assertTrue(((String) Jobs.at(done, "message")).contains("protocol.threads"));
-        assertFalse(new File(new File(files, Jobs.RUN_ID), "result.json").exists());
+        Jobs.put(app.job, 0, "protocol", "threads");
+        app.begin();
+        String wrong = "protocol.threads: must be a whole number from 1 to 64, got 0";
+        assertShown("Bad job", wrong);
+        assertNothingRuns();
+        assertDone(Jobs.RUN_ID, "error", wrong);
+        assertFalse(new File(new File(app.files, Jobs.RUN_ID), "result.json").exists());
     }
 
     @Test
     public void aTruncatedJobIsSaidOnTheScreen() throws Exception {
-        write(Json.write(job).substring(0, 500));
-        launch(intent());
-        assertTrue(shown(), shown().contains("Bad job: the job: is no JSON"));
-        assertFalse(new File(files, Jobs.RUN_ID).exists());
+        app.write(Json.write(app.job).substring(0, 500));
+        app.launch();
+        assertShown("Bad job", "the job: is no JSON");
+        assertFalse(new File(app.files, Jobs.RUN_ID).exists());
     }
 
     @Test
     public void aMissingJobAndAPathAreSaidOnTheScreen() {
-        launch(intent());
-        assertTrue(shown(), shown().contains("No job: "));
-        controller.newIntent(new Intent());
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-        assertTrue(shown(), shown().contains("No job: none was given"));
-        controller.newIntent(new Intent().putExtra(BenchActivity.JOB, "../../other/job.json"));
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-        assertTrue(shown(), shown().contains("No job: none was given"));
-    }
-
-    @Test
-    @Config(qualifiers = "night")
-    public void theColoursAreTheThemes() {
-        launch(intent());
-        int mode = controller.get().getResources().getConfiguration().uiMode & Configuration.UI_MODE_NIGHT_MASK;
-        assertEquals(Configuration.UI_MODE_NIGHT_YES, mode);
-        ViewGroup screen = screen();
-        assertNull(screen.getBackground()); // so that the window's shows
-    }
-
-    private void start(Map<String, Object> job) throws Exception {
-        begin(job);
-        session.join();
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-    }
-
-    private void begin(Map<String, Object> job) throws Exception {
-        write(Json.write(job));
-        launch(intent());
-    }
-
-    private void launch(Intent intent) {
-        controller = Robolectric.buildActivity(BenchActivity.class, intent).setup();
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-    }
-
-    private static Intent intent() {
-        return new Intent().putExtra(BenchActivity.JOB, "job.json");
-    }
-
-    private ViewGroup screen() {
-        return (ViewGroup) ((ViewGroup) controller.get().findViewById(android.R.id.content)).getChildAt(0);
-    }
-
-    /** All texts on the screen. */
-    private String shown() {
-        StringBuilder text = new StringBuilder();
-        ViewGroup screen = screen();
-        for (int i = 0; i < screen.getChildCount(); i++) {
-            View child = screen.getChildAt(i);
-            text.append(child instanceof TextView ? ((TextView) child).getText() + "\n" : "");
+        app.launch();
+        assertShown("No job", "job.json");
+        for (Intent intent : new Intent[] {
+            new Intent(), new Intent().putExtra(BenchActivity.JOB, "../../other/job.json")
+        }) {
+            app.session.at("something else", "", 0, 0);
+            app.controller.newIntent(intent);
+            TestedApp.idle();
+            assertShown("No job", "none was given; the host starts this app with --es job job.json");
         }
-        return text.toString();
     }
 
-    private void write(String text) throws IOException {
-        FileOutputStream out = new FileOutputStream(new File(files, "job.json"));
-        out.write(text.getBytes("UTF-8"));
-        out.close();
+    /** Of what the screen shows some parts, in their order. */
+    private void assertShown(String... parts) {
+        String shown = app.shown();
+        int at = 0;
+        for (String part : parts) {
+            at = shown.indexOf(part, at);
+            assertTrue("not in its place: " + part + "\nthe screen shows:\n" + shown, at >= 0);
+            at += part.length();
+        }
     }
 
-    private Object read(String run, String name) throws Exception {
-        return Json.read(new String(bytes(new File(files, run), name), "UTF-8"));
+    private void assertNothingRuns() {
+        assertFalse(app.shown(), app.shown().contains(HANDS_OFF) || app.shown().contains("repetitions measured"));
+        assertTrue(find(TestedApp.content(app.controller.get())).getVisibility() != View.VISIBLE);
     }
 
-    private static byte[] bytes(File folder, String name) throws IOException {
-        return FileStore.readAll(new File(folder, name));
+    private void assertDone(String run, String reason, String message) throws Exception {
+        Object done = app.read(run, "done.json");
+        assertEquals(reason, Jobs.at(done, "reason"));
+        String found = (String) Jobs.at(done, "message");
+        assertTrue(found, message.isEmpty() ? found.isEmpty() : found.contains(message));
     }
 
-    /** Holds the measuring thread where it is. */
-    private static final class Gate implements Runnable {
-        private final CountDownLatch reached = new CountDownLatch(1);
-        private final CountDownLatch open = new CountDownLatch(1);
-
-        @Override
-        public void run() {
-            reached.countDown();
-            await(open);
+    private static ProgressBar find(View view) {
+        if (view instanceof ProgressBar) {
+            return (ProgressBar) view;
         }
-
-        void reached() {
-            await(reached);
-            Shadows.shadowOf(Looper.getMainLooper()).idle();
+        ProgressBar found = null;
+        for (int i = 0; view instanceof ViewGroup && found == null && i < ((ViewGroup) view).getChildCount(); i++) {
+            found = find(((ViewGroup) view).getChildAt(i));
         }
-
-        void open() {
-            open.countDown();
-        }
-
-        private static void await(CountDownLatch latch) {
-            try {
-                if (!latch.await(60, TimeUnit.SECONDS)) {
-                    throw new IllegalStateException("nobody came");
-                }
-            } catch (InterruptedException error) {
-                throw new IllegalStateException(error);
-            }
-        }
+        return found;
     }
 }

@@ -23,8 +23,8 @@ public final class MeasureHere {
         FileStore store = new FileStore(new File(files, job.runId));
         Progress.Listener listener = new Progress.Listener() {
             @Override
-            public void at(String what, int done, int total) {
-                System.out.println(done + " of " + total + ": " + what);
+            public void at(String step, String about, int done, int total) {
+                System.out.println(done + " of " + total + ": " + step + ": " + about);
             }
         };
         System.out.println(Bench.run(job, files, store, new Computer(), new CountingOpener(), listener));

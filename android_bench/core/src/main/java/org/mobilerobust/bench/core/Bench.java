@@ -115,13 +115,13 @@ public final class Bench {
     private void load(int k) throws IOException {
         Model model = job.models.get(k);
         RunRecord run = report.runs.get(k);
-        progress.begin("loading " + model.inWords());
+        progress.begin("loading", model.inWords());
         String where = "load";
         try {
             loaded[k] = new Loaded(model, job.protocol, files, device, progress);
             loaded[k].load(files, opener, run);
             where = "test set";
-            progress.begin("answering the test set: " + model.inWords());
+            progress.begin("answering the test set", model.inWords());
             store.write("outputs_" + k + ".f32", loaded[k].answer(job.keptOutputs, run));
         } catch (RuntimeException error) {
             fail(k, where, error);
@@ -134,13 +134,16 @@ public final class Bench {
 
     /** Idle time, then what the job allows for the phone to cool down; false: it is still too hot. */
     private boolean cooled(int k) throws IOException {
-        progress.begin("cooling down before " + job.models.get(k).inWords());
+        progress.begin("cooling down", "then " + job.models.get(k).inWords());
         progress.sleep(job.protocol.coolDownSeconds);
         long end = device.nanoTime() + (long) (job.thermalWaitSeconds * 1e9);
         while (isHot()) {
             if (device.nanoTime() >= end) {
                 return false;
             }
+            progress.begin(
+                    "waiting for the phone to cool down",
+                    "thermal status " + device.thermalStatus() + ", at most " + job.maxThermalStatus);
             progress.sleep(1);
         }
         return true;
@@ -148,7 +151,7 @@ public final class Bench {
 
     private void repeat(int k, int index) throws IOException, LeftFront {
         Model model = job.models.get(k);
-        progress.begin("repetition " + (index + 1) + " of " + job.protocol.repetitions + ": " + model.inWords());
+        progress.begin("repetition " + (index + 1) + " of " + job.protocol.repetitions, model.inWords());
         try {
             LeftFront.check(device);
             Object before = device.state();

@@ -14,8 +14,15 @@ import java.util.Map;
 public final class Progress {
     /** Whom the screen is. */
     public interface Listener {
-        /** What is done now, how many repetitions are measured, and how many there are to be. */
-        void at(String what, int done, int total);
+        /**
+         * Says how far it is.
+         *
+         * @param step what is done now, such as "loading"
+         * @param about what it is done to, such as an artifact and its accelerator
+         * @param done repetitions that are measured
+         * @param total repetitions that there are to be
+         */
+        void at(String step, String about, int done, int total);
     }
 
     /** Nanoseconds after which it says again that it lives. */
@@ -26,7 +33,8 @@ public final class Progress {
     private final Listener listener;
     private final int total;
     private int done;
-    private String what = "";
+    private String step = "";
+    private String about = "";
     private long said;
 
     Progress(Store store, Device device, Listener listener, int total) {
@@ -36,9 +44,10 @@ public final class Progress {
         this.total = total;
     }
 
-    /** Something else is done from now on. */
-    void begin(String what) throws IOException {
-        this.what = what;
+    /** Something else is done from now on; see {@link Listener#at}. */
+    void begin(String step, String about) throws IOException {
+        this.step = step;
+        this.about = about;
         say();
     }
 
@@ -66,11 +75,11 @@ public final class Progress {
 
     private void say() throws IOException {
         said = device.nanoTime();
-        listener.at(what, done, total);
+        listener.at(step, about, done, total);
         Map<String, Object> document = new LinkedHashMap<String, Object>();
         document.put("done", done);
         document.put("total", total);
-        document.put("what", what);
+        document.put("what", step + ": " + about);
         document.put("alive", device.wallMillis());
         store.write("progress.json", Json.write(document).getBytes(StandardCharsets.UTF_8));
     }

@@ -44,6 +44,10 @@ public class JobTest {
         assertEquals(4, read.total());
         Model model = read.models.get(1);
         assertEquals("A.tflite on the GPU", model.inWords());
+        assertEquals(Jobs.at(job, "models", 1, "sha256") + ".tflite", model.file);
+        assertEquals(Jobs.at(job, "models", 1, "inputs_sha256") + ".f32", model.inputsFile);
+        assertEquals(5, model.totalOps);
+        assertArrayEquals(new int[] {0, 1}, model.repetitions);
         assertEquals("tflite_gpu", model.runtime());
         assertEquals("fp16", model.arithmetic);
         assertEquals((Long) 4000000000L, model.macs);

@@ -54,6 +54,8 @@ public class LinuxFilesTest {
         assertTrue(files.temperatures().isEmpty());
         assertNull(files.memoryBytes());
         assertNull(files.residentBytes());
+        assertNull(files.peakResidentBytes());
+        assertNull(files.frequencies().get(0));
         assertNull(files.load());
         assertFalse(files.forgetPeak());
     }
