@@ -103,7 +103,7 @@ def widen(kernel: Kernel, size: int) -> Kernel:
     return Kernel(F.pad(kernel.weight, (ring, ring, ring, ring)), kernel.bias)
 
 
-def conv_of(kernel: Kernel, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+def conv_of(kernel: Kernel, stride: int | tuple[int, int] = 1, padding: int = 0) -> nn.Conv2d:
     """A biased convolution that holds the numbers."""
     out_channels, in_channels, height, width = kernel.weight.shape
     conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding, device="meta")

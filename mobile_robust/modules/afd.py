@@ -27,6 +27,9 @@ from mobile_robust.layers.repconv import PlainConv, RepConv
 from mobile_robust.modules.base import RGB, FeatureRepair, ImageRange
 from mobile_robust.modules.options import known_only, variant_of
 
+#: JPEG moves samples from [0, 255] to [-128, 127] before its DCT (ITU-T T.81, A.3.1).
+LEVEL_SHIFT = 128 / 255
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -85,24 +88,40 @@ class FDENet(nn.Module):
         return _stages(x, self.stage1, self.stage2, self.stage3)
 
     def reparameterize(self) -> nn.Module:
-        """De-normalization, colour transform, DCT, batch norm and the first stage as ONE 8x8 stride-8 convolution."""
-        kernel = self.dct.kernel()
-        kernel = fold_affine_before(self.image_std.flatten(), self.image_mean.flatten(), kernel)
-        scale, shift = affine_of(self.norm)
-        kernel = merge(kernel, fold_affine_before(scale, shift, kernel_of(self.stage1)))
-        return DeployedFDENet(conv_of(kernel, stride=BLOCK), _copy(self.stage2), _copy(self.stage3))
+        """See :class:`DeployedFDENet`."""
+        kernel = merge(self.dct.kernel(), fold_affine_before(*affine_of(self.norm), kernel_of(self.stage1)))
+        std, middle = self.image_std.flatten(), torch.full_like(self.image_mean, LEVEL_SHIFT).flatten()
+        kernel = fold_affine_before(std, middle, kernel)  # image * std + mean = (image - level) * std + middle
+        level = ((LEVEL_SHIFT - self.image_mean) / self.image_std).flatten()
+        return DeployedFDENet(level, kernel, _copy(self.stage2), _copy(self.stage3))
 
 
 class DeployedFDENet(nn.Module):
-    """Deploy form of :class:`FDENet`: three convolutions."""
+    """Deploy form of :class:`FDENet`: JPEG's level shift and three convolutions.
 
-    def __init__(self, stage1: nn.Conv2d, stage2: nn.Conv2d, stage3: nn.Conv2d) -> None:
+    De-normalization, colour transform, DCT, batch norm and the first stage are ONE 8x8 stride-8 convolution. Its bias
+    could hold the level shift too, but a GPU sums in half precision, where the products of a bright, even block are
+    large and cancel badly. Converters move a shift into the convolution that follows it; not beyond a reshape: hence
+    the eight pixels that lie side by side as channels, which costs no time.
+    """
+
+    level: Tensor
+
+    def __init__(self, level: Tensor, stage1: Kernel, stage2: nn.Conv2d, stage3: nn.Conv2d) -> None:
         super().__init__()
-        self.stage1, self.stage2, self.stage3 = stage1, stage2, stage3
+        same = bool((level == level[0]).all())
+        # One number where there is one: runtimes subtract it faster than one per channel.
+        self.register_buffer("level", level[0].clone() if same else level, persistent=False)
+        weight = stage1.weight.permute(0, 3, 1, 2).flatten(1, 2)[..., None]  # (hidden, 8 * 3, 8, 1)
+        self.stage1 = conv_of(Kernel(weight, stage1.bias), stride=(BLOCK, 1))
+        self.stage2, self.stage3 = stage2, stage3
 
     def forward(self, image: Tensor) -> Tensor:
         """image (B, 3, H, W) -> feature drifting map (B, guide, H/8, W/8)."""
-        return _stages(image, self.stage1, self.stage2, self.stage3)
+        batch, colours, height, width = image.shape
+        pixels = image.permute(0, 2, 3, 1) - self.level  # (B, H, W, 3)
+        rows = pixels.reshape(batch, height, width // BLOCK, BLOCK * colours).permute(0, 3, 1, 2)  # (B, 24, H, W/8)
+        return _stages(rows, self.stage1, self.stage2, self.stage3)
 
 
 class FENet(nn.Module):

@@ -65,10 +65,10 @@ def test_deploy_form_is_plain() -> None:
     assert leaves == {nn.Conv2d, nn.ReLU}
     graph = torch.export.export(deployed, inputs(64, 2, 1, torch.float32)).graph
     called = {node.target.overloadpacket.__name__ for node in graph.nodes if node.op == "call_function"}
-    assert called == {"conv2d", "relu", "cat", "add", "permute", "reshape", "transpose", "pad"}
+    assert called == {"conv2d", "relu", "cat", "add", "sub", "permute", "reshape", "transpose", "pad"}
     convolutions = [m for m in deployed.modules() if isinstance(m, nn.Conv2d)]
     assert all(c.groups == 1 and c.bias is not None for c in convolutions)
-    assert [(c.kernel_size, c.stride) for c in convolutions if c.kernel_size[0] == 8] == [((8, 8), (8, 8))]
+    assert [(c.kernel_size, c.stride) for c in convolutions if c.kernel_size[0] == 8] == [((8, 1), (8, 1))]
 
 
 def test_without_guidance_the_image_does_not_matter() -> None:
