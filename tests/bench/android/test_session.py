@@ -55,8 +55,9 @@ def test_two_phones_at_a_time(desk: Desk, make_phone: Callable[..., Double]) -> 
 
 
 def test_the_cable_is_pulled_during_push(desk: Desk, phone: Double) -> None:
-    phone.plan["push"] = [phone.drop, phone.drop]
+    phone.plan["push"] = [phone.drop, bytes, phone.drop]  # the app's, then the first model's
     assert complete(desk.measured(phone))
+    assert not phone.plan["push"]
     assert "connection lost, waiting for the phone" in desk.said
 
 
