@@ -139,7 +139,8 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
             progress.update(bar, completed=step.step, loss=loss, rate=step.rate)
     if broken:
         named = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:3])
-        console.print(f"left out {len(broken)} broken images: {named}", style="yellow", markup=False, highlight=False)
+        said = f"left out {len(broken)} broken images: {named}"
+        console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from safetensors.torch import save_file
 from mobile_robust.backbones import create_network, settle_norms
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.convert.cli import main
 from mobile_robust.errors import InputError
 from mobile_robust.systems import build_system, load_built, rebuild
-from tests.conftest import Command
 from tests.modules.randomize import randomize, relative_error
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
@@ -125,10 +126,9 @@ images = 2
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_baseline_is_converted_and_proven_like_a_module(command: Command, tmp_path: Path, name: str) -> None:
+def test_a_baseline_is_converted_and_proven_like_a_module(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.toml").write_text(RECIPES[name] + SMALL)
-    done = command("convert", tmp_path / f"{name}.toml", "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert main([str(tmp_path / f"{name}.toml"), "--out", str(tmp_path / "out")]) == 0
     folder = tmp_path / "out" / name
     manifest = read_manifest(folder)
     assert [a.precision for a in manifest.artifacts] == ["fp32", "fp16", "int8", "fp16"] and manifest.passed
@@ -145,11 +145,14 @@ def test_a_baseline_is_converted_and_proven_like_a_module(command: Command, tmp_
         assert "the backbone alone" in (folder / "report.html").read_text()
 
 
-def test_bad_options_end_the_command(command: Command, tmp_path: Path) -> None:
-    for name, old, new, said in (
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
         ("peer", "arcnn", "rdn", "unknown baseline variant 'rdn'; known: arcnn, dncnn"),
         ("alone", "pipeline", "module", 'recipe alone: method none has no module; its scope must be "pipeline"'),
-    ):
-        (tmp_path / f"{name}.toml").write_text(RECIPES[name].replace(old, new))
-        done = command("convert", tmp_path / f"{name}.toml", "--out", tmp_path / "out")
-        assert (done.returncode, done.stdout) == (2, "") and said in done.stderr
+    ],
+)
+def test_bad_options_are_named(tmp_path: Path, name: str, old: str, new: str, said: str) -> None:
+    (tmp_path / f"{name}.toml").write_text(RECIPES[name].replace(old, new))
+    with pytest.raises(InputError, match=re.escape(said)):
+        main([str(tmp_path / f"{name}.toml"), "--out", str(tmp_path / "out")])
