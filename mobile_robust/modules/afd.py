@@ -226,7 +226,7 @@ class AFD(FeatureRepair):
             )
 
     def reparameterize(self) -> AFD:
-        """See :class:`Deployable`. Computes with convolutions, ReLU and additions alone."""
+        """See :class:`Deployable`. Computes with convolutions, ReLU, additions and one subtraction alone."""
         if self.training:
             raise RuntimeError(
                 "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
