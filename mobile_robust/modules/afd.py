@@ -102,7 +102,7 @@ class DeployedFDENet(nn.Module):
     De-normalization, colour transform, DCT, batch norm and the first stage are ONE 8x8 stride-8 convolution. Its bias
     could hold the level shift too, but a GPU sums in half precision, where the products of a bright, even block are
     large and cancel badly. Converters move a shift into the convolution that follows it; not beyond a reshape: hence
-    the eight pixels that lie side by side as channels, which costs no time.
+    the eight pixels that lie side by side as channels, which costs a CPU no time.
     """
 
     level: Tensor
