@@ -23,6 +23,13 @@ COMMANDS = {
     "corrupt": "one labelled picture of a photo with every corruption at every level",
 }
 
+#: Command -> the module of its ``main``, where that is not ``COMMAND.cli``.
+_MODULES = {
+    "arm64": "runtimes.emulator.cli",
+    "corrupt": "corruptions.cli",
+    "rank": "methods.deepcorrect.rank.cli",
+}
+
 Command = Callable[[list[str]], int]
 
 
@@ -59,4 +66,10 @@ def main() -> NoReturn:
     if arguments[0] not in COMMANDS:
         print(f"error: unknown command {arguments[0]!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    run(import_module(f"mobile_robust.{arguments[0]}.cli").main, arguments[1:])
+    run_command(arguments[0], arguments[1:])
+
+
+def run_command(name: str, arguments: list[str] | None = None) -> NoReturn:
+    """Runs one of :data:`COMMANDS`."""
+    module = _MODULES.get(name, f"{name}.cli")
+    run(import_module(f"mobile_robust.{module}").main, arguments)

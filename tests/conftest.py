@@ -15,9 +15,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every command sets it 
 import pytest
 from PIL import Image
 
-from mobile_robust.data import built_in_photos
-from mobile_robust.parity.runtimes.base import Runtime
+from mobile_robust.data.images import built_in_photos
+from mobile_robust.runtimes.base import Runtime
 from tests.recipes import RESNET, write_recipe
+
+#: Converted networks for the tests of runtimes, parity and tflite.
+pytest_plugins = ["tests.converted"]
 
 Command = Callable[..., subprocess.CompletedProcess]
 
@@ -52,8 +55,8 @@ def module_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tu
     """
     from safetensors.torch import save_file
 
-    from mobile_robust.modules.afd import AFD
-    from tests.modules.randomize import randomize
+    from mobile_robust.methods.afd.network import AFD
+    from tests.randomize import randomize
 
     out = tmp_path_factory.mktemp("builds")
     save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")

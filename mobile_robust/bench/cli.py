@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobile_robust.bench.android.cli import add_android
-from mobile_robust.bench.arm64.cli import add_arm64
+from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 from mobile_robust.files import alone_in
@@ -131,7 +131,7 @@ def _host(options: argparse.Namespace) -> int:
 
         profile_all(models, options.threads, options.out, Console())
         return 0
-    from mobile_robust.bench.host import measure
+    from mobile_robust.bench.host.session import measure
     from mobile_robust.bench.inputs import Photos
     from mobile_robust.bench.protocol import make_protocol
 
@@ -165,8 +165,8 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     from mobile_robust.contracts.manifest import MANIFEST_NAME
     from mobile_robust.contracts.recipe import load_recipe
     from mobile_robust.convert.build import build, count_steps
-    from mobile_robust.modules.baselines import BASELINES
-    from mobile_robust.parity.summary import progress_bar
+    from mobile_robust.methods.baselines.network import BASELINES
+    from mobile_robust.parity.table import progress_bar
 
     out = Path("build")
     if builds:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mobile_robust.bench.models import Model
 from mobile_robust.contracts.result import Inputs
-from mobile_robust.data import BUILT_IN_DESCRIPTION, Photo, Size, built_in_photos, load_crops
+from mobile_robust.data.images import BUILT_IN_DESCRIPTION, Photo, Size, built_in_photos, load_crops
 
 #: Photos where the user gives none.
 BUILT_IN = 20
@@ -110,7 +110,9 @@ def _arrays(model: Model, photos: Photos) -> Iterator[dict[str, NDArray[np.float
         scale = np.float32(recipe.input.range / 255)
         yield from ({"image": crop[None].astype(np.float32) * scale} for crop in crops)
         return
-    from mobile_robust.convert.tflite import channels_last  # PyTorch: only where a part of the backbone must run first
+    from mobile_robust.convert.targets.tflite import (
+        channels_last,  # PyTorch: only where a part of the backbone must run first
+    )
     from mobile_robust.systems import rebuild
 
     system = rebuild(model.folder, model.manifest)

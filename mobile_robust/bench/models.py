@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.parity.runtimes.base import Runtime
-from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
-from mobile_robust.parity.runtimes.litert_gpu import LitertGpu
+from mobile_robust.runtimes.base import Runtime
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 
 #: Runtimes of this host.
 RUNTIMES: dict[str, type[Runtime]] = {"litert_cpu": LitertCpu, "litert_gpu": LitertGpu}

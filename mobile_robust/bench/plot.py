@@ -14,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from mobile_robust.bench.accuracy import Regained
 from mobile_robust.bench.table import milliseconds
 from mobile_robust.contracts.result import Run
-from mobile_robust.convert.markup import Html
-from mobile_robust.convert.svg import FAIL, INK, MUTED, PASS, STYLE, as_svg, row_axes
 from mobile_robust.evaluate.statistics import Floats
+from mobile_robust.reporting.html import Html
+from mobile_robust.reporting.svg import FAIL, INK, MUTED, PASS, STYLE, as_svg, row_axes
 
 #: A sample's distance from the median beyond which it is drawn at the edge.
 _FARTHEST = 2.5

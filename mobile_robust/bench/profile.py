@@ -19,11 +19,11 @@ from mobile_robust.bench.models import Model
 from mobile_robust.bench.table import milliseconds
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.parity import tflite_file
-from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
-from mobile_robust.parity.runtimes.messages import Message
-from mobile_robust.parity.runtimes.process import Worker
-from mobile_robust.parity.summary import count_text
+from mobile_robust.parity.table import count_text
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.messages import Message
+from mobile_robust.runtimes.process import Worker
+from mobile_robust.tflite import file as tflite_file
 
 FILE = "profile.json"
 #: Rows in the terminal; the file has all operations.

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from mobile_robust.parity.runtimes.messages import Message, receive, send
-from mobile_robust.parity.runtimes.process import answers
+from mobile_robust.runtimes.messages import Message, receive, send
+from mobile_robust.runtimes.process import answers
 
 #: Inferences before, and with, the profiler.
 WARM_UP, RUNS = 5, 20

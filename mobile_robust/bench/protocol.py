@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mobile_robust.bench import device
+from mobile_robust.bench.host import machine as device
 from mobile_robust.contracts.result import Inputs, Protocol
 from mobile_robust.errors import InputError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mobile_robust.modules.baselines import Baseline
+    from mobile_robust.methods.baselines.network import Baseline
 
 #: The recipes that are the table's last row, "Our": AFD-Module for stems of 64 channels.
 _OURS = ("afd_resnet50", "afd_repvgg_a2")
@@ -13,7 +13,7 @@ _OURS = ("afd_resnet50", "afd_repvgg_a2")
 
 def published() -> dict[str, Baseline]:
     """Recipe name -> the figures of its row."""
-    from mobile_robust.modules.baselines import BASELINES, TABLE_VII, Baseline  # PyTorch: not for --help
+    from mobile_robust.methods.baselines.network import BASELINES, TABLE_VII, Baseline  # PyTorch: not for --help
 
     ours = Baseline(0.11e6, 0.36e9, 54, 58, TABLE_VII)
     return {**BASELINES, **dict.fromkeys(_OURS, ours)}
@@ -21,6 +21,6 @@ def published() -> dict[str, Baseline]:
 
 def left_out() -> dict[str, str]:
     """Rows of the table that no recipe is made for -> why."""
-    from mobile_robust.modules.baselines import LEFT_OUT
+    from mobile_robust.methods.baselines.network import LEFT_OUT
 
     return dict(LEFT_OUT)

@@ -9,15 +9,15 @@ from typing import Any
 
 from mobile_robust.bench import plot
 from mobile_robust.bench.accuracy import Regained, read_scores
-from mobile_robust.bench.comparable import warnings
+from mobile_robust.bench.comparability import warnings
 from mobile_robust.bench.published import left_out
 from mobile_robust.bench.records import Results, as_csv, as_document, in_ms, memory, records
 from mobile_robust.bench.table import Summary, as_markdown, cells, count, fraction, legend, milliseconds, tabulate
 from mobile_robust.contracts.result import Result, SchemaVersionError, read_result
-from mobile_robust.convert.markup import Html, el
-from mobile_robust.convert.page import data_table, fact_list, figure, page, section
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
+from mobile_robust.reporting.html import Html, el
+from mobile_robust.reporting.page import data_table, fact_list, figure, page, section
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str]]:

@@ -15,7 +15,7 @@ from mobile_robust.bench.published import published
 from mobile_robust.bench.statistics import Latency, Ratio, latency, ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.parity.summary import count_text
+from mobile_robust.parity.table import count_text
 
 #: What ratios are to, where it was measured and nothing else is asked for.
 DEFAULT_BASE = "resnet50"

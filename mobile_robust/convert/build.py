@@ -27,22 +27,25 @@ from mobile_robust.contracts.manifest import (
     write_manifest,
 )
 from mobile_robust.contracts.recipe import Precision, Recipe, Target
-from mobile_robust.convert import interface, metadata, samples, weight_rounding
-from mobile_robust.convert.coreml import convert_coreml, save_package
+from mobile_robust.convert import interface
+from mobile_robust.convert import rounding as weight_rounding
 from mobile_robust.convert.cost import Cost, count
 from mobile_robust.convert.fingerprint import fingerprint, reusable, tool_versions
-from mobile_robust.convert.float_layers import tensors_of
-from mobile_robust.convert.quantize import Sample, static_wi8_ai8, weights_fp16
 from mobile_robust.convert.report import write_report
-from mobile_robust.convert.tflite import channels_last, convert_tflite
+from mobile_robust.convert.targets.coreml import convert_coreml, save_package
+from mobile_robust.convert.targets.tflite import channels_last, convert_tflite
+from mobile_robust.convert.targets.tflite_quantize import Sample, static_wi8_ai8, weights_fp16
 from mobile_robust.convert.workspace import refuse_foreign, replace, workspace
-from mobile_robust.data import Photo
+from mobile_robust.data import calibration as samples
+from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_atomically
-from mobile_robust.parity import tflite_file
 from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS, prove
 from mobile_robust.parity.reference import Reference
 from mobile_robust.systems import System, build_system
+from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite import metadata
+from mobile_robust.tflite.module_path import tensors_of
 
 WEIGHTS_NAME = "weights.safetensors"
 Step = Callable[[str], None]

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe, built_in_recipes, load_recipe
+from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
-from mobile_robust.holdout import add_holdout, check_holdout
-from mobile_robust.parity.summary import progress_bar, render_table
+from mobile_robust.parity.table import progress_bar, render_table
 
 EXAMPLES = """examples:
   python -m mobile_robust.convert                              the default recipes, into build/
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
     if options.holdout is not None and options.calibration is None:
         raise InputError(f"--holdout {options.holdout:g}: of the photos in --calibration DIR, which is missing")
     from mobile_robust.convert.build import Build, build, count_steps  # imports PyTorch: not for --help and --list
-    from mobile_robust.convert.samples import PhotoFolder
+    from mobile_robust.data.calibration import PhotoFolder
 
     photos = None
     if options.calibration:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mobile_robust.contracts.manifest import Layout, Meaning, Quantization, Tensor
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.parity.tflite_file import FileTensor, TfliteFile
+from mobile_robust.tflite.file import FileTensor, TfliteFile
 
 
 def tflite_tensors(file: TfliteFile, known: dict[str, Meaning]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

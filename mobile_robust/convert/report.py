@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
-from mobile_robust.convert import plots
-from mobile_robust.convert.markup import Html, el, join
-from mobile_robust.convert.page import data_table, fact_list, figure, page, section
+from mobile_robust.convert import error_plots as plots
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.summary import (
+from mobile_robust.parity.table import (
     SYMBOLS,
     TARGETS,
     bytes_text,
@@ -22,6 +20,8 @@ from mobile_robust.parity.summary import (
     verdict_text,
     worst_text,
 )
+from mobile_robust.reporting.html import Html, el, join
+from mobile_robust.reporting.page import data_table, fact_list, figure, page, section
 
 REPORT_NAME = "report.html"
 #: (artifact file, runtime) -> sampled absolute errors, as fractions of the reference's range.

@@ -25,7 +25,7 @@ from mobile_robust.corruptions.mixed import mixed
 from mobile_robust.corruptions.noise import NOISES
 from mobile_robust.corruptions.registry import Corruption
 from mobile_robust.corruptions.weather import WEATHER
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError, unknown
 
 __all__ = [

@@ -19,7 +19,7 @@ from mobile_robust.corruptions.pixels import (
     zoomed,
 )
 from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 
 def defocus_blur(photo: Photo, parameters: tuple[int, float], rng: np.random.Generator) -> Photo:

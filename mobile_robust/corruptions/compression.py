@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, features
 
 from mobile_robust.corruptions.registry import Corruption
-from mobile_robust.data import JPEG_QUALITIES, Photo, jpeg
+from mobile_robust.data.images import JPEG_QUALITIES, Photo, jpeg
 from mobile_robust.errors import InputError
 
 

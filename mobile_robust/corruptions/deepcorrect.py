@@ -8,7 +8,7 @@ import numpy as np
 
 from mobile_robust.corruptions.pixels import gaussian_kernel, separable
 from mobile_robust.corruptions.registry import Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 
 def awgn(photo: Photo, level: float, rng: np.random.Generator) -> Photo:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from mobile_robust.corruptions.pixels import Floats, from_planes, from_unit, gaussian, planes, sample, unit
 from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
-from mobile_robust.data import JPEG_QUALITIES, Photo, jpeg
+from mobile_robust.data.images import JPEG_QUALITIES, Photo, jpeg
 
 
 def contrast(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:

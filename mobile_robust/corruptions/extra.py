@@ -6,7 +6,7 @@ import numpy as np
 
 from mobile_robust.corruptions.pixels import Floats, convolve, from_planes, from_unit, gaussian, planes, unit
 from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 _WATER = np.array([175, 238, 238], np.float32) / 255  # pale turquoise
 _MUD = np.array([63, 42, 20], np.float32) / 255

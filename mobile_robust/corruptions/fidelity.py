@@ -21,7 +21,7 @@ from mobile_robust.corruptions.pixels import (
     unit,
 )
 from mobile_robust.corruptions.registry import Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 
 def noise(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:

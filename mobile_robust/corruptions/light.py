@@ -10,7 +10,7 @@ import numpy as np
 
 from mobile_robust.corruptions.pixels import from_unit, unit
 from mobile_robust.corruptions.registry import Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 _SOURCE = "SyMPIE (Barbato et al., ACM MM 2024), section 3.2.1; severities as in the authors' published code"
 _BLEND = (0.2, 0.4, 0.6, 0.8, 1.0)

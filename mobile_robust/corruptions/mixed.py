@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mobile_robust.corruptions.registry import Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 
 def mixed(pool: Sequence[Corruption]) -> Corruption:

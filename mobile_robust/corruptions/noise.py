@@ -6,7 +6,7 @@ import numpy as np
 
 from mobile_robust.corruptions.pixels import from_unit, unit
 from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 
 def gaussian_noise(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 Floats = NDArray[np.floating]
 #: How an image goes on beyond its border, in numpy.pad's words: its last pixel again and again, mirrored at that

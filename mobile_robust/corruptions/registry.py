@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 
 #: (photo (H, W, 3) RGB uint8, level or the parameters of a severity, source of randomness) -> corrupted photo of the

@@ -14,7 +14,7 @@ from PIL import Image
 from mobile_robust.corruptions.frost import frost_texture
 from mobile_robust.corruptions.pixels import Floats, from_unit, trail, unit, zoomed
 from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)

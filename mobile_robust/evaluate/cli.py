@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobile_robust.corruptions import select
-from mobile_robust.data import find_images
+from mobile_robust.data.dataset import Photos, read_photos
+from mobile_robust.data.images import find_images
+from mobile_robust.data.labels import label_images
+from mobile_robust.data.split import add_holdout, check_holdout, hold_out
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.conditions import CLEAN, Condition, select_conditions
-from mobile_robust.evaluate.labels import label_images
-from mobile_robust.evaluate.photos import Photos, read_photos
-from mobile_robust.holdout import add_holdout, check_holdout, hold_out
+from mobile_robust.evaluate.settings import CLEAN, Condition, select_conditions
 
 if TYPE_CHECKING:
     from mobile_robust.evaluate.models import Model
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
     _check_classes(models, paths, labels)
     alexnet: dict[str, float] = {}
     if options.alexnet_errors:
-        from mobile_robust.evaluate.alexnet import read_errors
+        from mobile_robust.evaluate.mce import read_errors
 
         alexnet = read_errors(options.alexnet_errors, conditions)
     with errors.status("reading photos"):
@@ -241,7 +241,7 @@ def _report(
     records: Records,
     alexnet: dict[str, float],
 ) -> None:
-    from mobile_robust.evaluate.alexnet import mean_corruption_errors
+    from mobile_robust.evaluate.mce import mean_corruption_errors
     from mobile_robust.evaluate.output import write_all
     from mobile_robust.evaluate.scores import score_all
     from mobile_robust.evaluate.table import as_markdown, grids, print_grids

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.data import Photo, Size, centre_crop, read_image
+from mobile_robust.data.dataset import Photos
+from mobile_robust.data.images import Photo, Size, centre_crop, read_image
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.conditions import Condition
 from mobile_robust.evaluate.models import Model
-from mobile_robust.evaluate.photos import Photos
 from mobile_robust.evaluate.predictors import Predict
+from mobile_robust.evaluate.settings import Condition
 
 #: Photos that are answered together. Never changed by what else is asked for: a batch of another size may round
 #: differently, and an answer may hang on that.

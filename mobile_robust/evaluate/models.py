@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe, built_in_recipes, load_recipe
-from mobile_robust.data import Size
+from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.predictors import (
     RUNTIMES,

@@ -10,10 +10,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from mobile_robust.evaluate.conditions import Condition
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.plot import plot
 from mobile_robust.evaluate.scores import Score
+from mobile_robust.evaluate.settings import Condition
 from mobile_robust.files import write_output
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mobile_robust.evaluate.conditions import CLEAN, Condition, by_corruption
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.scores import Score
+from mobile_robust.evaluate.settings import CLEAN, Condition, by_corruption
 
 #: Okabe & Ito's colours, which people who confuse colours tell apart, without grey, black and the pale yellow.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
-from mobile_robust.backbones import create_network
+from mobile_robust.backbones.split import create_network
 from mobile_robust.contracts.manifest import Layout, read_manifest
 from mobile_robust.contracts.recipe import InputSection, Recipe
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
-from mobile_robust.modules.base import ImageRange
-from mobile_robust.parity.runtimes.base import PlacementError, Runtime
-from mobile_robust.parity.runtimes.coreml_device import CoremlDevice
-from mobile_robust.parity.runtimes.coreml_mil import CoremlMil
-from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
-from mobile_robust.parity.runtimes.litert_gpu import LitertGpu
+from mobile_robust.methods.adapter import ImageRange
+from mobile_robust.runtimes.base import PlacementError, Runtime
+from mobile_robust.runtimes.coreml_device import CoremlDevice
+from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 from mobile_robust.systems import Normalize, Pipeline, build_system, load_built
 
 #: Name -> runtime, in order of preference.

@@ -17,11 +17,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_robust.data.dataset import Photos
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.conditions import Condition, by_corruption
 from mobile_robust.evaluate.measure import SLICE, Answer, Task
 from mobile_robust.evaluate.models import Model
-from mobile_robust.evaluate.photos import Photos
+from mobile_robust.evaluate.settings import Condition, by_corruption
 
 FILE = "answers.jsonl"
 

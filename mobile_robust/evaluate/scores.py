@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.evaluate.conditions import CLEAN, Condition, by_corruption
 from mobile_robust.evaluate.measure import UNREADABLE
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.records import Records
+from mobile_robust.evaluate.settings import CLEAN, Condition, by_corruption
 from mobile_robust.evaluate.statistics import Floats, interval, mcnemar, resampled_means
 
 #: Of the clean accuracy: where a corruption takes less from the backbone alone, what comes back of it is noise.

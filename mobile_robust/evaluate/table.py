@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mobile_robust.corruptions import SMALL_SIDE
-from mobile_robust.evaluate.conditions import CLEAN, Condition, by_corruption
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.published import published, summary
 from mobile_robust.evaluate.scores import ALL, Score
+from mobile_robust.evaluate.settings import CLEAN, Condition, by_corruption
 
 #: What a cell says.
 LEGEND = (

@@ -15,13 +15,13 @@ from mobile_robust.contracts.recipe import Target, Tolerance
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.parity.metrics import NotFiniteError, compare, judge
 from mobile_robust.parity.reference import Reference, channels_first
-from mobile_robust.parity.runtimes import gpu_delegate
-from mobile_robust.parity.runtimes.base import EngineError, PlacementError, Runtime
-from mobile_robust.parity.runtimes.coreml_device import CoremlDevice
-from mobile_robust.parity.runtimes.coreml_mil import CoremlMil
-from mobile_robust.parity.runtimes.litert_arm64 import LitertArm64, LitertArmv9
-from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
-from mobile_robust.parity.runtimes.litert_gpu import LitertGpu
+from mobile_robust.runtimes import gpu_delegate
+from mobile_robust.runtimes.base import EngineError, PlacementError, Runtime
+from mobile_robust.runtimes.coreml_device import CoremlDevice
+from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
+from mobile_robust.runtimes.emulator.runtime import LitertArm64, LitertArmv9
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 
 RUNTIMES: dict[str, type[Runtime]] = {
     r.name: r for r in (LitertCpu, LitertGpu, LitertArm64, LitertArmv9, CoremlMil, CoremlDevice)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mobile_robust.contracts.manifest import Artifact, Manifest, read_manifest, verify_hashes
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.parity.summary import progress_bar, render_table
+from mobile_robust.parity.table import progress_bar, render_table
 
 EXAMPLES = """examples:
   python -m mobile_robust.parity build/afd_mobilenetv2
@@ -121,7 +121,7 @@ def _walk_failing(folder: Path, manifest: Manifest, console: Console) -> None:
     """One table per failing TFLite file, on the first stored image, and the first bad layer in words."""
     import torch
 
-    from mobile_robust.parity.layers import first_bad, walk
+    from mobile_robust.parity.layers.walk import first_bad, walk
     from mobile_robust.parity.reference import load_reference
     from mobile_robust.systems import rebuild
 

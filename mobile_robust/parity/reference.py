@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 from mobile_robust.contracts.manifest import Layout
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.runtimes.base import Arrays
+from mobile_robust.runtimes.base import Arrays
 
 REFERENCE_NAME = "reference.safetensors"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mobile_robust.backbones import deploy_network, settle_norms
+from mobile_robust.backbones.split import deploy_network, settle_norms
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.data import built_in_photos
+from mobile_robust.data.images import built_in_photos
 from mobile_robust.errors import InputError
-from mobile_robust.modules.base import Deployable, Part
-from mobile_robust.modules.options import known_only
+from mobile_robust.methods.adapter import Deployable, Part
+from mobile_robust.methods.options import known_only
 from mobile_robust.systems.place import Classifier, Normalize, Place
 
 #: Photos that show whether a random backbone's signal lives, and that batch norms take their statistics from.

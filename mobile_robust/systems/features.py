@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mobile_robust.backbones import create_backbone
+from mobile_robust.backbones.split import create_backbone
 from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.modules.base import FeatureRepair, ImageRange, Part, deploy_form
+from mobile_robust.methods.adapter import FeatureRepair, ImageRange, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
 
 #: (channels of the features, the stem's stride, range of the image, the method's options) -> module.

@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mobile_robust.backbones import deploy_network, prefix_suffix
+from mobile_robust.backbones.split import deploy_network, prefix_suffix
 from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.modules.base import FilterRepair, ImageRange, Part
+from mobile_robust.methods.adapter import FilterRepair, ImageRange, Part
 from mobile_robust.systems.place import Classifier, Normalize, Pipeline, Place
 
 #: (backbone, its name, the method's options, layer -> filters by rank or None) -> module.

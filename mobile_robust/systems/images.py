@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mobile_robust.backbones import deploy_network
+from mobile_robust.backbones.split import deploy_network
 from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.modules.base import ImageRange, ImageRepair, Part, deploy_form
+from mobile_robust.methods.adapter import ImageRange, ImageRepair, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
 
 #: (height and width of the image, its largest value, the method's options) -> module.

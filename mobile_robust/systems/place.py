@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mobile_robust.contracts.recipe import BackboneSection, Recipe
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.modules.base import Deployable, ImageRange, Part
+from mobile_robust.methods.adapter import Deployable, ImageRange, Part
 
 
 class Normalize(nn.Module):

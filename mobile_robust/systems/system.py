@@ -11,15 +11,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mobile_robust.backbones import create_network, revive
-from mobile_robust.checkpoints import apply_state, read_state
+from mobile_robust.backbones.split import create_network, revive
 from mobile_robust.contracts.manifest import Manifest, Meaning, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
-from mobile_robust.data import Photo
+from mobile_robust.data.images import Photo
 from mobile_robust.errors import unknown
 from mobile_robust.files import sha256
-from mobile_robust.modules import afd, baselines, deepcorrect, sympie
-from mobile_robust.modules.base import Deployable, deploy_form
+from mobile_robust.methods.adapter import Deployable, deploy_form
+from mobile_robust.methods.afd import network as afd
+from mobile_robust.methods.baselines import network as baselines
+from mobile_robust.methods.deepcorrect import network as deepcorrect
+from mobile_robust.methods.sympie import network as sympie
+from mobile_robust.state_dicts import apply_state, read_state
 from mobile_robust.systems.alone import NoPlace
 from mobile_robust.systems.features import FeaturePlace
 from mobile_robust.systems.filters import FilterPlace

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch.optim import Optimizer
 
 from mobile_robust.errors import InputError, first_line
-from mobile_robust.train.task import Task
+from mobile_robust.methods.task import Task
 
 #: How many are kept: the last, and the one before it in case the last one is broken.
 KEPT = 2

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
-from mobile_robust.holdout import add_holdout, check_holdout
 
 _EXAMPLES = """examples:
   python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\

@@ -13,9 +13,9 @@ from accelerate import Accelerator
 from torch.utils.data import DataLoader
 
 from mobile_robust.errors import InputError
+from mobile_robust.methods.task import Task
 from mobile_robust.train.checkpoints import Checkpoints
-from mobile_robust.train.photos import Batches
-from mobile_robust.train.task import Task
+from mobile_robust.train.stream import Batches
 
 WARM_UP_STEPS = 20
 

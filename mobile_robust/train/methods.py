@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
-from mobile_robust.data import Size
+from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
+from mobile_robust.methods.afd import training as afd
+from mobile_robust.methods.deepcorrect import training as deepcorrect
+from mobile_robust.methods.sympie import training as sympie
+from mobile_robust.methods.task import Degradation, Sampler, Task
 from mobile_robust.systems import System, build_system
-from mobile_robust.train import afd, deepcorrect, sympie
 from mobile_robust.train.samples import CropPair
-from mobile_robust.train.task import Degradation, Sampler, Task
 
 
 @dataclass(frozen=True)

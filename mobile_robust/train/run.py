@@ -18,18 +18,18 @@ from safetensors.torch import save
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
-from mobile_robust.data import find_images
+from mobile_robust.data.images import find_images
+from mobile_robust.data.labels import label_images
+from mobile_robust.data.split import training_part
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.labels import label_images
 from mobile_robust.files import sha256, write_output
-from mobile_robust.holdout import training_part
+from mobile_robust.methods.task import Degradation
 from mobile_robust.train.card import WINDOW, card
 from mobile_robust.train.checkpoints import Checkpoints
 from mobile_robust.train.loop import Settings, Step, train
 from mobile_robust.train.methods import METHODS, start
-from mobile_robust.train.photos import Batches
 from mobile_robust.train.plot import plot
-from mobile_robust.train.task import Degradation
+from mobile_robust.train.stream import Batches
 
 
 def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> None:

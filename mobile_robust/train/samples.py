@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.corruptions import corrupt
-from mobile_robust.data import Photo, Size
-from mobile_robust.train.photos import random_crop
-from mobile_robust.train.task import Degradation
+from mobile_robust.data.images import Photo, Size
+from mobile_robust.methods.task import Degradation
+from mobile_robust.train.stream import random_crop
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class CropPair:
     clean_share: float
 
     def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """See :class:`mobile_robust.train.task.Sampler`."""
+        """See :class:`mobile_robust.methods.task.Sampler`."""
         clean = degraded = random_crop(photo, self.size, random)
         if random.random() >= self.clean_share:
             name, level = self.degradations[int(random.integers(len(self.degradations)))]

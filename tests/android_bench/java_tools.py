@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
-from mobile_robust.bench.android.maven import fetch
-from mobile_robust.bench.android.toolchain import COMPILE_SDK, MIN_SDK
-from mobile_robust.bench.android.verify import PACKAGE
+from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
+from mobile_robust.bench.android.apk.maven import fetch
+from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK
+from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.errors import InputError
 
 SOURCES = sources()

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.bench.android.task import Task, choose_models
+from mobile_robust.bench.device.task import Task, choose_models
+from mobile_robust.bench.host.worker import Job as WorkerJob
+from mobile_robust.bench.host.worker import OpenedOnCpu, TestSet
 from mobile_robust.bench.inputs import Photos, TestSets
-from mobile_robust.bench.worker import Job as WorkerJob
-from mobile_robust.bench.worker import OpenedOnCpu, TestSet
 from mobile_robust.contracts import result as result_module
 from mobile_robust.contracts.job import DONE_NAME, JOB_NAME, PROGRESS_NAME, Done, Job, JobModel, Progress, outputs_name
 from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result, read_result

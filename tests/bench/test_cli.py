@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench import host
 from mobile_robust.bench.cli import main
+from mobile_robust.bench.host import session as host
 from mobile_robust.contracts.manifest import MANIFEST_NAME
 from mobile_robust.contracts.result import RESULT_NAME, read_result
 from mobile_robust.errors import InputError
-from mobile_robust.modules import baselines
+from mobile_robust.methods.baselines import network as baselines
 from tests.bench.fakes import result, run, written
-from tests.bench.test_host import Refusing
+from tests.bench.host.test_session import Refusing
 from tests.conftest import Command
 
 

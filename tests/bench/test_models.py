@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench import device
+from mobile_robust.bench.host import machine as device
 from mobile_robust.bench.models import resolve
 from mobile_robust.bench.protocol import differences, make_protocol
 from mobile_robust.contracts.manifest import read_manifest, write_manifest
@@ -52,7 +52,7 @@ def test_borders_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: 
 
 
 def test_a_runtime_that_cannot_run_is_named(pipeline_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mobile_robust.parity.runtimes.litert_cpu import LitertCpu
+    from mobile_robust.runtimes.litert_cpu import LitertCpu
 
     monkeypatch.setattr(LitertCpu, "unavailable", lambda self: "not here")
     with pytest.raises(InputError, match="--runtime litert_cpu: not available on this machine: not here"):

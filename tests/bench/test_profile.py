@@ -13,7 +13,7 @@ from mobile_robust.bench.models import resolve
 from mobile_robust.bench.profile import FILE, profile, profile_all
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.errors import InputError
-from mobile_robust.parity import tflite_file
+from mobile_robust.tflite import file as tflite_file
 
 
 def test_every_operation_has_its_share(pipeline_build: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mobile_robust.bench.comparable import warnings
+from mobile_robust.bench.comparability import warnings
 from mobile_robust.bench.report import read_all, write_report
 from mobile_robust.bench.table import Summary, print_table, tabulate
 from mobile_robust.contracts.result import Result

@@ -15,7 +15,7 @@ from mobile_robust.convert import build as building
 from mobile_robust.convert.build import build, count_steps
 from mobile_robust.convert.fingerprint import fingerprint, reusable
 from mobile_robust.errors import InputError
-from mobile_robust.parity import tflite_file
+from mobile_robust.tflite import file as tflite_file
 from tests.recipes import ONE_FILE, write_recipe
 
 NO_PROCESS = 2**22 + 1  # above Linux's highest

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mobile_robust.convert.cost import count
-from mobile_robust.modules.afd import AFD
+from mobile_robust.methods.afd.network import AFD
 
 
 def cost_at_224(channels: int, variant: str) -> tuple[int, int]:

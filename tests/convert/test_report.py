@@ -26,7 +26,7 @@ from mobile_robust.contracts.manifest import (
 )
 from mobile_robust.contracts.recipe import DEFAULT_TOLERANCES, BackboneSection, Precision, Recipe, Scope, Target
 from mobile_robust.convert.report import write_report
-from mobile_robust.parity.summary import bytes_text, count_text, render_table, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import bytes_text, count_text, render_table, tolerance_text, verdict_text, worst_text
 
 FAILURE = (
     "output features is off at (2, 17, 40, 3): expected 0.8112, got 0.7405; a max_error of 9.1e-03 would have passed"

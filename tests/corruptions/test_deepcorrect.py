@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from mobile_robust.corruptions import PAPER_LEVELS, corrupt
-from mobile_robust.data import jpeg
+from mobile_robust.data.images import jpeg
 from mobile_robust.errors import InputError
 
 NAMES = ("awgn", "gaussian_blur", "jpeg")

@@ -12,7 +12,7 @@ from scipy import ndimage
 from mobile_robust.corruptions import CORRUPTIONS, blur, corrupt
 from mobile_robust.corruptions.frost import frost_texture
 from mobile_robust.corruptions.weather import _plasma
-from mobile_robust.data import JPEG_QUALITIES, Photo, built_in_photos, jpeg
+from mobile_robust.data.images import JPEG_QUALITIES, Photo, built_in_photos, jpeg
 
 SEVERITIES = range(1, 6)
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import features
 
 from mobile_robust.corruptions import compression, corrupt
-from mobile_robust.data import JPEG_QUALITIES, Photo, built_in_photos, jpeg
+from mobile_robust.data.images import JPEG_QUALITIES, Photo, built_in_photos, jpeg
 from mobile_robust.errors import InputError
 
 

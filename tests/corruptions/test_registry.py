@@ -20,7 +20,7 @@ from mobile_robust.corruptions import (
     parse,
     select,
 )
-from mobile_robust.data import Photo, built_in_photos
+from mobile_robust.data.images import Photo, built_in_photos
 from mobile_robust.errors import InputError
 
 NAMES = list(CORRUPTIONS)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mobile_robust.data import Photo
+from mobile_robust.data.dataset import Photos, read_photos
+from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.models import Model
-from mobile_robust.evaluate.photos import Photos, read_photos
 from mobile_robust.evaluate.predictors import Predict, Source
 
 

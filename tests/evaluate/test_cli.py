@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.data import built_in_photos
+from mobile_robust.data.images import built_in_photos
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate import models
 from mobile_robust.evaluate.cli import main

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobile_robust.data import Photo
-from mobile_robust.evaluate.conditions import CLEAN, Condition
+from mobile_robust.data.dataset import read_photos
+from mobile_robust.data.images import Photo
 from mobile_robust.evaluate.measure import Measure, Task, place
-from mobile_robust.evaluate.photos import read_photos
 from mobile_robust.evaluate.predictors import Predict
+from mobile_robust.evaluate.settings import CLEAN, Condition
 from tests.evaluate.fakes import ALONE, Bright, flat_photos, model
 
 logits_strategy = st.lists(st.sampled_from([-2.0, 0.0, 0.5, 3.0]), min_size=1, max_size=12).map(np.array)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.data.dataset import Photos
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.conditions import CLEAN, Condition
 from mobile_robust.evaluate.measure import Measure
 from mobile_robust.evaluate.models import Model
-from mobile_robust.evaluate.photos import Photos
 from mobile_robust.evaluate.records import FILE, Records
+from mobile_robust.evaluate.settings import CLEAN, Condition
 from tests.evaluate.fakes import ALONE, Bright, flat_photos, model
 
 CONDITIONS = [CLEAN, Condition("jpeg", 25), Condition("jpeg", 7), Condition("fog", 3)]

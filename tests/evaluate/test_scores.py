@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.data.dataset import Photos
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.alexnet import mean_corruption_errors, read_errors
-from mobile_robust.evaluate.conditions import CLEAN, Condition, select_conditions
+from mobile_robust.evaluate.mce import mean_corruption_errors, read_errors
 from mobile_robust.evaluate.measure import Answer, Task
 from mobile_robust.evaluate.models import Model
-from mobile_robust.evaluate.photos import Photos
 from mobile_robust.evaluate.records import Records
 from mobile_robust.evaluate.scores import Score, score_all
+from mobile_robust.evaluate.settings import CLEAN, Condition, select_conditions
 from tests.evaluate.fakes import ALONE, Bright, model
 
 WITH = model("int8.tflite", Bright(), method="afd")

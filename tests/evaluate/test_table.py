@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from mobile_robust.evaluate.conditions import Condition, select_conditions
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.plot import plot
 from mobile_robust.evaluate.scores import Score
+from mobile_robust.evaluate.settings import Condition, select_conditions
 from mobile_robust.evaluate.table import as_markdown, grids, print_grids
 from tests.evaluate.fakes import ALONE, Bright, model
 from tests.evaluate.test_scores import right, scored

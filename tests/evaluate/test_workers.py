@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.conditions import CLEAN, Condition
 from mobile_robust.evaluate.measure import Answer, Measure
 from mobile_robust.evaluate.records import Records
+from mobile_robust.evaluate.settings import CLEAN, Condition
 from mobile_robust.evaluate.workers import answer_all
 from tests.evaluate.fakes import ALONE, Bright, Dying, Refusing, flat_photos, model
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mobile_robust.layers.repconv import PlainConv, RepConv
-from tests.modules.randomize import randomize, relative_error
+from tests.randomize import randomize, relative_error
 
 
 @pytest.mark.parametrize("kind", [RepConv, PlainConv])

@@ -13,7 +13,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.parity import check
 from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS, answered_by, prove, require, select_checks
 from mobile_robust.parity.reference import Reference, load_reference
-from mobile_robust.parity.runtimes.base import Arrays, EngineError, PlacementError, Runtime, Session
+from mobile_robust.runtimes.base import Arrays, EngineError, PlacementError, Runtime, Session
 
 EXACT = Tolerance(max_error=1e-5)
 

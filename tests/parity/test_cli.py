@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from mobile_robust.contracts.manifest import read_manifest, write_manifest
-from mobile_robust.convert import flatbuffer
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
-from mobile_robust.parity import tflite_file
 from mobile_robust.parity.cli import main
+from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite import flatbuffer
 from tests.conftest import Command
 
 

@@ -6,10 +6,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.errors import InputError
-from mobile_robust.parity import tflite_file
-from mobile_robust.parity.layer_match import match
-from mobile_robust.parity.layers import first_bad, walk
-from mobile_robust.parity.torch_layers import trace
+from mobile_robust.parity.layers.match import match
+from mobile_robust.parity.layers.torch_layers import trace
+from mobile_robust.parity.layers.walk import first_bad, walk
+from mobile_robust.tflite import file as tflite_file
 
 LAYERS = {
     "module": ["dct", "estimate", "down", "middle", "up"],

@@ -15,11 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
-from mobile_robust.checkpoints import read_state
 from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.errors import InputError
+from mobile_robust.methods.afd import training as afd
+from mobile_robust.state_dicts import read_state
 from mobile_robust.systems import build_system
-from mobile_robust.train import afd, checkpoints
+from mobile_robust.train import checkpoints
 from mobile_robust.train.cli import main
 
 Recipes = dict[str, Path]

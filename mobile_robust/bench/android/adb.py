@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_robust.bench.android import words
-from mobile_robust.bench.android.errors import (
+from mobile_robust.bench.android import shell as words
+from mobile_robust.bench.device.errors import (
     DroppedError,
     ForbiddenError,
     LostError,

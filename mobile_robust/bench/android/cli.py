@@ -14,7 +14,7 @@ from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 
 if TYPE_CHECKING:  # they import PyTorch: not for --help
-    from mobile_robust.bench.android.task import Task
+    from mobile_robust.bench.device.task import Task
     from mobile_robust.bench.inputs import Photos
 
 EXAMPLES = """examples:
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """
     console = Console(stderr=True)
     if options.build:
-        from mobile_robust.bench.android.apk import build_apk
+        from mobile_robust.bench.android.apk.build import build_apk
 
         _print(str(build_apk(_BUILD, lambda line: console.print(line, style="dim", markup=False, highlight=False))))
         return 0
@@ -86,8 +86,8 @@ def run(options: argparse.Namespace) -> int:
     if options.apk is not None and not options.apk.is_file():
         raise InputError(f"--apk {options.apk}: no such file")
     from mobile_robust.bench.android.adb import choose, find_adb
-    from mobile_robust.bench.android.fleet import Setting, measure_all
-    from mobile_robust.bench.android.task import Task, choose_models
+    from mobile_robust.bench.device.devices import Setting, measure_all
+    from mobile_robust.bench.device.task import Task, choose_models
     from mobile_robust.bench.inputs import Photos, TestSets
     from mobile_robust.bench.protocol import make_protocol
 
@@ -122,9 +122,9 @@ def _bars(console: Console) -> Progress:
 
 def _report(ends: dict[str, Result | InputError], task: Task, photos: Photos, out: Path) -> int:
     """Shows what came of every phone."""
-    from mobile_robust.bench.android.answers import Answers
-    from mobile_robust.bench.android.fleet import folder_of
-    from mobile_robust.bench.android.parity import Prover, print_proofs
+    from mobile_robust.bench.device.devices import folder_of
+    from mobile_robust.bench.device.outputs import Answers
+    from mobile_robust.bench.device.parity import Prover, print_proofs
     from mobile_robust.bench.table import print_table, tabulate
 
     console, prover, code = Console(), Prover(task.models, photos), 0
@@ -151,7 +151,7 @@ def _report(ends: dict[str, Result | InputError], task: Task, photos: Photos, ou
 
 def _apk(console: Console) -> Path:
     """Built where it was not yet, or not from these sources."""
-    from mobile_robust.bench.android.apk import build_apk, current_apk
+    from mobile_robust.bench.android.apk.build import build_apk, current_apk
 
     with console.status("building the app") as status:
         return current_apk(_BUILD) or build_apk(_BUILD, status.update)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from mobile_robust.bench.android.adb import QUICK, Answer, Link
-from mobile_robust.bench.android.errors import (
+from mobile_robust.bench.android.apk.verify import PACKAGE
+from mobile_robust.bench.device.errors import (
     DroppedError,
     InstallError,
     LostError,
@@ -21,7 +22,6 @@ from mobile_robust.bench.android.errors import (
     StorageFullError,
     WrongHashError,
 )
-from mobile_robust.bench.android.verify import PACKAGE
 from mobile_robust.files import sha256
 
 #: Where adb may write; the app's own folder is only reached from there.

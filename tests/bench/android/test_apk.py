@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 
 import mobile_robust
-from mobile_robust.bench.android import apk, native, toolchain, verify
-from mobile_robust.bench.android.coordinates import parse, read_dependencies, sources
-from mobile_robust.bench.android.maven import fetch
-from mobile_robust.bench.android.op_versions import RUNTIME_VERSION
-from mobile_robust.bench.android.signing import sign
-from mobile_robust.bench.android.toolchain import DEXER, Toolchain
+from mobile_robust.bench.android.apk import build as apk
+from mobile_robust.bench.android.apk import native, toolchain, verify
+from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
+from mobile_robust.bench.android.apk.maven import fetch
+from mobile_robust.bench.android.apk.signing import sign
+from mobile_robust.bench.android.apk.toolchain import DEXER, Toolchain
 from mobile_robust.errors import InputError
 from mobile_robust.files import user_cache
+from mobile_robust.tflite.op_versions import RUNTIME_VERSION
 
 VERSION_CODE = apk.version_code(mobile_robust.__version__)
 

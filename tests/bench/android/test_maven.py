@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench.android import lock, maven
-from mobile_robust.bench.android.coordinates import Coordinate, parse, read_dependencies, sources
-from mobile_robust.bench.android.toolchain import DEXER
+from mobile_robust.bench.android.apk import lock, maven
+from mobile_robust.bench.android.apk.coordinates import Coordinate, parse, read_dependencies, sources
+from mobile_robust.bench.android.apk.toolchain import DEXER
 from mobile_robust.errors import InputError
 
 APP = "org.example.some:app:1.0:aar"
@@ -176,7 +176,7 @@ def test_a_cache_that_cannot_be_written(repository: Repository, tmp_path: Path) 
 
 def test_not_locked(repository: Repository, tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="org.example:tool:9: not in locked; python -m mobile_robust.bench.android.lock"
+        InputError, match="org.example:tool:9: not in locked; python -m mobile_robust.bench.android.apk.lock"
     ):
         maven.fetch([TOOL, "org.example:tool:9"], tmp_path / "cache")
     assert repository.asked == []

@@ -1,0 +1,78 @@
+"""What the app is built from: coordinates in a Maven repository, and the list of them in ``android_bench/``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_robust.errors import InputError, unknown
+
+#: app: goes into the APK. compile: the Android classes and resources. test: of the tests on the JVM.
+SCOPES = ("app", "compile", "test")
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """``group:artifact:version[:packaging[:classifier]]``."""
+
+    group: str
+    artifact: str
+    version: str
+    packaging: str = "jar"
+    classifier: str = ""
+
+    @property
+    def name(self) -> str:
+        """File name in the repository."""
+        classifier = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{classifier}.{self.packaging}"
+
+    @property
+    def path(self) -> str:
+        """Path in the repository, and in the cache."""
+        return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.name}"
+
+
+def parse(text: str) -> Coordinate:
+    """A coordinate from its text.
+
+    Raises:
+        InputError: It is none; no part may lead out of the cache either.
+    """
+    parts = text.split(":")
+    if not 3 <= len(parts) <= 5 or not all(re.fullmatch(r"\w[\w.-]*", part) and ".." not in part for part in parts):
+        raise InputError(f"{text!r}: not a coordinate; must be group:artifact:version[:packaging[:classifier]]")
+    return Coordinate(*parts)
+
+
+def sources() -> Path:
+    """The app's sources: inside the package when installed from a wheel, ``android_bench/`` in a checkout."""
+    package = Path(__file__).resolve().parents[3]
+    installed = package / "android_bench"
+    return installed if installed.is_dir() else package.parent / "android_bench"
+
+
+def read_dependencies(folder: Path) -> dict[str, list[str]]:
+    """Of ``dependencies.txt`` in the sources: scope -> coordinates, in the file's order.
+
+    Raises:
+        InputError: The file cannot be read, or a line of it.
+    """
+    path = folder / "dependencies.txt"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    found: dict[str, list[str]] = {scope: [] for scope in SCOPES}
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if len(words) != 2:
+            raise InputError(f"{path}: line {number}: must be a coordinate and a scope, is {line!r}")
+        if words[1] not in SCOPES:
+            raise unknown(f"scope in {path}, line {number},", words[1], SCOPES)
+        parse(words[0])
+        found[words[1]].append(words[0])
+    return found

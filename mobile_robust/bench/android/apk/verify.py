@@ -1,0 +1,169 @@
+"""What an APK must be before a phone gets it, as ``aapt2``, ``apksigner``, ``dexdump`` and ``zipalign`` see it."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
+from mobile_robust.bench.android.apk.native import ABIS, LIBRARY, RUNTIME
+from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
+from mobile_robust.errors import InputError
+
+PACKAGE = "org.mobilerobust.bench"
+_ACTIVITY = f"{PACKAGE}.BenchActivity"
+#: Held by adb's shell and by no app: nobody else can start the activity.
+_GUARD = "android.permission.DUMP"
+_CLASSES = (_ACTIVITY, "org.tensorflow.lite.Interpreter", "org.tensorflow.lite.gpu.GpuDelegate")
+#: Without it Android 12 and later hide OpenCL from the GPU delegate, which then is slower and says nothing.
+_OPENCL = "libOpenCL.so"
+_LICENCES = "assets/licences/"
+_LIBRARIES = (LIBRARY, RUNTIME, "libtensorflowlite_gpu_jni.so")
+
+
+def verify(apk: Path, tools: Toolchain, version_code: int) -> list[str]:
+    """Checks a signed APK.
+
+    Args:
+        apk: The file.
+        tools: See :func:`mobile_robust.bench.android.apk.toolchain.find`.
+        version_code: It must have.
+
+    Returns:
+        What it is, a line each, for the user.
+
+    Raises:
+        InputError: Something is not as it must be, all of which is named; or a tool cannot read it.
+    """
+    tools.run("zipalign", "-c", "-p", "4", apk)
+    problems = [
+        *badging_problems(tools.run("aapt2", "dump", "badging", apk), version_code),
+        *manifest_problems(tools.run("aapt2", "dump", "xmltree", apk, "--file", "AndroidManifest.xml")),
+        *signature_problems(tools.run("apksigner", "verify", "--verbose", "--min-sdk-version", str(MIN_SDK), apk)),
+        *code_problems(tools.run("dexdump", "-d", apk)),
+        *library_problems(page_sizes(apk)),
+        *licence_problems(licences(apk), read_dependencies(sources())["app"]),
+    ]
+    if problems:
+        raise InputError(f"the app that was built is not as it must be: {'; '.join(problems)}")
+    size = f"{apk.stat().st_size / 1e6:.1f} MB"
+    facts = [
+        f"{PACKAGE}, version code {version_code}, Android 8.0 (API {MIN_SDK}) and later, {' and '.join(ABIS)}, no "
+        f"permission, signed, {size}"
+    ]
+    if small := [name for name, alignment in page_sizes(apk).items() if alignment < LARGE_PAGE]:
+        names = sorted({Path(name).name for name in small})
+        facts.append(f"{', '.join(names)}: made for pages of 4 KB; a phone with pages of 16 KB has to emulate them")
+    return facts
+
+
+def badging_problems(badging: str, version_code: int) -> Iterator[str]:
+    """Of ``aapt2 dump badging``: package, versions, ABIs, permissions."""
+    expected = {
+        "package": (r"^package: name='([^']*)'", PACKAGE),
+        "version code": (r"^package: .*? versionCode='([^']*)'", str(version_code)),
+        "minSdkVersion": (r"^(?:minS|s)dkVersion:'([^']*)'", str(MIN_SDK)),
+        "targetSdkVersion": (r"^targetSdkVersion:'([^']*)'", str(COMPILE_SDK)),
+        "ABIs": (r"^native-code: (.*?)$", " ".join(f"'{abi}'" for abi in ABIS)),
+    }
+    for what, (pattern, value) in expected.items():
+        found = re.search(pattern, badging, re.MULTILINE)
+        if found is None or found[1].strip() != value:
+            yield f"{what} is {found[1].strip() if found else 'missing'}, must be {value}"
+    if not re.search(r"^application-debuggable$", badging, re.MULTILINE):
+        yield "it is not debuggable, which run-as asks for"
+    for permission in re.findall(r"^uses-permission[^:]*: name='([^']*)'", badging, re.MULTILINE):
+        yield f"it asks for {permission}"
+
+
+def manifest_problems(tree: str) -> Iterator[str]:
+    """Of ``aapt2 dump xmltree``: who may start what."""
+    elements = [_element(text) for text in re.split(r"^ *E: ", tree, flags=re.MULTILINE)[1:]]
+    components = [
+        (kind, attributes)
+        for kind, attributes in elements
+        if kind in ("activity", "activity-alias", "service", "receiver", "provider")
+    ]
+    for _, component in components:
+        name = component.get("name", "a component without a name")
+        if name != _ACTIVITY and component.get("exported") != "false":
+            yield f"{name} is open to other apps"
+        if name == _ACTIVITY and (component.get("exported"), component.get("permission")) != ("true", _GUARD):
+            yield f"{name} must be exported, and guarded by {_GUARD}"
+    if ("activity", _ACTIVITY) not in ((kind, component.get("name")) for kind, component in components):
+        yield f"there is no activity {_ACTIVITY}"
+    if ("uses-native-library", {"name": _OPENCL, "required": "false"}) not in elements:
+        yield f"it does not ask for {_OPENCL}, or cannot do without"
+
+
+def signature_problems(said: str) -> Iterator[str]:
+    """Of ``apksigner verify --verbose``, which has itself failed where a signature is wrong."""
+    if not re.search(r"^Verified using v2 scheme .*: true$", said, re.MULTILINE):
+        yield "there is no signature of scheme v2"
+
+
+def code_problems(dump: str) -> Iterator[str]:
+    """Of ``dexdump -d``: what must be there, what the oldest Android would not run, and what would be missing there."""
+    for instruction in sorted(set(re.findall(r"\binvoke-(?:custom|polymorphic)\b", dump))):
+        yield f"there is {instruction}: no lambda and no method reference, please; they are not translated here"
+    declared = set(re.findall(r"^ *Class descriptor *: 'L(.*?);'$", dump, re.MULTILINE))
+    for name in _CLASSES:
+        if name.replace(".", "/") not in declared:
+            yield f"there is no class {name}"
+    used = set(re.findall(r"L(org/(?:tensorflow|mobilerobust)/[\w/$]+);", dump))
+    if missing := sorted(used - declared):
+        yield f"classes are used that are not there: {', '.join(missing).replace('/', '.')}"
+
+
+def library_problems(libraries: Container[str]) -> Iterator[str]:
+    """Of the native libraries' paths in the APK."""
+    for abi in ABIS:
+        for name in _LIBRARIES:
+            if f"lib/{abi}/{name}" not in libraries:
+                yield f"there is no {name} for {abi}"
+
+
+def licence_problems(texts: Mapping[str, str], linked: Sequence[str]) -> Iterator[str]:
+    """Of the licences in the APK, by their paths there: whoever gets the app must get those of all it is linked from.
+
+    Args:
+        texts: See :func:`licences`.
+        linked: Coordinates of what is in the APK.
+    """
+    for coordinate in linked:
+        if "Apache License" not in texts.get(licence_path(coordinate), ""):
+            yield f"the licence of {coordinate} is not in it"
+
+
+def licences(apk: Path) -> dict[str, str]:
+    """Path in the APK -> text."""
+    with zipfile.ZipFile(apk) as archive:
+        names = [name for name in archive.namelist() if name.startswith(_LICENCES)]
+        return {name: archive.read(name).decode("utf-8", "replace") for name in names}
+
+
+def licence_path(coordinate: str) -> str:
+    """Where the licence of an artifact lies in the APK."""
+    return f"{_LICENCES}{parse(coordinate).artifact}.txt"
+
+
+def page_sizes(apk: Path) -> dict[str, int]:
+    """Native library -> what its segments are aligned to, in bytes: the largest page it can be loaded in."""
+    with zipfile.ZipFile(apk) as archive:
+        return {name: _alignment(archive.read(name)) for name in archive.namelist() if name.endswith(".so")}
+
+
+def _element(text: str) -> tuple[str, dict[str, str]]:
+    """Name and attributes of one element of the tree; those of its children are not in the text."""
+    values = re.findall(r'^ *A: (?:\S*:)?(\w+)(?:\(0x\w+\))?=(?:"([^"]*)"|(\S+))', text, re.MULTILINE)
+    return text.split(" ", 1)[0], {name: quoted or plain for name, quoted, plain in values}
+
+
+def _alignment(library: bytes) -> int:
+    """The smallest alignment of a 64-bit ELF file's loaded segments."""
+    offset, size, count = struct.unpack_from("<Q", library, 32)[0], *struct.unpack_from("<HH", library, 54)
+    headers = (struct.unpack_from("<II6Q", library, offset + index * size) for index in range(count))
+    return min(header[-1] for header in headers if header[0] == 1)  # PT_LOAD

@@ -1,0 +1,67 @@
+"""Why the app ended without a word: what Android has written on it since it was started."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from mobile_robust.bench.android.apk.verify import PACKAGE
+from mobile_robust.bench.android.phone import Phone
+
+#: Of ApplicationExitInfo, as Android dumps them.
+_SIGNALED, _LOW_MEMORY = "2", "3"
+
+
+def crash_report(phone: Phone, since: int) -> str:
+    """What is known.
+
+    Args:
+        phone: On which it ended.
+        since: When it was started, see :meth:`Phone.clock`.
+
+    Returns:
+        Its crash, or that Android killed it for lack of memory; "" where Android wrote nothing.
+    """
+    return _logged(phone, since) or _killed(phone, since)
+
+
+def _logged(phone: Phone, since: int) -> str:
+    """The first lines of a crash in the phone's log."""
+    text = phone.text("logcat", "-b", "crash", "-d", "-v", "brief", "-T", f"{since}.0")
+    lines = [line.strip() for line in text.splitlines()]
+    mine = [index for index, line in enumerate(lines) if PACKAGE in line]
+    if not mine:
+        return ""
+    told = [re.sub(r"^[A-Z]/\w+\s*\(\s*\d+\):\s*", "", line) for line in lines[max(mine[0] - 1, 0) : mine[0] + 7]]
+    return " | ".join(filter(None, told))
+
+
+def _killed(phone: Phone, since: int) -> str:
+    """Android 11 and later keep a record of how each process of an app ended, older ones print a complaint instead."""
+    _, *records = re.split(r"ApplicationExitInfo #\d+:", phone.text("dumpsys", "activity", "exit-info", PACKAGE))
+    clock = re.fullmatch(r"(\d+)([+-]\d{4})", phone.text("date", "+%s%z").strip())
+    if clock is None:
+        return ""
+    for record in records:
+        if since <= _when(record, clock[2]) <= int(clock[1]) + 1 and (why := _lack_of_memory(record)):
+            return why
+    return ""
+
+
+def _when(record: str, zone: str) -> float:
+    """Seconds since 1970; 0 where the phone tells time in a way of its own."""
+    found = re.search(r"\btimestamp=(\S+ [\d:.]+)", record)
+    try:
+        return datetime.strptime(f"{found[1] if found else ''} {zone}", "%Y-%m-%d %H:%M:%S.%f %z").timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _lack_of_memory(record: str) -> str:
+    """In words; "" where it ended otherwise."""
+    reason, status = (re.search(rf"\b{name}=(\d+)", record) for name in ("reason", "status"))
+    if (reason and reason[1] == _LOW_MEMORY) or "MemoryLimiter" in record:  # that one limits each app, as of Android 17
+        return "Android killed it for lack of memory: close other apps there, or measure fewer files at a time"
+    if reason and reason[1] == _SIGNALED and status and status[1] == "9":
+        return "it was killed (signal 9), on many phones for lack of memory: close other apps there"
+    return ""

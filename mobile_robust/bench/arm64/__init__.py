@@ -1,1 +1,0 @@
-"""Executed instructions of an inference on an emulated ARM64 phone: a cost without the noise of the machine."""

@@ -1,0 +1,126 @@
+"""Command line of ``python -m mobile_robust.bench arm64``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mobile_robust.errors import InputError
+from mobile_robust.runtimes.emulator import sandbox
+from mobile_robust.runtimes.emulator.profiles import PROFILES
+
+if TYPE_CHECKING:
+    from mobile_robust.bench.instructions.count import Count
+    from mobile_robust.bench.instructions.table import Change
+
+_EXAMPLES = """examples:
+  python -m mobile_robust.bench arm64 build/afd_mobilenetv2 --precision int8
+  python -m mobile_robust.bench arm64 build/* --profile armv9 --check counts.json
+  python -m mobile_robust.bench arm64 build/* --update counts.json
+
+Executed instructions of one warm inference in one thread, on LiteRT's ARM64 kernels under QEMU: the same on any machine
+at any load. A count is not a latency: it knows nothing of memory, caches, clocks, or of what an instruction costs.
+fp16 files compute in half precision here. Needs python -m mobile_robust.arm64 setup, and gcc.
+Exit code: 0 done, 1 a count has grown by more than 2 % or is not in the table (--check), 2 bad input.
+"""
+_MOST_ROWS = 8
+#: The parts of the sandbox that decide what is executed.
+_DECIDING = ("ai-edge-litert", "qemu-user:amd64")
+
+
+def add_arm64(arm64: argparse.ArgumentParser) -> None:
+    """The options."""
+    arm64.set_defaults(run=run)
+    arm64.formatter_class, arm64.epilog = argparse.RawDescriptionHelpFormatter, _EXAMPLES
+    arm64.add_argument(
+        "builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
+    )
+    arm64.add_argument(
+        "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
+    )
+    arm64.add_argument("--profile", choices=tuple(PROFILES), default="snapdragon-865", help="phone (%(default)s)")
+    table = arm64.add_mutually_exclusive_group()
+    table.add_argument("--check", type=Path, metavar="FILE", help="fail where a count has outgrown this table's")
+    table.add_argument("--update", type=Path, metavar="FILE", help="put the counts into this table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; 1 where a count is more than the table allows.
+
+    Raises:
+        InputError: No finished build, no sandbox, no compiler, or no table.
+    """
+    found, reason = sandbox.find()
+    if found is None:
+        raise InputError(f"bench arm64: {reason}")
+    from mobile_robust.bench.instructions import table
+    from mobile_robust.bench.instructions.count import count
+    from mobile_robust.bench.models import resolve
+    from mobile_robust.parity.table import progress_bar
+    from mobile_robust.runtimes.base import EngineError
+
+    console, profile = Console(), PROFILES[options.profile]
+    versions = {name: found.version(name) for name in _DECIDING}
+    allowed = table.read(options.check) if options.check else None
+    if options.update and options.update.exists():
+        table.read(options.update)  # not only after the counting
+    models = resolve(options.builds, options.precision, ["litert_cpu"])
+    counts = []
+    with progress_bar(Console(stderr=True), f"counting on {profile.name}", len(models)) as step:
+        for model in models:
+            step(model.artifact.file)
+            try:
+                counts.append(count(model, profile))
+            except EngineError as error:
+                raise InputError(str(error)) from None
+    console.print(
+        f"Executed instructions of one warm inference, {profile.name}, {table.words(versions)}.", highlight=False
+    )
+    code = 0
+    if allowed is not None:
+        code = _print_changes(table.compare(counts, allowed, profile.name), options.check, console)
+    else:
+        _print_kernels(counts, console)
+    if options.update:
+        table.update(options.update, counts, profile.name, versions)
+        console.print(str(options.update), highlight=False, markup=False, soft_wrap=True)
+    console.print("A count is not a latency.", style="bold")
+    return code
+
+
+def _print_kernels(counts: Sequence[Count], console: Console) -> None:
+    for each in counts:
+        table = _table(f"{each.artifact}: {each.total:,}", "kernel", "instructions", "share")
+        shown = list(each.kernels.items())[:_MOST_ROWS]
+        for name, number in [*shown, ("the rest", each.total - sum(number for _, number in shown))]:
+            table.add_row(name, f"{number:,}", f"{number / each.total:.1%}")
+        console.print(table)
+
+
+def _print_changes(changes: Sequence[Change], path: Path, console: Console) -> int:
+    table = _table("", "artifact", "instructions", "table", "change")
+    for change in changes:
+        before, growth = change.before, change.growth
+        was, grown = (f"{before.total:,}", f"{growth:+.2%}") if before and growth is not None else ("—", "—")
+        table.add_row(change.count.artifact, f"{change.count.total:,}", was, grown)
+    console.print(table)
+    failures = [change.failure for change in changes if change.failure]
+    for failure in failures:
+        console.print(failure, style="red", highlight=False, markup=False, soft_wrap=True)
+    if failures:
+        console.print(f"where this is meant to be so: --update {path}", highlight=False, markup=False, soft_wrap=True)
+    return 1 if failures else 0
+
+
+def _table(title: str, first: str, *numbers: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title or None, title_justify="left")
+    table.add_column(first, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

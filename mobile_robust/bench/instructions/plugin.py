@@ -1,0 +1,47 @@
+"""The plug-in that counts, built from ``plugin.c`` once and kept beside the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from mobile_robust.errors import InputError
+from mobile_robust.files import sha256
+from mobile_robust.runtimes.emulator import sandbox
+
+_SOURCE = Path(__file__).with_name("plugin.c")
+
+
+def options(out: Path) -> tuple[str, str]:
+    """QEMU's options that load the plug-in, which will write to ``out``.
+
+    Raises:
+        InputError: There is no C compiler, or it fails.
+    """
+    path = f"{_built()},out={out}"
+    if path.count(",") > 1:
+        raise InputError(f"{path}: QEMU's options cannot have a comma in a path; set XDG_CACHE_HOME or TMPDIR")
+    return "-plugin", path
+
+
+def _built() -> Path:
+    library = sandbox.base() / f"plugin-{sha256(_SOURCE)[:16]}.so"
+    if library.is_file():
+        return library
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        raise InputError("bench arm64 builds its counter with a C compiler, and there is none: install gcc")
+    temporary = library.with_suffix(f".{os.getpid()}.tmp")
+    flags = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-shared", "-fPIC")
+    done = subprocess.run(
+        [compiler, *flags, str(_SOURCE), "-o", str(temporary)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise InputError(f"{_SOURCE}: {compiler} fails: {done.stderr.strip()}")
+    temporary.replace(library)
+    return library

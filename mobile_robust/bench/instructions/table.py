@@ -1,0 +1,114 @@
+"""The table of counts that a repository keeps, and what has grown since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mobile_robust.bench.instructions.count import Count
+from mobile_robust.errors import InputError
+from mobile_robust.files import write_output
+
+#: A count may grow by this fraction before the table has to be updated.
+ALLOWED_GROWTH = 0.02
+#: Kernels below this fraction of the whole are one entry.
+_LEAST_SHARE = 0.01
+_REST = "the rest"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Row(_Strict):
+    """One artifact: executed instructions of a warm inference in one thread, the same by kernel, and with what."""
+
+    total: int = Field(gt=0)
+    kernels: dict[str, int]
+    versions: dict[str, str]
+
+
+class Counts(_Strict):
+    """The whole table."""
+
+    profiles: dict[str, dict[str, Row]] = Field(description="profile -> artifact -> count")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A count against the table's. ``before`` is None of an artifact that the table lacks."""
+
+    count: Count
+    before: Row | None
+
+    @property
+    def growth(self) -> float | None:
+        """As a fraction; negative where it shrank."""
+        return None if self.before is None else self.count.total / self.before.total - 1
+
+    @property
+    def failure(self) -> str | None:
+        """A sentence where the table has to be updated."""
+        if self.before is None:
+            return f"{self.count.artifact}: not in the table"
+        if self.count.total <= self.before.total * (1 + ALLOWED_GROWTH):
+            return None
+        now, old = _large(self.count), self.before.kernels
+        most = max(now, key=lambda name: now[name] - old.get(name, 0))
+        was, become = old.get(most, 0), now[most]
+        return (
+            f"{self.count.artifact}: {self.before.total} instructions have become {self.count.total}, "
+            f"{self.growth:+.1%}, allowed {ALLOWED_GROWTH:+.0%}; most of it in {most}: {was} -> {become}; "
+            f"the table's was counted with {words(self.before.versions)}"
+        )
+
+
+def words(versions: dict[str, str]) -> str:
+    """Versions as people read them."""
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _large(count: Count) -> dict[str, int]:
+    """The kernels as the table keeps them."""
+    large = {name: n for name, n in count.kernels.items() if n >= _LEAST_SHARE * count.total}
+    rest = count.total - sum(large.values())
+    return {**large, _REST: rest} if rest else large
+
+
+def read(path: Path) -> Counts:
+    """Reads a table.
+
+    Raises:
+        InputError: There is none, or it is none.
+    """
+    try:
+        return Counts.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}; --update makes one") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(f"{path}: not a table of counts: {where}: {first['msg']}") from None
+
+
+def compare(counts: Iterable[Count], table: Counts, profile: str) -> list[Change]:
+    """Every count beside the table's."""
+    rows = table.profiles.get(profile, {})
+    return [Change(count, rows.get(count.artifact)) for count in counts]
+
+
+def update(path: Path, counts: Sequence[Count], profile: str, versions: dict[str, str]) -> None:
+    """Puts counts into a table, which is made where it is missing; its other rows stay.
+
+    Raises:
+        InputError: The file is no table, or cannot be written.
+    """
+    profiles = read(path).profiles if path.exists() else {}
+    new = {each.artifact: Row(total=each.total, kernels=_large(each), versions=versions) for each in counts}
+    profiles[profile] = dict(sorted({**profiles.get(profile, {}), **new}.items()))
+    table = Counts(profiles=dict(sorted(profiles.items())))
+    write_output(path, json.dumps(table.model_dump(), indent=2) + "\n")

@@ -1,1 +1,0 @@
-"""Every corruption on one photo, as a picture to look at."""

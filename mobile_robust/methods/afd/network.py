@@ -1,0 +1,280 @@
+"""AFD-Module: Lightweight Adaptive Feature De-drifting for Compressed Image Classification (Peng et al., TMM 2024).
+
+JPEG quantizes the DCT coefficients of every 8x8 block by itself, so the features of a pretrained network drift by an
+amount that changes from block to block. FDE-Net estimates that drift from the block's own coefficients; FE-Net, a light
+U-Net of RepConv blocks, repairs the shallow features with the estimate as its guide (section III-B, Fig. 5):
+
+    repaired = features + FE-Net(features, fill(FDE-Net(DCT(image))))
+
+The figures' widths are lost in the text; those of :data:`VARIANTS` are chosen below the paper's own counts of Table VII
+(0.11 M parameters, 0.36 G multiply-accumulates at 224x224).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mobile_robust.errors import unknown
+from mobile_robust.layers.block_dct import BLOCK, BlockDCT
+from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of, merge
+from mobile_robust.layers.repconv import PlainConv, RepConv
+from mobile_robust.layers.upsample_conv import DoubledConv, HalvedConv
+from mobile_robust.methods.adapter import RGB, FeatureRepair, ImageRange
+from mobile_robust.methods.options import known_only, variant_of
+
+#: JPEG moves samples from [0, 255] to [-128, 127] before its DCT (ITU-T T.81, A.3.1).
+LEVEL_SHIFT = 128 / 255
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Widths of one size of the module.
+
+    Attributes:
+        hidden: Channels of FDE-Net's first two stages.
+        guide: Channels of the feature drifting map; 0: there is none, FE-Net sees the features alone.
+        half: FE-Net's channels at half of the features' resolution.
+        quarter: FE-Net's channels at a quarter.
+        decoder: FE-Net's channels before the last convolution, which runs at full resolution and costs the most.
+        block: What FE-Net is made of.
+    """
+
+    hidden: int
+    guide: int
+    half: int
+    quarter: int
+    decoder: int
+    block: type[RepConv] | type[PlainConv] = RepConv
+
+
+_NANO = Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8)
+#: ``afd`` is for stems of 64 channels (ResNet-50, RepVGG-A2), ``afd_nano`` for mobile stems of 32 (MobileNetV2). The
+#: last two show what the paper's two ideas are worth: no DCT guidance, and plain convolutions.
+VARIANTS = {
+    "afd": Variant(hidden=64, guide=16, half=32, quarter=48, decoder=16),
+    "afd_nano": _NANO,
+    "afd_nano_unguided": replace(_NANO, guide=0),
+    "afd_nano_plain": replace(_NANO, block=PlainConv),
+}
+
+
+class FDENet(nn.Module):
+    """Feature drifting estimation: image (B, 3, H, W) -> feature drifting map (B, guide, H/8, W/8).
+
+    Three 1x1 stages, so that every estimate uses the statistics of its own block alone (section III-B).
+    """
+
+    image_mean: Tensor
+    image_std: Tensor
+
+    def __init__(self, hidden: int, guide: int, image_range: ImageRange) -> None:
+        super().__init__()
+        self.register_buffer("image_mean", torch.tensor(image_range.mean)[:, None, None], persistent=False)
+        self.register_buffer("image_std", torch.tensor(image_range.std)[:, None, None], persistent=False)
+        self.dct = BlockDCT()
+        self.norm = nn.BatchNorm2d(BlockDCT.channels, affine=False)  # frequencies differ a hundredfold in size
+        self.stage1 = nn.Conv2d(BlockDCT.channels, hidden, 1)
+        self.stage2 = nn.Conv2d(hidden, hidden, 1)
+        self.stage3 = nn.Conv2d(hidden, guide, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class; the image is as the module's ``image_range`` says."""
+        x = self.norm(self.dct(image * self.image_std + self.image_mean))  # (B, 192, H/8, W/8)
+        return _stages(x, self.stage1, self.stage2, self.stage3)
+
+    def reparameterize(self) -> nn.Module:
+        """See :class:`DeployedFDENet`."""
+        kernel = merge(self.dct.kernel(), fold_affine_before(*affine_of(self.norm), kernel_of(self.stage1)))
+        std, middle = self.image_std.flatten(), torch.full_like(self.image_mean, LEVEL_SHIFT).flatten()
+        kernel = fold_affine_before(std, middle, kernel)  # image * std + mean = (image - level) * std + middle
+        level = ((LEVEL_SHIFT - self.image_mean) / self.image_std).flatten()
+        return DeployedFDENet(level, kernel, _copy(self.stage2), _copy(self.stage3))
+
+
+class DeployedFDENet(nn.Module):
+    """Deploy form of :class:`FDENet`: JPEG's level shift and three convolutions.
+
+    De-normalization, colour transform, DCT, batch norm and the first stage are ONE 8x8 stride-8 convolution. Its bias
+    could hold the level shift too, but a GPU sums in half precision, where the products of a bright, even block are
+    large and cancel badly. Converters move a shift into the convolution that follows it; not beyond a reshape: hence
+    the eight pixels that lie side by side as channels, which costs a CPU no time.
+    """
+
+    level: Tensor
+
+    def __init__(self, level: Tensor, stage1: Kernel, stage2: nn.Conv2d, stage3: nn.Conv2d) -> None:
+        super().__init__()
+        same = bool((level == level[0]).all())
+        # One number where there is one: runtimes subtract it faster than one per channel.
+        self.register_buffer("level", level[0].clone() if same else level, persistent=False)
+        weight = stage1.weight.permute(0, 3, 1, 2).flatten(1, 2)[..., None]  # (hidden, 8 * 3, 8, 1)
+        self.stage1 = conv_of(Kernel(weight, stage1.bias), stride=(BLOCK, 1))
+        self.stage2, self.stage3 = stage2, stage3
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image (B, 3, H, W) -> feature drifting map (B, guide, H/8, W/8)."""
+        batch, colours, height, width = image.shape
+        pixels = image.permute(0, 2, 3, 1) - self.level  # (B, H, W, 3)
+        rows = pixels.reshape(batch, height, width // BLOCK, BLOCK * colours).permute(0, 3, 1, 2)  # (B, 24, H, W/8)
+        return _stages(rows, self.stage1, self.stage2, self.stage3)
+
+
+class FENet(nn.Module):
+    """Feature enhancement: degraded features (B, C, h, w) and drifting map -> repaired features (B, C, h, w).
+
+    The last block has no ReLU: the residual is signed.
+    """
+
+    def __init__(self, channels: int, sizes: Variant) -> None:
+        super().__init__()
+        block, guide, half, quarter, decoder = sizes.block, sizes.guide, sizes.half, sizes.quarter, sizes.decoder
+        self.channels_deep, self.channels_shallow, self.channels_guide = quarter, half + guide, guide
+        self.encode1 = block(channels, half, stride=2)
+        self.encode2 = block(half + guide, quarter, stride=2)
+        self.bottom = block(quarter, quarter)
+        self.decode = block(quarter + half + guide, decoder)
+        self.residual = block(decoder, channels, relu=False)
+
+    def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
+        """See the class; ``drift`` is (B, guide, H/8, W/8) of an image whose stem has a stride of 1, 2 or 4."""
+        shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
+        deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
+        x = self.decode(torch.cat([_fill(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
+        return features + self.residual(_fill(x, 2))
+
+    def reparameterize(self, stride: int) -> nn.Module:
+        """See :class:`DeployedFENet`."""
+        return DeployedFENet(self, stride)
+
+
+class DeployedFENet(nn.Module):
+    """Deploy form of :class:`FENet`: every block is one convolution, and no map is doubled before it is convolved
+    (:class:`DoubledConv`, :class:`HalvedConv`), neither the features nor the drifting map: it joins the deep features,
+    which are as coarse, unless the stem has a stride of 4, where it lies beside the shallow ones.
+    """
+
+    def __init__(self, net: FENet, stride: int) -> None:
+        super().__init__()
+        self.encode1, self.bottom = net.encode1.reparameterize(), net.bottom.reparameterize()
+        self.residual = DoubledConv(net.residual.kernel())
+        coarse = net.channels_guide if stride < 4 else 0  # channels of the drifting map that join the deep features
+        fine = net.channels_shallow - coarse
+        encode2, decode = net.encode2.kernel(), net.decode.kernel()
+        weight, weight_coarse = encode2.weight.split((fine, coarse), 1)
+        self.encode2 = conv_of(Kernel(weight, encode2.bias), stride=2, padding=1)
+        self.encode2_coarse = HalvedConv(Kernel(weight_coarse, torch.zeros_like(encode2.bias))) if coarse else None
+        deep, weight, weight_coarse = decode.weight.split((net.channels_deep, fine, coarse), 1)
+        self.decode_deep = DoubledConv(Kernel(torch.cat([deep, weight_coarse], 1), decode.bias))
+        self.decode_shallow = conv_of(Kernel(weight, torch.zeros_like(decode.bias)), padding=1)
+
+    def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
+        """See :class:`FENet`."""
+        shallow = self.encode1(features)  # (B, half, h/2, w/2)
+        if drift is None or self.encode2_coarse is None:
+            shallow = _guided(shallow, drift)
+            below = self.bottom(F.relu(self.encode2(shallow)))  # (B, quarter, h/4, w/4)
+        else:
+            drift = _fill(drift, shallow.shape[-1] // drift.shape[-1] // 2)  # (B, guide, h/4, w/4)
+            deep = self.bottom(F.relu(self.encode2(shallow) + self.encode2_coarse(drift)))
+            below = torch.cat([deep, drift], 1)
+        x = F.relu(self.decode_deep(below) + self.decode_shallow(shallow))  # (B, decoder, h/2, w/2)
+        return features + self.residual(x)
+
+
+class AFD(FeatureRepair):
+    """The module: (image (B, 3, H, W), features (B, C, H/s, W/s)) -> repaired features, stem stride s of 1, 2 or 4.
+
+    Args:
+        channels: Channels C of the stem's features.
+        variant: A key of :data:`VARIANTS`.
+        image_range: How the incoming image was normalized; undone inside.
+        stride: s; the deploy form is made for it.
+
+    Raises:
+        InputError: Unknown variant.
+    """
+
+    def __init__(
+        self, channels: int = 64, variant: str = "afd", image_range: ImageRange = RGB, stride: int = 2
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        if variant not in VARIANTS:
+            raise unknown("AFD variant", variant, VARIANTS)
+        sizes = VARIANTS[variant]
+        self.fde: nn.Module | None = FDENet(sizes.hidden, sizes.guide, image_range) if sizes.guide else None
+        self.fe: nn.Module = FENet(channels, sizes)
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """See the class."""
+        return self.fe(features, None if self.fde is None else self.fde(image))
+
+    def check(self, image: tuple[int, int], features: tuple[int, int]) -> None:
+        """See :class:`FeatureRepair`."""
+        if any(side % BLOCK for side in image):
+            raise ValueError(f"JPEG's blocks want an image whose sides are multiples of {BLOCK}, not {_by(image)}")
+        s = self.stride
+        if s not in (1, 2, 4) or image != (features[0] * s, features[1] * s) or _odd(features):
+            raise ValueError(
+                f"the stem must divide the image's sides ({_by(image)}) by 1, 2 or 4 and leave multiples of 4, "
+                f"not {_by(features)}"
+            )
+
+    def reparameterize(self) -> AFD:
+        """See :class:`Deployable`. Computes with convolutions, ReLU, additions and one subtraction alone."""
+        if self.training:
+            raise RuntimeError(
+                "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
+            )
+        if not any(isinstance(part, nn.BatchNorm2d) for part in self.modules()):
+            raise RuntimeError("AFD.reparameterize(): this is the deploy form already")
+        deployed = AFD.__new__(AFD)
+        nn.Module.__init__(deployed)
+        deployed.fde = self.fde.reparameterize() if isinstance(self.fde, FDENet) else None
+        assert isinstance(self.fe, FENet)
+        deployed.stride = self.stride
+        deployed.fe = self.fe.reparameterize(self.stride)
+        return deployed.eval()
+
+
+def build(channels: int, stride: int, image_range: ImageRange, options: dict[str, Any]) -> AFD:
+    """The module for a stem of ``channels`` channels and of this stride; options: ``variant``.
+
+    Raises:
+        InputError: Unknown option or variant.
+    """
+    known_only("afd", options, ["variant"])
+    variant = variant_of(options, VARIANTS, "afd")
+    return AFD(channels, variant, image_range, stride)
+
+
+def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) -> Tensor:
+    return stage3(F.relu(stage2(F.relu(stage1(x)))))
+
+
+def _guided(shallow: Tensor, drift: Tensor | None) -> Tensor:
+    """FE-Net's features beside the drifting map, which is brought to their size."""
+    return shallow if drift is None else torch.cat([shallow, _fill(drift, shallow.shape[-1] // drift.shape[-1])], 1)
+
+
+def _fill(x: Tensor, factor: int) -> Tensor:
+    """Every cell becomes ``factor`` x ``factor`` equal cells."""
+    return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="nearest")
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _odd(features: tuple[int, int]) -> bool:
+    """Whether FE-Net's two halvings leave a remainder."""
+    return any(side % 4 for side in features)
+
+
+def _copy(conv: nn.Conv2d) -> nn.Conv2d:
+    return conv_of(kernel_of(conv))

@@ -1,0 +1,295 @@
+"""SyMPIE: A Modular System for Enhanced Robustness of Multimedia Understanding Networks via Deep Parametric Estimation
+(Barbato et al., MMSys 2024; sections 3.1 and 3.3, Table 1).
+
+A small network looks at a small copy of the image and gives 37 numbers; a parametric warp applies them to the full
+frame, whatever its resolution:
+
+    repaired = DWM(image, NEM(shrink(image)))
+
+DWM adds a colour shift, multiplies the colours by a 3x3 matrix and filters all channels with one 5x5 filter. Both work
+on the image standardized with ImageNet's mean and standard deviation (section 4.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mobile_robust.contracts.manifest import Meaning
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.layers.avg_pool_conv import MeanPool
+from mobile_robust.layers.downscale import Shrink
+from mobile_robust.layers.dynamic_filter import TAPS, FrameFilter
+from mobile_robust.layers.fuse import affine_of, conv_of, fold_norm_after, kernel_of, linear_of
+from mobile_robust.layers.per_sample_filter import own_filter
+from mobile_robust.methods.adapter import Deployable, ImageRepair, Part
+from mobile_robust.methods.options import known_only, variant_of
+from mobile_robust.state_dicts import read_state
+
+#: 9 of the colour matrix (row-major, row = input channel), 3 of the shift, 25 of the filter.
+NUMBERS = 9 + 3 + TAPS * TAPS
+#: What NEM and DWM standardize the image with.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Where Table 1 and the authors' published weights differ.
+
+    Attributes:
+        padding: Of every block's average pool (2 gives the sizes of Table 1).
+        raw_residual: A block adds its first convolution before the batch norm, not after the activation.
+    """
+
+    padding: int
+    raw_residual: bool
+
+
+VARIANTS = {"sympie": Variant(padding=2, raw_residual=False), "sympie_official": Variant(padding=1, raw_residual=True)}
+
+
+def _standardize(top: float) -> tuple[Tensor, Tensor]:
+    """Gain and offset per channel from RGB in [0, top] to the standardized image, in float64."""
+    mean, std = (torch.tensor(v, dtype=torch.float64) for v in (MEAN, STD))
+    return 1 / (top * std), -mean / std
+
+
+class NEMBlock(nn.Module):
+    """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4); both forms, ``reparameterize()`` takes the batch norms away."""
+
+    def __init__(self, inputs: int, outputs: int, variant: Variant) -> None:
+        super().__init__()
+        self.raw_residual = variant.raw_residual
+        self.pool = nn.AvgPool2d(5, 4, variant.padding)
+        self.conv1, self.bn1 = nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs)
+        self.conv2, self.bn2 = nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        first = self.conv1(self.pool(x))
+        active = F.relu(self.bn1(first))
+        return (first if self.raw_residual else active) + F.relu(self.bn2(self.conv2(active)))
+
+    def reparameterize(self) -> nn.Module:
+        """Batch norms folded into the convolutions, where nothing else reads what is in front of them."""
+        return DeployedNEMBlock(self)
+
+
+class DeployedNEMBlock(nn.Module):
+    """Deploy form of :class:`NEMBlock`."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, block: NEMBlock) -> None:
+        super().__init__()
+        self.raw_residual = block.raw_residual
+        self.pool = MeanPool(block.pool, block.conv1.in_channels)
+        if self.raw_residual:  # the residual is the convolution itself, so its batch norm stays as a scale and a shift
+            self.conv1 = conv_of(kernel_of(block.conv1), padding=1)
+            for name, value in zip(("scale", "shift"), affine_of(block.bn1), strict=True):
+                self.register_buffer(name, value[:, None, None], persistent=False)
+        else:
+            self.conv1 = conv_of(fold_norm_after(kernel_of(block.conv1), block.bn1), padding=1)
+        self.conv2 = conv_of(fold_norm_after(kernel_of(block.conv2), block.bn2), padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4)."""
+        first = self.conv1(self.pool(x))
+        active = F.relu(first * self.scale + self.shift) if self.raw_residual else F.relu(first)
+        return (first if self.raw_residual else active) + F.relu(self.conv2(active))
+
+
+class NEM(Deployable):
+    """Noise estimation: image (B, 3, H, W) -> the 37 numbers (B, 37), from a small copy (Table 1, section 3.3).
+
+    Args:
+        size: Height and width of the image.
+        variant: A value of :data:`VARIANTS`.
+        top: Largest value of the incoming image, RGB in [0, top].
+    """
+
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, size: tuple[int, int], variant: Variant, top: float) -> None:
+        super().__init__()
+        self.shrink = Shrink(size)
+        for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
+            self.register_buffer(name, value.float()[:, None, None], persistent=False)
+        self.conv = nn.Conv2d(3, 64, 3, padding=1)
+        self.norm: nn.Module = nn.BatchNorm2d(64)
+        self.blocks = nn.ModuleList([NEMBlock(c, 2 * c, variant) for c in (64, 128, 256)])
+        self.out = nn.Linear(512, NUMBERS)
+        nn.init.zeros_(self.out.weight)
+        with torch.no_grad():
+            self.out.bias.copy_(identity())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
+        return self.out(self.features(image))
+
+    def features(self, image: Tensor) -> Tensor:
+        """What the numbers are read from: image (B, 3, H, W) -> (B, 512)."""
+        # the first convolution pads with zeros AFTER the standardization, so that it cannot be folded in
+        x = self.shrink(image) * self.gain + self.offset
+        x = F.relu(self.norm(self.conv(x)))  # (B, 64, 224, 224)
+        for block in self.blocks:
+            x = block(x)  # (B, 512, 4, 4) at last
+        return x.mean((2, 3))
+
+    def reparameterize(self) -> nn.Module:
+        """Every batch norm folded into its convolution."""
+        if self.training:
+            raise RuntimeError("NEM.reparameterize() in training mode: call eval() first")
+        if not isinstance(self.norm, nn.BatchNorm2d):
+            raise RuntimeError("NEM.reparameterize(): this is the deploy form already")
+        deployed = NEM.__new__(NEM)
+        nn.Module.__init__(deployed)
+        deployed.shrink = self.shrink
+        for name in ("gain", "offset"):
+            deployed.register_buffer(name, self.get_buffer(name), persistent=False)
+        deployed.conv = conv_of(fold_norm_after(kernel_of(self.conv), self.norm), padding=1)
+        deployed.norm = nn.Identity()
+        deployed.blocks = nn.ModuleList([b.reparameterize() for b in self.blocks if isinstance(b, NEMBlock)])
+        deployed.out = linear_of(self.out)
+        return deployed.eval()
+
+
+class DWM(Deployable):
+    """Differentiable warping: (image (B, 3, H, W), numbers (B, 37)) -> repaired image; clamped in eval mode only.
+
+    Args:
+        size: Height and width of the image in the deploy form; this form takes any.
+        top: Largest value of the incoming image, RGB in [0, top], and of the repaired one.
+    """
+
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, size: tuple[int, int], top: float) -> None:
+        super().__init__()
+        self.size, self.top = size, top
+        for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
+            self.register_buffer(name, value.float()[:, None, None], persistent=False)
+
+    def forward(self, image: Tensor, parameters: Tensor) -> Tensor:
+        """See the class."""
+        matrix, shift, kernel = parameters.split((9, 3, TAPS * TAPS), 1)
+        x = image.contiguous() * self.gain + self.offset + shift[:, :, None, None]
+        x = (matrix.reshape(-1, 3, 3).mT @ x.flatten(2)).reshape(x.shape)
+        x = own_filter(x, kernel.reshape(-1, TAPS, TAPS))
+        x = (x - self.offset) / self.gain
+        return x if self.training else x.clamp(0, self.top)
+
+    def reparameterize(self) -> nn.Module:
+        """The mobile form, see :class:`FrameFilter`: one image at a time, of the given size."""
+        if self.training:
+            raise RuntimeError("DWM.reparameterize() in training mode: call eval() first, only then does it clamp")
+        return FrameFilter(self.size, *_standardize(self.top), self.top).eval()
+
+
+class SyMPIE(ImageRepair):
+    """The module: image (B, 3, H, W) -> repaired image in the same range.
+
+    Args:
+        size: Height and width of the image.
+        top: Largest value of the incoming image, RGB in [0, top].
+        variant: A key of :data:`VARIANTS`.
+
+    Raises:
+        InputError: Unknown variant.
+    """
+
+    def __init__(self, size: tuple[int, int] = (224, 224), top: float = 1.0, variant: str = "sympie") -> None:
+        super().__init__()
+        if variant not in VARIANTS:
+            raise unknown("SyMPIE variant", variant, VARIANTS)
+        self.nem: nn.Module = NEM(size, VARIANTS[variant], top)
+        self.dwm: nn.Module = DWM(size, top)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
+        return self.dwm(image, self.nem(image))
+
+    def reparameterize(self) -> SyMPIE:
+        """See :class:`Deployable`."""
+        if self.training:
+            raise RuntimeError("SyMPIE.reparameterize() in training mode: call eval() first")
+        if not isinstance(self.nem, NEM) or not isinstance(self.dwm, DWM):
+            raise RuntimeError("SyMPIE.reparameterize(): this is the deploy form already")
+        deployed = SyMPIE.__new__(SyMPIE)
+        nn.Module.__init__(deployed)
+        deployed.nem, deployed.dwm = self.nem.reparameterize(), self.dwm.reparameterize()
+        return deployed.eval()
+
+    def parts(self) -> dict[str, Part]:
+        """NEM and DWM alone, for apps that estimate every n-th frame."""
+        assert isinstance(self.nem, NEM) and isinstance(self.dwm, DWM)
+        nem, dwm = self.nem, self.dwm
+        numbers = Meaning(
+            "the 37 numbers of the repair: 9 of the colour matrix (row-major, row = input channel, column = output "
+            "channel), 3 of the shift, 25 of the 5x5 filter (row-major), all for the image standardized with "
+            f"ImageNet's mean {MEAN} and standard deviation {STD}"
+        )
+        repaired = Meaning("the repaired image, RGB in the range of the input")
+
+        def both(image: Tensor) -> dict[str, Tensor]:
+            with torch.no_grad():
+                return {"image": image, "parameters": nem(image)}
+
+        return {
+            "nem": Part(nem, lambda image: {"image": image}, "parameters", {"parameters": numbers}),
+            "dwm": Part(dwm, both, "repaired", {"parameters": numbers, "repaired": repaired}),
+        }
+
+
+def identity() -> Tensor:
+    """The numbers (37,) that leave every image as it is."""
+    numbers = torch.zeros(NUMBERS)
+    numbers[[0, 4, 8, 12 + TAPS * TAPS // 2]] = 1
+    return numbers
+
+
+def load_official(path: Path, size: tuple[int, int] = (224, 224), top: float = 1.0) -> SyMPIE:
+    """The authors' published weights, which need the variant ``sympie_official``; in eval mode.
+
+    Raises:
+        InputError: The file cannot be read, or holds other weights.
+    """
+    state = read_state(path)
+    names = {"conv": "backbone.0", "norm": "backbone.1", "out": "out"}
+    parts = ("conv1", "bn1", "conv2", "bn2")
+    names |= {f"blocks.{i}.{part}": f"backbone.{i + 3}.{part}" for i in range(3) for part in parts}
+    module = SyMPIE(size, top, "sympie_official")
+    own = module.nem.state_dict()
+    renamed = {}
+    for key in own:
+        layer, number = key.rsplit(".", 1)
+        theirs = f"colm.{names[layer]}.{number}"
+        if theirs in state:
+            if state[theirs].shape != own[key].shape:
+                raise InputError(
+                    f"weights file {path}: {theirs} is {tuple(state[theirs].shape)}, needed {tuple(own[key].shape)}"
+                )
+            renamed[key] = state[theirs]
+        elif number != "num_batches_tracked":  # batch norms count their training steps; nothing reads it in eval mode
+            raise InputError(f"weights file {path}: not the authors' SyMPIE checkpoint: {theirs} is missing")
+    module.nem.load_state_dict(renamed, strict=False)
+    return module.eval()
+
+
+def build(size: tuple[int, int], top: float, options: dict[str, Any]) -> SyMPIE:
+    """The module for images of ``size`` (height, width), RGB in [0, top]; options: ``variant``.
+
+    Raises:
+        InputError: Unknown option or variant.
+    """
+    known_only("sympie", options, ["variant"])
+    variant = variant_of(options, VARIANTS, "sympie")
+    return SyMPIE(size, top, variant)

@@ -1,6 +1,0 @@
-"""MIL operations in PyTorch. ``OPS`` holds them all by operation type."""
-
-from mobile_robust.parity.runtimes.mil_ops import compressed, elementwise, linear, reduction, resize, shaping, window
-from mobile_robust.parity.runtimes.mil_ops.table import OPS
-
-__all__ = ["OPS", "compressed", "elementwise", "linear", "reduction", "resize", "shaping", "window"]

@@ -1,0 +1,62 @@
+"""Real Core ML prediction, on macOS."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mobile_robust.coreml_import import import_coremltools
+from mobile_robust.errors import InputError
+from mobile_robust.runtimes.base import Arrays, Runtime, Session
+from mobile_robust.runtimes.coreml_mil.package import Package, read_package
+
+
+class CoremlDevice(Runtime):
+    """Executes an ``.mlpackage`` with the system's Core ML, on whichever compute units it chooses."""
+
+    name = "coreml_device"
+    target = "coreml"
+
+    def unavailable(self) -> str | None:
+        """Core ML executes models on macOS only."""
+        return None if platform.system() == "Darwin" else "real Core ML prediction needs macOS"
+
+    def open(self, artifact: Path) -> DeviceSession:
+        """Compiles an ``.mlpackage`` for this machine.
+
+        Raises:
+            InputError: Not available here, the package is incomplete or no ML program, or Core ML refuses it.
+        """
+        if reason := self.unavailable():
+            raise InputError(reason)
+        package = read_package(Path(artifact))
+        try:
+            model = import_coremltools().models.MLModel(str(package.path))
+        except Exception as error:  # Core ML's errors arrive as whatever the binding makes of them
+            raise InputError(f"{package.path}: Core ML cannot load it: {error}") from error
+        return DeviceSession(package, model)
+
+
+class DeviceSession(Session):
+    """An ``.mlpackage`` loaded by Core ML. ``model`` has coremltools' ``MLModel.predict``."""
+
+    def __init__(self, package: Package, model: Any) -> None:
+        self._package = package
+        self._model = model
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """One inference. An image is rounded to 8-bit pixels, for that is what Core ML takes."""
+        self._package.check_inputs(inputs)
+        features = {name: _image(array) if name in self._package.images else array for name, array in inputs.items()}
+        outputs = self._model.predict(features)
+        return {name: np.asarray(outputs[name], dtype=np.float32) for name in self._package.outputs}
+
+
+def _image(array: np.ndarray) -> Image.Image:
+    """(1, C, H, W) in [0, 255] -> an image, grayscale or RGB."""
+    pixels = np.rint(array[0]).clip(0, 255).astype(np.uint8)  # (C, H, W)
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))

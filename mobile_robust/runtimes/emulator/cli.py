@@ -1,0 +1,58 @@
+"""Command line of ``python -m mobile_robust.arm64``."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from mobile_robust.files import size
+from mobile_robust.parity.table import bytes_text, progress_bar
+from mobile_robust.runtimes.emulator import install, sandbox
+
+_EXAMPLES = """examples:
+  python -m mobile_robust.arm64 setup     about 50 MB to download; goes on where it was stopped
+  python -m mobile_robust.parity build/afd_mobilenetv2 --runtime litert_arm64 litert_armv9
+  python -m mobile_robust.bench arm64 build/afd_mobilenetv2
+  python -m mobile_robust.arm64 remove
+
+The kernels that a phone's CPU runs, on an x86-64 machine: QEMU and an ARM64 Python from Debian's archive (checked
+against its signed lists), LiteRT and NumPy from PyPI (pinned by hash), all in the user's cache (XDG_CACHE_HOME). Needs
+Debian 12, no root, and changes nothing of the system. Exit code: 0 done, 2 it cannot be had here.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command.
+
+    Raises:
+        InputError: The sandbox cannot be had here.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m mobile_robust.arm64",
+        description="The sandbox that runs LiteRT's ARM64 kernels on this machine.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "action", choices=("setup", "remove"), help="make the sandbox where it is not whole, or delete it"
+    )
+    options = parser.parse_args(arguments)
+    if options.action == "setup":
+        _set_up()
+    else:
+        freed = install.remove()
+        _print(f"removed {sandbox.base()}: {bytes_text(freed)}" if freed else "nothing to remove")
+    return 0
+
+
+def _set_up() -> None:
+    with progress_bar(Console(stderr=True), "ARM64 sandbox", install.STEPS) as step:
+        found, made = install.set_up(step)
+    for part in found.parts:
+        _print(f"{part.name} {part.version}")
+    _print(f"{'ready' if made else 'up to date, nothing done'}: {found.folder}, {bytes_text(size(found.folder))}")
+
+
+def _print(text: str) -> None:
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)

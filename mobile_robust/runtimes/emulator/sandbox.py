@@ -1,0 +1,145 @@
+"""The sandbox in the user's cache: whether it is there and whole, and how a module of this package starts inside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mobile_robust.files import sha256, user_cache, write_atomically
+from mobile_robust.runtimes.emulator import packages as contents
+from mobile_robust.runtimes.emulator.profiles import Profile
+
+SETUP = "python -m mobile_robust.arm64 setup"
+#: Folders of the tree: this machine's programs, the emulated machine's, its Python packages; and one per profile.
+HOST, GUEST, SITE = "host", "guest", "site"
+_TREE, _MANIFEST = "tree", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A package in the sandbox: ``name`` (Debian's with the architecture), version, SHA-256 of its file."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A finished sandbox.
+
+    Attributes:
+        folder: Holds its tree and its manifest.
+        parts: What it is made of.
+    """
+
+    folder: Path
+    parts: tuple[Part, ...]
+
+    @property
+    def tree(self) -> Path:
+        """The folder of the unpacked files."""
+        return tree_of(self.folder)
+
+    def version(self, name: str) -> str:
+        """Of a part."""
+        return next(part.version for part in self.parts if part.name == name)
+
+    def launch(
+        self,
+        profile: Profile,
+        module: str,
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        options: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Arguments for ``subprocess`` that start a module of this package on an emulated phone.
+
+        Args:
+            profile: The phone.
+            module: Run with ``python -m``; it may import NumPy, LiteRT and modules of this package that need no more.
+            arguments: Of its command line.
+            variables: Added to its environment.
+            options: Of QEMU.
+        """
+        return launch(self.tree, profile, ["-m", module, *arguments], variables, options)
+
+
+def tree_of(folder: Path) -> Path:
+    """Where the files of the sandbox in a folder are."""
+    return folder / _TREE
+
+
+def launch(
+    tree: Path, profile: Profile, arguments: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Arguments for ``subprocess`` that start the Python of a tree; see :meth:`Sandbox.launch`.
+
+    The environment is the same everywhere, so that the same instructions are executed everywhere.
+    """
+    machine = tree / profile.name
+    package_root = Path(__file__).resolve().parents[3]
+    emulator = [str(tree / HOST / "usr/bin/qemu-aarch64"), *options, "-cpu", profile.cpu, "-L", str(machine)]
+    return {
+        # QEMU itself needs the libraries of this machine, the emulated programs must not see them.
+        "args": [*emulator, "-U", "LD_LIBRARY_PATH", str(machine / f"usr/bin/python{contents.PYTHON}"), *arguments],
+        "env": {
+            "LD_LIBRARY_PATH": str(tree / HOST / "usr/lib/x86_64-linux-gnu"),
+            "PYTHONHOME": str(machine / "usr"),
+            # In this order: beside this package there may be a NumPy for this machine.
+            "PYTHONPATH": os.pathsep.join([str(tree / SITE), str(package_root)]),
+            "PYTHONDONTWRITEBYTECODE": "1",  # the tree stays as its hash says
+            "PYTHONHASHSEED": "0",
+            "OPENBLAS_NUM_THREADS": "1",
+            **variables,
+        },
+    }
+
+
+def base() -> Path:
+    """The folder of the user's cache that holds the sandbox and everything that is needed to make it."""
+    return user_cache() / "arm64"
+
+
+def find() -> tuple[Sandbox | None, str | None]:
+    """The sandbox with every file of it checked, once per process.
+
+    Returns:
+        (the sandbox, None), or (None, why there is none that can be used and what to do).
+    """
+    return _read(base() / "sandbox")
+
+
+def forget() -> None:
+    """After a change: the next :func:`find` looks again."""
+    _read.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+    except OSError:
+        return None, f"the ARM64 sandbox is not set up: {SETUP}"
+    except ValueError:
+        return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
+    if not isinstance(manifest, dict) or manifest.get("contents") != contents.fingerprint():
+        return None, f"{folder} was set up by another version of this package: {SETUP}"
+    if manifest["tree_sha256"] != sha256(tree_of(folder)):
+        return None, f"{folder}: files were changed since it was set up: {SETUP}"
+    return Sandbox(folder, tuple(Part(**part) for part in manifest["parts"])), None
+
+
+def write_manifest(folder: Path, parts: Sequence[Part]) -> None:
+    """Declares the sandbox in a folder finished."""
+    manifest = {
+        "contents": contents.fingerprint(),
+        "tree_sha256": sha256(tree_of(folder)),
+        "parts": [vars(part) for part in parts],
+    }
+    write_atomically(folder / _MANIFEST, json.dumps(manifest, indent=2) + "\n")

@@ -1,0 +1,119 @@
+"""TFLite metadata: what the tensors mean, inside the file, in the format that Android Studio and the Task Library read.
+
+The format is a FlatBuffer of its own (``metadata_schema.fbs`` of TensorFlow Lite Support, identifier M001), stored in
+the model's buffer named TFLITE_METADATA. Its Python writer is no longer published for current Pythons, so the few
+tables needed are written here; the numbers beside them are the schema's field slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import flatbuffers
+
+from mobile_robust.contracts.manifest import Meaning
+from mobile_robust.convert.interface import sentence
+from mobile_robust.tflite import flatbuffer
+
+ENTRY = "TFLITE_METADATA"
+IDENTIFIER = b"M001"
+_IMAGE_PROPERTIES, _NORMALIZATION_OPTIONS, _RGB = 2, 1, 1
+
+
+@dataclass(frozen=True)
+class TensorNote:
+    """One tensor's entry, in the order of the file's own inputs or outputs.
+
+    ``std``: the app divides an image in [0, 255] by it (255 where the file takes [0, 1]); None for no image.
+    """
+
+    name: str
+    meaning: Meaning
+    std: float | None = None
+
+
+def pack(
+    name: str, description: str, version: str, inputs: Sequence[TensorNote], outputs: Sequence[TensorNote]
+) -> bytes:
+    """The metadata buffer."""
+    builder = flatbuffers.Builder(1024)
+    tensors = [_vector(builder, [_tensor(builder, note) for note in notes]) for notes in (inputs, outputs)]
+    subgraph = _table(builder, 9, {2: tensors[0], 3: tensors[1]})  # SubGraphMetadata
+    fields = {
+        0: builder.CreateString(name),
+        1: builder.CreateString(description),
+        2: builder.CreateString(version),
+        3: _vector(builder, [subgraph]),
+        4: builder.CreateString("mobile-robust"),
+        7: builder.CreateString("1.0.0"),  # least version of the parser
+    }
+    builder.Finish(_table(builder, 8, fields), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def attach(model: bytes, entries: dict[str, bytes]) -> bytes:
+    """A TFLite file with metadata entries (name -> content) added."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = flatbuffer.unpack(model)
+    content.metadata = list(content.metadata or [])
+    for name, data in entries.items():
+        buffer, entry = schema.BufferT(), schema.MetadataT()
+        buffer.data = list(data)
+        entry.name, entry.buffer = name, len(content.buffers)
+        content.buffers.append(buffer)
+        content.metadata.append(entry)
+    return flatbuffer.pack(content)
+
+
+def _tensor(builder: flatbuffers.Builder, note: TensorNote) -> int:
+    fields = {0: builder.CreateString(note.name), 1: builder.CreateString(sentence(note.meaning))}
+    if note.std is not None:
+        fields[3] = _image_content(builder)
+        fields[4] = _vector(builder, [_normalization(builder, note.std)])
+    if note.meaning.value_range:
+        low, high = note.meaning.value_range
+        fields[5] = _table(builder, 2, {0: _floats(builder, [high]), 1: _floats(builder, [low])})  # Stats
+    return _table(builder, 7, fields)  # TensorMetadata
+
+
+def _image_content(builder: flatbuffers.Builder) -> int:
+    builder.StartObject(2)  # ImageProperties
+    builder.PrependInt8Slot(0, _RGB, 0)
+    return _union(builder, 3, _IMAGE_PROPERTIES, builder.EndObject())  # Content
+
+
+def _normalization(builder: flatbuffers.Builder, std: float) -> int:
+    options = _table(builder, 2, {0: _floats(builder, [0.0]), 1: _floats(builder, [std])})  # NormalizationOptions
+    return _union(builder, 2, _NORMALIZATION_OPTIONS, options)  # ProcessUnit
+
+
+def _union(builder: flatbuffers.Builder, slots: int, kind: int, value: int) -> int:
+    """A table whose first field is a union: its type in slot 0, the value in slot 1."""
+    builder.StartObject(slots)
+    builder.PrependUint8Slot(0, kind, 0)
+    builder.PrependUOffsetTRelativeSlot(1, value, 0)
+    return int(builder.EndObject())
+
+
+def _table(builder: flatbuffers.Builder, slots: int, fields: dict[int, int]) -> int:
+    """A table of offsets by slot."""
+    builder.StartObject(slots)
+    for slot, offset in fields.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
+
+
+def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
+    builder.StartVector(4, len(values), 4)
+    for value in reversed(values):
+        builder.PrependFloat32(value)
+    return int(builder.EndVector())

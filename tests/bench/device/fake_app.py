@@ -1,0 +1,199 @@
+"""The app of the phone that is not there: answers a job with what LiteRT really computes from the pushed files.
+
+Run as ``python -m tests.bench.device.fake_app FOLDER JOB SCRIPT``. SCRIPT is JSON: "gpu": whether there is one that
+can be used; and what goes wrong: "crash", "killed", "hang", "hot" and "quit" (without a word): before its so manieth
+repetition; "crash loading": ACCELERATOR; "refused": a file that the GPU does not take whole; "left": why it ends before
+it begins; "shift": ACCELERATOR -> what is added to its answers; "version": of the runtime; "device": its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from mobile_robust.runtimes.litert_gpu.worker import GpuModel
+
+Arrays = dict[str, np.ndarray]
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def opened(path: Path, accelerator: str) -> Callable[..., Arrays]:
+    """A file's function of its inputs by name."""
+    if accelerator == "cpu":
+        return Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
+    model = GpuModel(path)
+    assert model.whole
+
+    def run(**arrays: np.ndarray) -> Arrays:
+        model.write(arrays)
+        model.run()
+        return model.read()
+
+    return run
+
+
+class App:
+    def __init__(self, folder: Path, job: dict[str, Any], script: dict[str, Any]) -> None:
+        self.job, self.script, self.inputs_of = job, script, folder
+        self.folder = folder / job["run_id"]
+        self.folder.mkdir(exist_ok=True)
+        self.done, self.total = 0, sum(len(model["repetitions"]) for model in job["models"])
+        self.models: dict[int, Any] = {}
+        self.result = {
+            "created": now(),
+            "app": {"platform": "android", "name": "double", "version": "1"},
+            "device": {
+                "name": script.get("device", "Double D-1"),
+                "os": "Android 14",
+                "abi": "arm64-v8a",
+                "cpus": [{"index": 0}],
+            },
+            "protocol": job["protocol"],
+            "runs": [self.run_of(model) for model in job["models"]],
+            "complete": False,
+        }
+
+    def run_of(self, model: dict[str, Any]) -> dict[str, Any]:
+        copied = ("name", "title", "label", "artifact", "sha256", "precision", "macs", "parameters", "requested")
+        runtime = {"name": f"tflite_{model['requested']}", "version": self.script.get("version", "2.16.1")}
+        return {
+            **{name: model[name] for name in copied},
+            "arithmetic": model["arithmetic"],
+            "runtime": runtime,
+            "repetitions": [],
+            "errors": [],
+        }
+
+    def main(self) -> None:
+        if (self.folder / "result.json").exists():
+            self.end("error", "this run was begun before and broke off")
+            return
+        self.write("result.json", self.result)
+        if "left" in self.script:
+            self.end("error", self.script["left"])
+            return
+        for index, model in enumerate(self.job["models"]):
+            self.say(f"loading {model['artifact']} on the {model['requested'].upper()}")
+            if self.script.get("crash loading") == model["requested"]:
+                os.abort()
+            self.load(index, model)
+        reason, message = "complete", ""
+        for repetition in range(self.job["protocol"]["repetitions"]):
+            for index, model in enumerate(self.job["models"]):
+                if index not in self.models or repetition not in model["repetitions"]:
+                    continue
+                self.say(f"repetition {repetition}: {model['artifact']} on the {model['requested'].upper()}")
+                if self.script.get("hot") == self.done:
+                    reason, message = "error", "phone too hot: thermal status 4 after 300 s"
+                if reason == "complete":
+                    self.repeat(index, repetition)
+                else:
+                    self.complain(index, f"repetition {repetition}", message)
+        self.result["complete"] = True
+        self.write("result.json", self.result)
+        self.end(reason, message)
+
+    def end(self, reason: str, message: str) -> None:
+        digest = hashlib.sha256((self.folder / "result.json").read_bytes()).hexdigest()
+        self.write("done.json", {"result_sha256": digest, "reason": reason, "message": message})
+
+    def load(self, index: int, model: dict[str, Any]) -> None:
+        run, total, on_gpu = self.result["runs"][index], model["total_ops"], model["requested"] == "gpu"
+        run["actual"] = {"accelerator": "gpu" if on_gpu else "xnnpack", "total_ops": total, "placed_ops": total}
+        if on_gpu and (not self.script["gpu"] or self.script.get("refused") == model["artifact"]):
+            run["actual"]["placed_ops"] -= 3
+            plan = f"3 of {total} operations (the execution plan has 4 nodes, 1 is wanted)"
+            self.complain(index, "load", f"the GPU did not take {plan}; a CPU does not stand in")
+            return
+        path, data = self.inputs_of / model["file"], (self.inputs_of / model["inputs_file"]).read_bytes()
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == model["sha256"]
+        assert hashlib.sha256(data).hexdigest() == model["inputs_sha256"]
+        start = time.perf_counter_ns()
+        runner = opened(path, model["requested"])
+        run["load_ns"] = time.perf_counter_ns() - start
+        count = self.job["protocol"]["inputs"]["count"]
+        rows = np.frombuffer(data, "<f4").reshape(count, -1)
+        self.models[index] = lambda number: self.infer(runner, model, rows[number])
+        start = time.perf_counter_ns()
+        self.models[index](0)
+        run["first_inference_ns"] = time.perf_counter_ns() - start
+        answers = [self.models[index](number) for number in range(count)]
+        run["inputs_sha256"] = model["inputs_sha256"]
+        run["outputs_sha256"] = [hashlib.sha256(answer).hexdigest() for answer in answers]
+        if len(answers[0]) <= 4 * 4096:
+            (output,) = model["outputs"]
+            run["outputs"] = [
+                {**output, "input": number, "values": b64encode(answer).decode()}
+                for number, answer in enumerate(answers[:2])
+            ]
+        (self.folder / f"outputs_{index}.f32").write_bytes(b"".join(answers[: self.job["kept_outputs"]]))
+
+    def complain(self, index: int, where: str, message: str) -> None:
+        self.result["runs"][index]["errors"].append({"when": now(), "where": where, "message": message})
+
+    def infer(self, runner: Callable[..., Arrays], model: dict[str, Any], row: np.ndarray) -> bytes:
+        arrays, start = {}, 0
+        for tensor in model["inputs"]:
+            stop = start + int(np.prod(tensor["shape"]))
+            arrays[tensor["name"]] = row[start:stop].reshape(tensor["shape"])
+            start = stop
+        outputs = runner(**arrays)
+        shift = np.float32(self.script.get("shift", {}).get(model["requested"], 0))
+        return b"".join((outputs[tensor["name"]] + shift).astype("<f4").tobytes() for tensor in model["outputs"])
+
+    def repeat(self, index: int, repetition: int) -> None:
+        if self.script.get("crash") == self.done:
+            os.abort()
+        if self.script.get("killed") == self.done:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.script.get("quit") == self.done:
+            os._exit(0)
+        while self.script.get("hang") == self.done:
+            time.sleep(1)
+        protocol, infer = self.job["protocol"], self.models[index]
+        time.sleep(protocol["cool_down_seconds"])
+        runs, end = 0, time.monotonic() + protocol["warm_up_seconds"]
+        while runs < protocol["warm_up_runs"] or time.monotonic() < end:
+            infer(0)
+            runs += 1
+        begun, samples = now(), []
+        for number in range(protocol["inputs"]["count"]):
+            start = time.perf_counter_ns()
+            infer(number)
+            samples.append(time.perf_counter_ns() - start)
+        state = {"thermal_status": 0, "battery_percent": 80}
+        self.result["runs"][index]["repetitions"].append(
+            {"index": repetition, "start": begun, "samples_ns": samples, "state_before": state, "state_after": state}
+        )
+        self.write("result.json", self.result)
+        self.done += 1
+        self.say("measured")
+
+    def say(self, what: str) -> None:
+        alive = time.time_ns() // 1_000_000
+        self.write("progress.json", {"done": self.done, "total": self.total, "what": what, "alive": alive})
+
+    def write(self, name: str, document: dict[str, Any]) -> None:
+        temporary = self.folder / f"{name}.tmp"
+        temporary.write_text(json.dumps(document))
+        temporary.replace(self.folder / name)
+
+
+if __name__ == "__main__":
+    home = Path(sys.argv[1])
+    App(home, json.loads((home / sys.argv[2]).read_text()), json.loads(sys.argv[3])).main()

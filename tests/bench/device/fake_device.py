@@ -1,0 +1,307 @@
+"""A phone that is not there: what an adb server finds on a TCP port, with a folder for its storage.
+
+The app on it is a process of its own (``double_app.py``), so it can crash, hang and be ended like one. Its GPU is that
+of ``LitertGpu`` on this computer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from mobile_robust.runtimes.litert_gpu import driver as litert_gpu_driver
+from tests.bench.device.fake_shell import Shell
+from tests.bench.device.fake_wire import Connection, Stream
+
+PROPERTIES = {
+    "ro.build.version.release": "14",
+    "ro.build.version.sdk": "34",
+    "ro.product.cpu.abi": "arm64-v8a",
+    "ro.product.cpu.abilist": "arm64-v8a,armeabi-v7a",
+    "ro.product.manufacturer": "Double",
+    "ro.product.model": "D-1",
+}
+#: Where the phone is.
+ZONE = timezone(timedelta(hours=5, minutes=30))
+
+
+class Double:
+    """See the file.
+
+    Args:
+        root: Its storage.
+
+    Attributes:
+        wired: Whether it is on a cable: its name is no address then, and adb's server finds it again by itself.
+        properties: See ``getprop``.
+        battery: Per cent.
+        powered: Whether a charger is there.
+        thermal: Android's thermal status.
+        free_kilobytes: On ``/data``.
+        gpu: Whether its GPU can be used; off: it takes no file whole.
+        trusted: Whether its owner lets this computer in.
+        asked: How often its owner was asked that.
+        answering: Whether it answers connections at all.
+        refusal: What the package manager says to an installation; None: Success.
+        plan: Event -> what happens the next times: a function that gets what is about to leave the phone or to lie in
+            its storage, and returns that or something else. Events: "push" (in the middle of a file), "pushed", and
+            "cat NAME", "pm install", "am start", "run-as cp".
+        apps: What the app does wrong, one entry a start: see ``double_app.py``.
+        commands: Every line its shell was given.
+        pushes: Every path that was pushed.
+        starts: How often the app was started.
+        end: What Android 11 and later says of an app that was killed; older ones (see ``properties``) say nothing.
+        relaunching: Whether it starts an app again that crashed in front of its user.
+        surprises: What it was asked for and does not know.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.properties = dict(PROPERTIES)
+        self.battery, self.powered, self.thermal, self.free_kilobytes = 80, True, 0, 10_000_000
+        self.trusted = self.answering = True
+        self.wired = self.gpu = self.relaunching = False
+        self.asked = 0
+        self.end = "reason=3 (LOW_MEMORY) subreason=0 (UNKNOWN) status=0 description=null"
+        self.refusal: str | None = None
+        self.plan: dict[str, list[Callable[[bytes], bytes]]] = {}
+        self.apps: list[dict[str, Any]] = []
+        self.commands: list[str] = []
+        self.pushes: list[str] = []
+        self.starts = 0
+        self.surprises: list[Exception] = []
+        self.app: subprocess.Popen | None = None
+        self._crash_log = ""
+        self._ends = {4710: (datetime.now(ZONE) - timedelta(days=1), self.end)}  # by process
+        self._connections: list[Connection] = []
+        (root / "tmp").mkdir(parents=True)
+        self._listen(0)
+
+    @property
+    def serial(self) -> str:
+        return f"emulator-{self.port - 1}" if self.wired else f"127.0.0.1:{self.port}"
+
+    @property
+    def files(self) -> Path:
+        """The app's folder."""
+        return self.root / "app" / "files"
+
+    def happening(self, event: str, data: bytes = b"") -> bytes:
+        """What the plan makes of it."""
+        waiting = self.plan.get(event)
+        return waiting.pop(0)(data) if waiting else data
+
+    def drop(self, data: bytes = b"") -> bytes:
+        """The cable is pulled, and put back at once."""
+        for connection in self._connections:
+            connection.drop()
+        self._connections.clear()
+        return data
+
+    def unplug(self, data: bytes = b"") -> bytes:
+        """The cable is pulled."""
+        self.shut()
+        return self.drop(data)
+
+    def plug(self) -> None:
+        """The cable is put back."""
+        self._listen(self.port)
+
+    def allow(self) -> None:
+        """Its owner says yes."""
+        self.trusted = True
+        for connection in self._connections:
+            connection.let_in()
+
+    def shut(self) -> None:
+        """Nobody gets in any more."""
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+
+    def close(self) -> None:
+        """The phone is gone."""
+        self.stop_app()
+        with suppress(OSError):  # it was unplugged already
+            self.unplug()
+
+    def start_app(self, job: str) -> None:
+        self.stop_app()
+        self.starts += 1
+        script = {"gpu": self.gpu, **(self.apps.pop(0) if self.apps else {})}
+        words = [sys.executable, "-m", "tests.bench.device.fake_app", str(self.files), job, json.dumps(script)]
+        driver = litert_gpu_driver.find()[0] if self.gpu else None
+        with (self.root / "app.log").open("a") as log:
+            self.app = subprocess.Popen(
+                words,
+                cwd=Path(__file__).resolve().parents[3],
+                env={**os.environ, **(driver or {})},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stop_app(self) -> None:
+        self._bury()
+        if self.app is not None:
+            self.app.kill()
+            self.app.wait()
+            self.app = None
+
+    def app_runs(self) -> bool:
+        if self.relaunching and self.app is not None and (self.app.poll() or 0) < 0:
+            self.start_app("job.json")
+        return self.app is not None and self.app.poll() is None
+
+    def crashes(self) -> str:
+        """Its crash log."""
+        self._bury()
+        return self._crash_log
+
+    def ends(self) -> str:
+        """What its ``dumpsys`` tells of processes of the app that were killed, the last one first."""
+        self._bury()
+        if int(self.properties["ro.build.version.sdk"]) < 30:
+            return "Bad activity command, or no activities match: exit-info\n"
+        records = [
+            f"    ApplicationExitInfo #{number}:\n"
+            f"      timestamp={when.isoformat(' ', 'milliseconds').split('+')[0]} pid={process} user=0\n"
+            f"      process=org.mobilerobust.bench {how} state=empty trace=null\n"
+            for number, (process, (when, how)) in enumerate(reversed(self._ends.items()))
+        ]
+        return f"ACTIVITY MANAGER PROCESS EXIT INFO (dumpsys activity exit-info)\n{''.join(records)}"
+
+    def _bury(self) -> None:
+        """Writes down how the app ended, where it did so by a signal: its own or, without a crash log, Android's."""
+        if self.app is None or (self.app.poll() or 0) >= 0:
+            return
+        if self.app.returncode == -signal.SIGKILL:
+            self._ends.setdefault(self.app.pid, (datetime.now(ZONE), self.end))
+            return
+        self._crash_log = (
+            "F/DEBUG   (  999): *** *** ***\n"
+            "F/DEBUG   (  999): pid: 4711, name: bench  >>> org.mobilerobust.bench <<<\n"
+            f"F/DEBUG   (  999): signal {-self.app.returncode} in libtensorflowlite_jni.so\n"
+        )
+
+    def _ask(self) -> bool:
+        self.asked += 1
+        return self.trusted
+
+    def _listen(self, port: int) -> None:
+        self._door = socket.create_server(("127.0.0.1", port))
+        self.port = self._door.getsockname()[1]
+        threading.Thread(target=self._welcome, args=(self._door,), daemon=True).start()
+
+    def _welcome(self, door: socket.socket) -> None:
+        while True:
+            try:
+                caller, _ = door.accept()
+            except OSError:
+                return
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(caller, self._serve, self._ask, lambda: self.answering)
+            self._connections.append(connection)
+            threading.Thread(target=connection.run, daemon=True).start()
+
+    def _serve(self, service: str, stream: Stream) -> None:
+        if service.startswith("shell,v2"):
+            command = service.split(":", 1)[1]
+            self.commands.append(command)
+            try:
+                output, errors, code = Shell(self).line(command)
+            except Exception as surprise:
+                self.surprises.append(surprise)
+                raise
+            for kind, data in ((1, output), (2, errors), (3, bytes([code]))):
+                if data:
+                    stream.write(struct.pack("<BI", kind, len(data)) + data)
+        elif service == "sync:":
+            self._sync(stream)
+
+    def _sync(self, stream: Stream) -> None:
+        """STAT and SEND of the sync service."""
+        while True:
+            what, length = struct.unpack("<4sI", stream.read(8))
+            if what == b"STAT":
+                path = self.path(stream.read(length).decode())
+                found = path.stat() if path and path.exists() else None
+                facts = (found.st_mode, found.st_size, int(found.st_mtime)) if found else (0, 0, 0)
+                stream.write(b"STAT" + struct.pack("<3I", *facts))
+            elif what == b"SEND":
+                name = stream.read(length).decode().rpartition(",")[0]
+                self.pushes.append(name)
+                if complaint := self._take(name, stream):
+                    stream.write(b"FAIL" + struct.pack("<I", len(complaint)) + complaint)
+                else:
+                    stream.write(b"OKAY" + struct.pack("<I", 0))
+            else:  # QUIT
+                return
+
+    def _take(self, name: str, stream: Stream) -> bytes:
+        """A pushed file; what the phone complains of, if of anything."""
+        content = b""
+        while True:
+            kind, length = struct.unpack("<4sI", stream.read(8))
+            if kind == b"DONE":
+                break
+            content += stream.read(length)
+            self.happening("push")
+        target = self.path(name)
+        assert target is not None and target.parent.is_dir(), name
+        if len(content) > 1024 * self.free_kilobytes:
+            return b"No space left on device"
+        target.write_bytes(self.happening("pushed", content))
+        target.chmod(0o600)
+        return b""
+
+    def path(self, name: str) -> Path | None:
+        """Where a path that adb may see is stored."""
+        for there, here in (("/data/local/tmp/", "tmp"), ("/data/app/", "apk")):
+            if name.startswith(there):
+                return self.root / here / name.removeprefix(there)
+        return None
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Raises TimeoutError where it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.02)
+
+
+def plugged_in(phone: Double, server: int) -> None:
+    """Tells adb's server of a phone on a cable, as an emulator does of itself; so far it is the only one that can."""
+    with socket.create_connection(("127.0.0.1", server)) as line:
+        service = f"host:emulator:{phone.port}"
+        line.sendall(f"{len(service):04x}{service}".encode())
+        line.recv(1)  # the end
+
+
+def own_server(folder: Path) -> dict[str, str]:
+    """Environment of an adb with a server and keys of its own, which looks for no other device."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    folder.mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(folder),
+        "ANDROID_USER_HOME": str(folder),
+        "ANDROID_ADB_SERVER_PORT": str(port),
+        "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",  # below the first port an emulator would have
+        "ADB_MDNS_AUTO_CONNECT": "0",
+    }

@@ -1,0 +1,242 @@
+"""A run on this host: models take turns, nothing that was measured is lost, nothing falls back unseen."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobile_robust.bench.host import session as host
+from mobile_robust.bench.host.session import measure
+from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.models import Model, resolve
+from mobile_robust.contracts.result import RESULT_NAME, Inputs, Protocol, Result, read_result, write_result
+from mobile_robust.errors import InputError
+from mobile_robust.runtimes.base import PlacementError, Session
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
+from tests.bench.fakes import digest, protocol
+
+
+@pytest.fixture
+def set_of_six(photos: Path) -> Photos:
+    return Photos(photos)
+
+
+def quick(photos: Photos, repetitions: int = 2) -> Protocol:
+    return protocol(repetitions, inputs=photos.described(), warm_up_seconds=0, warm_up_runs=1, cool_down_seconds=0)
+
+
+def silent(what: str, done: int) -> None:
+    pass
+
+
+def measured(models: Sequence[Model], photos: Photos, path: Path, repetitions: int = 2) -> Result:
+    result = measure(models, quick(photos, repetitions), photos, path, silent)
+    assert read_result(path) == result
+    return result
+
+
+def test_models_take_turns_and_all_is_written(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
+    models = resolve([pipeline_build], [], ["litert_cpu"])
+    result = measured(models, set_of_six, tmp_path / "r.json")
+    assert result.complete and [run.precision for run in result.runs] == ["fp32", "int8"]
+    starts = {(r.index, run.precision): r.start for run in result.runs for r in run.repetitions}
+    order = sorted(starts, key=lambda key: starts[key])
+    assert order == [(0, "fp32"), (0, "int8"), (1, "fp32"), (1, "int8")]
+    for run in result.runs:
+        assert all(len(r.samples_ns) == 6 and min(r.samples_ns) > 1000 for r in run.repetitions)
+        assert run.actual is not None and run.actual.total_ops >= run.actual.placed_ops > 0
+        assert run.load_ns and run.first_inference_ns and run.errors == ()
+        assert run.macs and run.parameters and run.label == "untrained: latency only"
+        if run.peak_memory_bytes is not None:
+            assert run.baseline_memory_bytes and run.peak_memory_bytes >= run.baseline_memory_bytes
+
+
+def test_the_answers_are_those_of_the_artifact(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
+    (model,) = resolve([pipeline_build / "pipeline_fp32.tflite"], [], ["litert_cpu"])
+    (run,) = measured([model], set_of_six, tmp_path / "r.json", 1).runs
+    session = LitertCpu().open(model.path)
+    answers = [
+        session.run({"image": crop[None].astype(np.float32)})["logits"]
+        for crop in set_of_six.crops(model.manifest.recipe.input.height_width)
+    ]
+    assert list(run.outputs_sha256) == [hashlib.sha256(x.tobytes()).hexdigest() for x in answers]
+    assert [(output.input, output.name, output.shape) for output in run.outputs] == [
+        (0, "logits", (1, 10)),
+        (1, "logits", (1, 10)),
+    ]
+    for output, x in zip(run.outputs, answers, strict=False):
+        assert base64.b64decode(output.values) == x.tobytes()
+
+
+def test_a_module_is_fed_with_features_of_its_backbone(module_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
+    (model,) = resolve([module_build], ["fp32"], ["litert_cpu"])
+    (run,) = measured([model], set_of_six, tmp_path / "r.json", 1).runs
+    inputs = TestSets(set_of_six, tmp_path).of(model)
+    assert inputs.sha256 == run.inputs_sha256 == hashlib.sha256(inputs.path.read_bytes()).hexdigest()
+    image, features = (int(np.prod(shape)) for shape in inputs.shapes.values())
+    rows = np.fromfile(inputs.path, "<f4").reshape(6, image + features)
+    assert rows[:, :image].max() > 100 and (rows[:, image:].std(axis=1) > 0).all()
+    assert len(set(run.outputs_sha256)) == 6
+
+
+def test_models_of_one_build_share_their_inputs(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
+    sets = TestSets(set_of_six, tmp_path)
+    fp32, int8 = (sets.of(model) for model in resolve([pipeline_build], [], ["litert_cpu"]))
+    assert fp32 is int8
+
+
+def script(build: Path, photos: Path, out: Path) -> list[str]:
+    """A run in a process of its own, long enough to be stopped."""
+    text = (
+        "import sys; from pathlib import Path; from mobile_robust.bench import host, inputs, models;"
+        "from tests.bench.host.test_session import quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
+        "photos = inputs.Photos(photos); found = models.resolve([build], [], ['litert_cpu']);"
+        "host.measure(found, quick(photos, 4000), photos, out, silent)"
+    )
+    return [sys.executable, "-c", text, str(build), str(photos), str(out)]
+
+
+def test_a_killed_run_loses_no_repetition(pipeline_build: Path, photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / RESULT_NAME
+    process = subprocess.Popen(script(pipeline_build, photos, path), start_new_session=True, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not path.exists() or len(read_result(path).runs[1].repetitions) < 3:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    process.communicate()
+    old = read_result(path)
+    assert not old.complete
+    there = len(old.runs[0].repetitions)
+    shorter = old.model_copy(update={"protocol": quick(Photos(photos), there + 1)})
+    write_result(shorter, path)
+    new = measured(resolve([pipeline_build], [], ["litert_cpu"]), Photos(photos), path, there + 1)
+    assert new.complete and new.created == old.created
+    for before, after in zip(old.runs, new.runs, strict=True):
+        assert after.repetitions[: len(before.repetitions)] == before.repetitions
+        assert [r.index for r in after.repetitions] == list(range(there + 1))
+        assert (after.load_ns, after.outputs_sha256) == (before.load_ns, before.outputs_sha256)
+    end = time.monotonic() + 20  # the workers of the killed run end by themselves
+    while True:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d["protocol"].update(threads=2), r"another protocol \(threads: 2 against 1\)"),
+        (lambda d: d["protocol"]["inputs"].update(sha256=digest("x")), "another protocol .inputs: 6 of SHA-256"),
+        (lambda d: d["runs"][0].update(sha256=digest("x")), "an older pipeline_fp32.tflite, built anew since"),
+        (lambda d: d["runs"].append({**d["runs"][0], "artifact": "y", "sha256": digest("y")}), "y, not asked for now"),
+        (lambda d: d["runs"].pop(), "holds a result without pipeline_int8.tflite on litert_cpu"),
+        (lambda d: d["runs"][0]["runtime"].update(version="1"), "holds a result of litert_cpu 1"),
+        (lambda d: d["device"].update(name="other"), "another machine or program version"),
+        (lambda d: d.update(schema_version=9), "schema version 9"),
+    ],
+)
+def test_a_result_of_something_else_is_refused(
+    pipeline_build: Path, set_of_six: Photos, tmp_path: Path, finished: Path, change, said: str
+) -> None:
+    document = json.loads(finished.read_text())
+    change(document)
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(document))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=said):
+        measure(resolve([pipeline_build], [], ["litert_cpu"]), quick(set_of_six, 1), set_of_six, path, silent)
+    assert path.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def finished(pipeline_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("finished") / "r.json"
+    measured(resolve([pipeline_build], [], ["litert_cpu"]), Photos(photos), path, 1)
+    return path
+
+
+def test_a_finished_result_is_left_as_it_is(
+    pipeline_build: Path, set_of_six: Photos, finished: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(host, "Worker", lambda *_: pytest.fail("nothing is left to be measured"))
+    before = finished.read_text()
+    measured(resolve([pipeline_build], [], ["litert_cpu"]), set_of_six, finished, 1)
+    assert finished.read_text() == before
+
+
+class Refusing(LitertCpu):
+    """An accelerator that leaves one operation over."""
+
+    def open(self, artifact: Path) -> Session:
+        raise PlacementError("the GPU engine refuses BITWISE_XOR", ("BITWISE_XOR",))
+
+
+def test_a_fallback_is_an_error_and_no_number(
+    pipeline_build: Path, set_of_six: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = resolve([pipeline_build / "pipeline_fp32.tflite"], [], ["litert_cpu"])
+    both = [*models, Model(models[0].folder, models[0].manifest, models[0].artifact, "litert_gpu")]
+    monkeypatch.setitem(host.RUNTIMES, "litert_gpu", Refusing)
+    result = measured(both, set_of_six, tmp_path / "r.json")
+    cpu, gpu = result.runs
+    assert len(cpu.repetitions) == 2 and cpu.errors == ()
+    assert gpu.repetitions == () and gpu.actual is None and gpu.requested == "gpu"
+    assert (gpu.errors[0].where, "BITWISE_XOR" in gpu.errors[0].message) == ("load", True)
+    assert result.complete
+
+
+def test_a_process_that_dies_is_an_error_of_its_model_only(
+    pipeline_build: Path, set_of_six: Photos, tmp_path: Path
+) -> None:
+    models = resolve([pipeline_build], [], ["litert_cpu"])
+    seen: list[str] = []
+
+    def kill_the_first(what: str, done: int) -> None:
+        seen.append(what)
+        if seen.count("pipeline_fp32.tflite on litert_cpu") == 2 and what == "pipeline_fp32.tflite on litert_cpu":
+            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+            workers = [int(c) for c in children if b"bench.worker" in Path(f"/proc/{c}/cmdline").read_bytes()]
+            os.kill(min(workers), signal.SIGKILL)
+
+    result = measure(models, quick(set_of_six, 3), set_of_six, tmp_path / "r.json", kill_the_first)
+    dead, alive = result.runs
+    assert [r.index for r in dead.repetitions] == [0] and [r.index for r in alive.repetitions] == [0, 1, 2]
+    (error,) = dead.errors
+    assert error.where == "repetition 1" and "SIGKILL" in error.message
+    again = measured(models, set_of_six, tmp_path / "r.json", 3)  # tried again, and the error is gone
+    assert [len(run.repetitions) for run in again.runs] == [3, 3] and again.runs[0].errors == ()
+
+
+def test_the_gpu_engine(pipeline_build: Path, set_of_six: Photos, tmp_path: Path, require) -> None:
+    require(LitertGpu())
+    models = resolve([pipeline_build / "pipeline_fp32.tflite"], [], ["litert_cpu", "litert_gpu"])
+    cpu, gpu = measured(models, set_of_six, tmp_path / "r.json", 1).runs
+    assert gpu.actual is not None and gpu.actual.placed_ops == gpu.actual.total_ops > 5
+    assert (gpu.arithmetic, cpu.arithmetic) == ("fp32", None)
+    assert gpu.actual.accelerator.startswith("gpu") and len(gpu.repetitions[0].samples_ns) == 6
+    ours, theirs = (np.frombuffer(base64.b64decode(run.outputs[0].values), "<f4") for run in (gpu, cpu))
+    assert np.allclose(ours, theirs, atol=1e-4 * np.ptp(theirs))
+
+
+def test_the_built_in_photos_are_always_the_same() -> None:
+    described = Photos(None).described()
+    assert isinstance(described, Inputs) and described.count == 20 and described == Photos(None).described()
+    assert len(list(Photos(None).crops((40, 30)))) == 20

@@ -1,0 +1,165 @@
+"""What a recipe means in PyTorch: training form, deploy form, and where the weights are from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mobile_robust.backbones.split import create_network
+from mobile_robust.contracts.manifest import read_manifest
+from mobile_robust.contracts.recipe import Recipe, load_recipe
+from mobile_robust.errors import InputError
+from mobile_robust.files import sha256
+from mobile_robust.methods.afd.network import AFD
+from mobile_robust.parity.reference import load_reference
+from mobile_robust.systems import System, build_system, load_built, rebuild
+from tests.randomize import randomize, relative_error
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+BACKBONES = {
+    "mobilenetv2_100": {"pad_type": "same", "bn_eps": 1e-3, "num_classes": 10},
+    "test_byobnet": {"num_classes": 10},
+}
+LAYERS = {"mobilenetv2_100": "bn1", "test_byobnet": "stem"}
+
+
+def recipe(name: str = "mobilenetv2_100", **changes: object) -> Recipe:
+    fields = {
+        "name": "test",
+        "method": "afd",
+        "scope": "module",
+        "options": {"variant": "afd_nano"},
+        "backbone": {"name": name, "layer": LAYERS.get(name), "options": BACKBONES.get(name, {})},
+        "input": {"size": 64},
+    }
+    return Recipe.model_validate({**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Backbone -> files of randomized weights for it and for a module behind its stem."""
+    folder, files = tmp_path_factory.mktemp("weights"), {}
+    for name, options in BACKBONES.items():
+        channels = {"mobilenetv2_100": 32, "test_byobnet": 24}[name]
+        files[name] = (folder / f"{name}.safetensors", folder / f"{name}_module.safetensors")
+        save_file(randomize(create_network(name, options, None, 0)).state_dict(), files[name][0])
+        save_file(randomize(AFD(channels, "afd_nano")).state_dict(), files[name][1])
+    return files
+
+
+def with_weights(files: tuple[Path, Path], name: str, **changes: object) -> System:
+    backbone = {"name": name, "layer": LAYERS[name], "options": BACKBONES[name], "weights": str(files[0])}
+    return build_system(recipe(name, backbone=backbone, weights={"file": str(files[1])}, **changes))
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("scope", ["module", "pipeline"])
+@pytest.mark.parametrize("top", [1, 255])
+@torch.no_grad()
+def test_deploy_form_equals_the_reference(weights, name: str, scope: str, top: int) -> None:
+    system = with_weights(weights[name], name, scope=scope, input={"size": 64, "range": top})
+    inputs = system.inputs(PHOTO)
+    assert inputs["image"].max() == top
+    assert list(inputs) == (["image"] if scope == "pipeline" else ["image", "features"])
+    assert relative_error(system.reference(*inputs.values()), system.deploy(*inputs.values())) < 2e-5
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@torch.no_grad()
+def test_the_images_range_does_not_matter(weights, name: str) -> None:
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    small, large = (
+        with_weights(weights[name], name, scope="pipeline", input={"size": 64, "range": top, "mean": mean, "std": std})
+        for top in (1, 255)
+    )
+    assert relative_error(*(s.pipeline(*s.inputs(PHOTO).values()) for s in (small, large))) < 1e-5
+    rgb = torch.from_numpy(PHOTO).permute(2, 0, 1)[None] / 255
+    normalized = (rgb - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    assert relative_error(small.pipeline.stem(normalized), large.pipeline.features(rgb * 255)) < 1e-5
+
+
+@pytest.mark.parametrize("build", ["module_build", "pipeline_build"])
+@torch.no_grad()
+def test_a_folder_holds_all_that_its_answers_came_from(request: pytest.FixtureRequest, build: str) -> None:
+    folder = request.getfixturevalue(build)
+    manifest = read_manifest(folder)
+    reference = load_reference(folder / manifest.reference.file, manifest.recipe.input.range / 255)
+    system = rebuild(folder, manifest)
+    for form in (system.reference, system.deploy):
+        inputs = [reference.inputs(i, "NCHW").values() for i in range(len(reference))]
+        got = [form(*map(torch.from_numpy, arrays)) for arrays in inputs]
+        assert relative_error(torch.from_numpy(reference.expected), torch.cat(got)) < 1e-5
+    if build == "pipeline_build":
+        image = torch.from_numpy(reference.inputs(0, "NCHW")["image"])
+        assert torch.equal(load_built(folder, manifest)(image), system.reference(image))
+
+
+def test_provenance_names_the_files(weights) -> None:
+    files = weights["mobilenetv2_100"]
+    trained = with_weights(files, "mobilenetv2_100").provenance
+    assert trained.backbone == "mobilenetv2_100 from mobilenetv2_100.safetensors"
+    assert (trained.backbone_sha256, trained.weights_sha256) == tuple(map(sha256, files))
+    assert trained.label is None
+
+
+def test_provenance_says_what_is_untrained(weights) -> None:
+    random = build_system(recipe(weights={"seed": 5})).provenance
+    assert (random.backbone, random.weights) == ("mobilenetv2_100: random, seed 0", "initial weights, seed 5")
+    assert random.label == "untrained: latency only" and random.backbone_sha256 is None
+    backbone = {**recipe().backbone.model_dump(), "weights": str(weights["mobilenetv2_100"][0])}
+    assert build_system(recipe(backbone=backbone)).provenance.label == "module untrained: initial weights"
+
+
+def test_weights_of_another_network_are_refused(weights) -> None:
+    backbone, module = weights["mobilenetv2_100"]
+    with pytest.raises(
+        InputError, match=r"does not fit the stem of backbone test_byobnet: .* keys missing: stem\..* …; "
+    ):
+        with_weights((backbone, module), "test_byobnet")
+    with pytest.raises(InputError, match=r"does not fit method afd on test_byobnet behind stem: .* shapes wrong: fe\."):
+        with_weights((weights["test_byobnet"][0], module), "test_byobnet")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method": "afdd"}, "unknown method 'afdd'; known: afd"),
+        (
+            {"backbone": {"name": "mobilenetv2_100", "layer": "blocks.5"}},
+            r"\(160, 2, 2\), which method afd cannot",
+        ),
+        ({"backbone": {"name": "mobilenetv2_100", "layer": "classifier"}}, r"classifier are no \(B, C, H, W\) map"),
+        ({"backbone": {"name": "mobilenetv2_100", "options": {"in_chans": 1}}}, "cannot take an RGB image of 64x64"),
+        (
+            {"backbone": {"name": "swin_tiny_patch4_window7_224", "layer": "patch_embed"}},
+            "swin_tiny_patch4_window7_224 cannot .*match model",
+        ),
+        ({"backbone": {"name": "test_vit", "layer": "blocks.0"}, "input": {"size": 160}}, "another backbone.layer"),
+    ],
+)
+def test_what_a_method_cannot_take_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        build_system(recipe(**changes))
+
+
+def test_a_module_needs_no_more_than_the_stem(tmp_path: Path) -> None:
+    recipe = load_recipe("afd_mobilenetv2")
+    assert recipe.backbone.weights is not None
+    stem = load_file(recipe.backbone.weights)
+    system = build_system(recipe)
+    assert system.provenance.label is None
+    torch.testing.assert_close(system.pipeline.stem.state_dict()["conv_stem.weight"], stem["conv_stem.weight"])
+    whole = tmp_path / "whole.safetensors"
+    save_file({**system.pipeline.tail.state_dict(), **stem}, whole)
+    given = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": str(whole)})})
+    again = build_system(given)
+    torch.testing.assert_close(again.pipeline.stem.state_dict(), system.pipeline.stem.state_dict())
+    save_file({name: x for name, x in stem.items() if name != "bn1.bias"}, whole)
+    with pytest.raises(
+        InputError, match=r"does not fit the stem of backbone mobilenetv2_100: 1 keys missing: bn1\.bias"
+    ):
+        build_system(given)

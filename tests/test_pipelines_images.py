@@ -1,0 +1,130 @@
+"""SyMPIE's place: in front of any backbone, or of none; as a whole, as estimator and as repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mobile_robust.contracts.manifest import read_manifest
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.errors import InputError
+from mobile_robust.methods.sympie.network import SyMPIE, identity
+from mobile_robust.systems import System, build_system, rebuild
+from tests.randomize import randomize, relative_error
+
+SIZE = (64, 100)
+PHOTO = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+BACKBONE = {"name": "test_resnet", "options": {"num_classes": 10}}
+
+
+def recipe(**changes: object) -> Recipe:
+    fields = {"name": "test", "method": "sympie", "scope": "module", "input": {"size": SIZE}}
+    return Recipe.model_validate({**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A module whose repair is moderate and differs from photo to photo."""
+    module = randomize(SyMPIE(SIZE, 255.0))
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(2)
+        module.nem.out.weight.normal_(0, 5e-4, generator=generator)
+        module.nem.out.bias.copy_(identity() + 0.05 * torch.randn(37, generator=generator))
+    path = tmp_path_factory.mktemp("weights") / "sympie.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in module.state_dict().items()}, path)
+    return path
+
+
+def system(weights: Path, **changes: object) -> System:
+    return build_system(recipe(weights={"file": str(weights)}, **changes))
+
+
+@pytest.mark.parametrize("top", [1, 255])
+@torch.no_grad()
+def test_whole_estimator_and_repair(weights: Path, top: int) -> None:
+    size = {"size": SIZE, "range": top}
+    whole, nem, dwm = (system(weights, part=part, input=size) for part in (None, "nem", "dwm"))
+    (image,) = whole.inputs(PHOTO).values()
+    assert image.max() == top and list(nem.inputs(PHOTO)) == ["image"] and next(iter(dwm.meanings)) == "image"
+    numbers = nem.reference(image)
+    inputs = dwm.inputs(PHOTO)
+    assert torch.equal(inputs["parameters"], numbers) and numbers.shape == (1, 37)
+    repaired = whole.reference(image)
+    torch.testing.assert_close(dwm.reference(*inputs.values()), repaired)
+    assert repaired.shape == image.shape and 0.01 < relative_error(image, repaired) < 1
+    for one in (whole, nem, dwm):
+        given = one.inputs(PHOTO).values()
+        assert relative_error(one.reference(*given), one.deploy(*given)) < 1e-5
+    assert whole.provenance.label is None and whole.provenance.backbone == "none"
+    assert (whole.where, whole.pipeline) == ("in front of any network", None)
+
+
+@torch.no_grad()
+def test_in_front_of_a_backbone(weights: Path) -> None:
+    built = system(weights, scope="pipeline", backbone=BACKBONE)
+    (image,) = built.inputs(PHOTO).values()
+    assert built.pipeline is not None and built.output == "logits"
+    assert relative_error(built.reference(image), built.deploy(image)) < 2e-5
+    repaired = system(weights).reference(image)
+    assert torch.equal(built.pipeline.alone(repaired), built.reference(image))
+    assert not torch.equal(built.pipeline.alone(image), built.reference(image))
+
+
+@torch.no_grad()
+def test_initial_weights_are_not_a_proof_of_nothing() -> None:
+    initial = build_system(recipe())
+    (image,) = initial.inputs(PHOTO).values()
+    assert initial.provenance.label == "module untrained: initial weights"
+    assert relative_error(image, initial.reference(image)) > 1e-3, "a module at the identity proves nothing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"part": "nme"}, "unknown part of method sympie 'nme'; known: dwm, nem"),
+        ({"options": {"width": 3}}, "unknown option of method sympie 'width'"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        build_system(recipe(**changes))
+
+
+def test_every_file_is_proven_and_int8_keeps_the_repair_in_float(weights: Path, tmp_path: Path) -> None:
+    """Fails where the repair loses its weights' precision to int8, or a runtime computes another repair."""
+    from mobile_robust.convert.cli import main
+
+    (tmp_path / "frame.toml").write_text(
+        f"""
+method = "sympie"
+scope = "module"
+[input]
+size = [{SIZE[0]}, {SIZE[1]}]
+[weights]
+file = "{weights}"
+[artifacts]
+tflite = ["fp32", "int8"]
+coreml = ["int8w"]
+[quantization]
+calibration_images = 4
+float_layers = ["nem.out", "dwm"]
+[parity]
+images = 2
+[tolerances]
+int8 = {{ repair_snr_db = 15 }}
+int8w = {{ repair_snr_db = 15 }}
+"""
+    )
+    assert main([str(tmp_path / "frame.toml"), "--out", str(tmp_path / "out")]) == 0
+    folder = tmp_path / "out/frame"
+    manifest = read_manifest(folder)
+    for artifact in manifest.artifacts:
+        assert "CONV_2D" in artifact.operations or artifact.target == "coreml"
+        assert [t.shape[-3:] for t in artifact.inputs] == [(*SIZE, 3) if artifact.target == "tflite" else (3, *SIZE)]
+    with torch.no_grad():
+        (image,) = system(weights).inputs(PHOTO).values()
+        assert torch.equal(rebuild(folder, manifest).reference(image), system(weights).reference(image))

@@ -1,0 +1,158 @@
+"""The backbone alone, as a recipe: same pipeline, no module."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mobile_robust.backbones.split import create_network, settle_norms
+from mobile_robust.contracts.manifest import read_manifest
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.convert.cli import main
+from mobile_robust.errors import InputError
+from mobile_robust.systems import build_system, load_built, rebuild
+from tests.randomize import randomize, relative_error
+
+PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+OPTIONS = {"num_classes": 10}
+
+
+def recipe(name: str = "test_byobnet", **changes: object) -> Recipe:
+    fields = {"name": "test", "method": "none", "scope": "pipeline", "input": {"size": 64}}
+    return Recipe.model_validate({**fields, "backbone": {"name": name, "options": OPTIONS}, **changes})
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "backbone.safetensors"
+    save_file(randomize(create_network("test_byobnet", OPTIONS, None, 0)).state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("top", [1, 255])
+@torch.no_grad()
+def test_given_weights_are_taken_as_they_are(weights: Path, top: int) -> None:
+    backbone = {"name": "test_byobnet", "options": OPTIONS, "weights": str(weights)}
+    system = build_system(recipe(backbone=backbone, input={"size": 64, "range": top}))
+    (image,) = system.inputs(PHOTOS[0]).values()
+    network = randomize(create_network("test_byobnet", OPTIONS, None, 0))
+    mean, std = (torch.tensor(v)[:, None, None] for v in (system.recipe.input.mean, system.recipe.input.std))
+    expected = network((image / top - mean) / std)
+    assert relative_error(expected, system.reference(image)) < 1e-5
+    assert relative_error(expected, system.deploy(image)) < 2e-5
+    assert system.pipeline is not None and torch.equal(system.pipeline.alone(image), system.reference(image))
+    assert (system.output, system.where) == ("logits", "with test_byobnet alone")
+    assert (system.provenance.label, system.provenance.weights) == (None, "none")
+    assert not [part for part in system.deploy.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+
+
+@torch.no_grad()
+def test_a_random_backbone_tells_photos_apart() -> None:
+    """RepVGG's initial norms scale by a tenth each: after twenty blocks every photo had the same answer."""
+    system = build_system(recipe("repvgg_a0"))
+    logits = torch.cat([system.reference(*system.inputs(photo).values()) for photo in PHOTOS])
+    assert (logits[0] - logits[1]).abs().mean() > 0.01 * logits.std()
+    assert system.provenance.label == "untrained: latency only"
+    alive = create_network("test_resnet", OPTIONS, None, 0).state_dict()
+    for name, tensor in build_system(recipe("test_resnet")).reference.state_dict().items():
+        assert torch.equal(tensor, alive[name.removeprefix("network.")]), "the same network as in every other pipeline"
+    again = build_system(recipe("repvgg_a0")).reference.state_dict()
+    assert all(torch.equal(x, again[name]) for name, x in system.reference.state_dict().items())
+
+
+@torch.no_grad()
+def test_settled_norms_hold_the_images_statistics() -> None:
+    network = create_network("test_resnet", {}, None, 0)
+    norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    seen: list[torch.Tensor] = []
+    handle = norm.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    settle_norms(network, torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    handle.remove()
+    torch.testing.assert_close(norm.running_mean, seen[0].mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, seen[0].var((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    assert norm.momentum == 0.1 and not any(part.training for part in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"scope": "module"}, 'method none has no module; its scope must be "pipeline"'),
+        ({"options": {"variant": "x"}}, "unknown option of method none 'variant'; known: none"),
+        ({"backbone": {"name": "test_resnet", "options": {"in_chans": 1}}}, "cannot take an RGB image of 64x64"),
+        ({"scope": "module", "backbone": None}, r"recipe test: method none needs a \[backbone\]"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        build_system(recipe(**changes))
+
+
+def test_weights_of_a_module_are_refused(weights: Path) -> None:
+    with pytest.raises(InputError, match="does not fit method none with test_byobnet alone: .* keys unexpected"):
+        build_system(recipe(weights={"file": str(weights)}))
+
+
+RECIPES = {
+    "alone": """\
+method = "none"
+scope = "pipeline"
+[backbone]
+name = "test_resnet"
+options = { num_classes = 10 }
+[input]
+size = 64
+""",
+    "peer": """\
+method = "baseline"
+scope = "module"
+options = { variant = "arcnn" }
+[input]
+size = 32
+""",
+}
+SMALL = """\
+[artifacts]
+coreml = ["fp16"]
+[quantization]
+calibration_images = 8
+[parity]
+images = 2
+"""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_baseline_is_converted_and_proven_like_a_module(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.toml").write_text(RECIPES[name] + SMALL)
+    assert main([str(tmp_path / f"{name}.toml"), "--out", str(tmp_path / "out")]) == 0
+    folder = tmp_path / "out" / name
+    manifest = read_manifest(folder)
+    assert [a.precision for a in manifest.artifacts] == ["fp32", "fp16", "int8", "fp16"] and manifest.passed
+    assert manifest.provenance.label is not None and "untrained" in manifest.provenance.label
+    assert [t.name for t in manifest.artifacts[0].inputs] == ["image"]
+    system = rebuild(folder, manifest)
+    if name == "peer":
+        (repaired,) = manifest.artifacts[0].outputs
+        assert repaired.value_range is None and "clamp" in repaired.description
+    if name == "alone":
+        pipeline = load_built(folder, manifest)
+        (image,) = system.inputs(PHOTOS[0][:32, :32]).values()
+        assert torch.equal(pipeline.alone(image), system.reference(image))
+        assert "the backbone alone" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("peer", "arcnn", "rdn", "unknown baseline variant 'rdn'; known: arcnn, dncnn"),
+        ("alone", "pipeline", "module", 'recipe alone: method none has no module; its scope must be "pipeline"'),
+    ],
+)
+def test_bad_options_are_named(tmp_path: Path, name: str, old: str, new: str, said: str) -> None:
+    (tmp_path / f"{name}.toml").write_text(RECIPES[name].replace(old, new))
+    with pytest.raises(InputError, match=re.escape(said)):
+        main([str(tmp_path / f"{name}.toml"), "--out", str(tmp_path / "out")])

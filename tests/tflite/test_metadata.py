@@ -1,0 +1,118 @@
+"""The metadata inside the files, decoded by the schema's field numbers alone."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from mobile_robust import __version__
+from mobile_robust.contracts.manifest import Meaning
+from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite import metadata
+from mobile_robust.tflite.metadata import TensorNote
+
+
+class Table:
+    """A FlatBuffer table, read by field number."""
+
+    def __init__(self, data: bytes, position: int | None = None) -> None:
+        self.data = data
+        self.position = struct.unpack_from("<I", data)[0] if position is None else position
+
+    def at(self, slot: int) -> int | None:
+        """Where a field is; None where it has its default."""
+        vtable = self.position - struct.unpack_from("<i", self.data, self.position)[0]
+        if 4 + 2 * slot >= struct.unpack_from("<H", self.data, vtable)[0]:
+            return None
+        offset = struct.unpack_from("<H", self.data, vtable + 4 + 2 * slot)[0]
+        return self.position + offset if offset else None
+
+    def byte(self, slot: int) -> int:
+        at = self.at(slot)
+        return 0 if at is None else self.data[at]
+
+    def table(self, slot: int) -> Table:
+        return Table(self.data, self._target(slot))
+
+    def text(self, slot: int) -> str:
+        at, length = self._vector(slot)
+        return self.data[at : at + length].decode()
+
+    def tables(self, slot: int) -> list[Table]:
+        at, length = self._vector(slot)
+        return [Table(self.data, p + struct.unpack_from("<I", self.data, p)[0]) for p in range(at, at + 4 * length, 4)]
+
+    def floats(self, slot: int) -> list[float]:
+        at, length = self._vector(slot)
+        return list(struct.unpack_from(f"<{length}f", self.data, at))
+
+    def _target(self, slot: int) -> int:
+        at = self.at(slot)
+        assert at is not None, f"field {slot} is missing"
+        return at + struct.unpack_from("<I", self.data, at)[0]
+
+    def _vector(self, slot: int) -> tuple[int, int]:
+        at = self._target(slot)
+        return at + 4, struct.unpack_from("<I", self.data, at)[0]
+
+
+def decode(data: bytes) -> tuple[Table, list[Table], list[Table]]:
+    """ModelMetadata, and the TensorMetadata of inputs and outputs."""
+    assert data[4:8] == b"M001"
+    model = Table(data)
+    (graph,) = model.tables(3)
+    return model, graph.tables(2), graph.tables(3)
+
+
+def normalization(tensor: Table) -> tuple[list[float], list[float]]:
+    (unit,) = tensor.tables(4)
+    assert unit.byte(0) == 1  # NormalizationOptions
+    options = unit.table(1)
+    return options.floats(0), options.floats(1)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_files_say_what_their_tensors_mean(module_build: Path, precision: str) -> None:
+    file = tflite_file.read(module_build / f"small_{precision}.tflite")
+    model, inputs, outputs = decode(file.metadata["TFLITE_METADATA"])
+    assert (model.text(0), model.text(2), model.text(4)) == ("small", __version__, "mobile-robust")
+    assert "weights: random.safetensors" in model.text(1) and "untrained: latency only" in model.text(1)
+    by_name = {tensor.text(0): tensor for tensor in inputs}
+    # the entries are in the order of the file's own inputs
+    assert [t.text(0) for t in inputs] == list(file.inputs)
+    image = by_name["image"]
+    assert image.text(1) == "RGB photo, 64x64, values in [0, 255]"
+    content = image.table(3)
+    assert content.byte(0) == 2 and content.table(1).byte(0) == 1  # ImageProperties, RGB
+    assert normalization(image) == ([0.0], [1.0])
+    assert (image.table(5).floats(0), image.table(5).floats(1)) == ([255.0], [0.0])  # Stats: max, min
+    features = by_name["features"]
+    assert features.text(1).startswith("features of mobilenetv2_100 behind layer bn1; the backbone's stem takes")
+    assert features.at(3) is None and features.at(4) is None and features.at(5) is None
+    (repaired,) = outputs
+    assert repaired.text(0) == "repaired" and repaired.text(1).startswith("repaired features of mobilenetv2_100")
+
+
+def test_a_file_that_takes_0_to_1_is_divided_by_255() -> None:
+    note = TensorNote("image", Meaning("a photo", (0.0, 1.0)), 255.0)
+    model, (image,), outputs = decode(metadata.pack("näme", "d", "1", [note], []))
+    assert model.text(0) == "näme" and outputs == []
+    assert normalization(image) == ([0.0], [255.0])
+    assert image.table(5).floats(0) == [1.0]
+
+
+def test_attaching_keeps_what_is_there_and_the_file_runs(module_build: Path, tmp_path: Path) -> None:
+    before = module_build / "small_fp32.tflite"
+    after = tmp_path / "more.tflite"
+    after.write_bytes(metadata.attach(before.read_bytes(), {"mine": b"hello"}))
+    old, new = tflite_file.read(before), tflite_file.read(after)
+    assert new.metadata == {**old.metadata, "mine": b"hello"}
+    assert (new.inputs.keys(), new.op_counts) == (old.inputs.keys(), old.op_counts)
+    generator = np.random.default_rng(0)
+    sample = {name: generator.random(t.shape, np.float32) for name, t in old.inputs.items()}
+    answers = [Interpreter(str(path)).get_signature_runner()(**sample)["repaired"] for path in (before, after)]
+    np.testing.assert_array_equal(*answers)
