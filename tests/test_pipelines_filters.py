@@ -89,7 +89,7 @@ def test_a_unit_is_a_module_of_its_own(files) -> None:
     unit = with_weights(files, scope="module", part="layer2.0.conv2")
     inputs = unit.inputs(PHOTO)
     assert {name: tuple(x.shape) for name, x in inputs.items()} == {"features": (1, 32, 16, 16)}
-    assert list(unit.meanings) == ["image", "features", "repaired"]
+    assert list(unit.tensors) == ["image", "features", "repaired"]
     expected = unit.reference(*inputs.values())
     assert relative_error(expected, unit.deploy(*inputs.values())) < 1e-5
     assert relative_error(expected, inputs["features"]) > 1e-3

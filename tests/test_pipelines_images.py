@@ -49,7 +49,7 @@ def test_whole_estimator_and_repair(weights: Path, top: int) -> None:
     size = {"size": SIZE, "range": top}
     whole, nem, dwm = (system(weights, part=part, input=size) for part in (None, "nem", "dwm"))
     (image,) = whole.inputs(PHOTO).values()
-    assert image.max() == top and list(nem.inputs(PHOTO)) == ["image"] and next(iter(dwm.meanings)) == "image"
+    assert image.max() == top and list(nem.inputs(PHOTO)) == ["image"] and next(iter(dwm.tensors)) == "image"
     numbers = nem.reference(image)
     inputs = dwm.inputs(PHOTO)
     assert torch.equal(inputs["parameters"], numbers) and numbers.shape == (1, 37)

@@ -5,17 +5,18 @@ Written last and atomically: a folder without a valid manifest is not a finished
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mobile_robust.contracts.recipe import Precision, Recipe, Target, Tolerance
-from mobile_robust.errors import InputError
+from mobile_robust.contracts.tensors import Role
+from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import sha256, write_atomically
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 Verdict = Literal["pass", "fail", "skipped"]
 Layout = Literal["NHWC", "NCHW", "NC", "N"]
@@ -32,15 +33,6 @@ class Quantization(_Model):
     zero_point: int
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """What a tensor is, whatever file it is in: in words, with units, its values, and what the app must do before."""
-
-    description: str
-    value_range: tuple[float, float] | None = None
-    normalization: str | None = None
-
-
 class Tensor(_Model):
     """An input or output of an artifact, as the app sees it."""
 
@@ -48,12 +40,14 @@ class Tensor(_Model):
     shape: tuple[int, ...]
     dtype: str
     layout: Layout
+    role: Role = Field(description="what it is to the classifier and its adapter")
     description: str = Field(description="what it is, in words, with units")
     value_range: tuple[float, float] | None = Field(
         default=None, description="least and largest value; null: unbounded"
     )
     normalization: str | None = Field(default=None, description="what the app must do before; null: nothing")
     quantization: Quantization | None = None
+    repairs: str | None = Field(default=None, description="the input that this output is a repaired version of")
 
 
 class Metrics(_Model):
@@ -146,7 +140,7 @@ class StoredFile(_Model):
 class Manifest(_Model):
     """A finished build."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     created: str = Field(description="UTC, ISO 8601")
     fingerprint: str = Field(description="hash of everything the build depends on; equal: nothing to rebuild")
     recipe: Recipe
@@ -185,11 +179,26 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     try:
-        return Manifest.model_validate_json(text)
+        return Manifest.model_validate(_upgraded(json.loads(text)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(k) for k in first["loc"]) or "the file"
-        raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {key}: {first['msg']}") from None
+        reason = f"{'.'.join(str(k) for k in first['loc']) or 'the file'}: {first['msg']}"
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = f"the file: {first_line(error)}"
+    raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {reason}")
+
+
+def _upgraded(document: Any) -> Any:
+    """A manifest of schema version 1, whose tensors had no role: there the names, which were fixed, said it."""
+    if not isinstance(document, dict) or document.get("schema_version") != 1:
+        return document
+    for artifact in document["artifacts"]:
+        names = {tensor["name"] for tensor in artifact["inputs"]}
+        for tensor in (*artifact["inputs"], *artifact["outputs"]):
+            if tensor["name"] == "repaired":
+                tensor["repairs"] = "features" if "features" in names else "image"
+            tensor["role"] = tensor.get("repairs") or tensor["name"]
+    return {**document, "schema_version": SCHEMA_VERSION}
 
 
 def verify_hashes(manifest: Manifest, folder: Path) -> None:

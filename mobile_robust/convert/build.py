@@ -27,6 +27,7 @@ from mobile_robust.contracts.manifest import (
     write_manifest,
 )
 from mobile_robust.contracts.recipe import Precision, Recipe, Target
+from mobile_robust.contracts.tensors import Role
 from mobile_robust.convert import interface
 from mobile_robust.convert import rounding as weight_rounding
 from mobile_robust.convert.cost import Cost, count
@@ -179,7 +180,7 @@ class _Builder:
                 plain.unlink()
                 self._refuse_float(path, precision, kept)
                 file = tflite_file.read(path)
-                borders = interface.tflite_tensors(file, source.system.meanings)
+                borders = interface.tflite_tensors(file, source.system.tensors)
                 artifacts.append(self._artifact(path, "tflite", precision, source.cost, file.op_counts, borders))
         return artifacts
 
@@ -196,10 +197,11 @@ class _Builder:
             )
 
     def _with_metadata(self, content: bytes, plain: Path, source: _Source) -> bytes:
-        file, known, facts = tflite_file.read(plain), source.system.meanings, source.facts
+        file, known, facts = tflite_file.read(plain), source.system.tensors, source.facts
+        std = 255.0 / self.recipe.input.range
         notes = {
-            name: metadata.TensorNote(name, known[name], 255.0 / self.recipe.input.range if name == "image" else None)
-            for name in (*file.inputs, *file.outputs)
+            name: metadata.TensorNote(spec, std if name in file.inputs and spec.role is Role.IMAGE else None)
+            for name, spec in known.items()
         }
         packed = metadata.pack(
             self.recipe.name,
@@ -218,10 +220,10 @@ class _Builder:
             with self._clock(f"Core ML {precision}"):
                 network = source.rounded(precision)
                 model = convert_coreml(network, example, system.output, self.recipe.input.range, precision)
-                interface.annotate_coreml(model, self.recipe, source.system.meanings, source.facts)
+                interface.annotate_coreml(model, self.recipe, source.system.tensors, source.facts)
                 path = self._path(precision, ".mlpackage")
                 save_package(model, path)
-                borders = interface.coreml_tensors(model, source.system.meanings)
+                borders = interface.coreml_tensors(model, source.system.tensors)
                 operations = interface.coreml_operations(model)
                 artifacts.append(self._artifact(path, "coreml", precision, source.cost, operations, borders))
         return artifacts

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from mobile_robust.contracts.manifest import Layout, Meaning, Quantization, Tensor
+from mobile_robust.contracts.manifest import Layout, Quantization, Tensor
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.tensors import TensorSpec
 from mobile_robust.tflite.file import FileTensor, TfliteFile
 
 
-def tflite_tensors(file: TfliteFile, known: dict[str, Meaning]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def tflite_tensors(file: TfliteFile, known: dict[str, TensorSpec]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """(inputs, outputs) of a TFLite file."""
 
     def tensor(name: str, stored: FileTensor) -> Tensor:
@@ -26,7 +27,7 @@ def tflite_tensors(file: TfliteFile, known: dict[str, Meaning]) -> tuple[tuple[T
     )
 
 
-def coreml_tensors(model: Any, known: dict[str, Meaning]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def coreml_tensors(model: Any, known: dict[str, TensorSpec]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """(inputs, outputs) of a Core ML model; an image input is a pixel buffer of the given size."""
     description = model.get_spec().description
 
@@ -44,36 +45,33 @@ def coreml_tensors(model: Any, known: dict[str, Meaning]) -> tuple[tuple[Tensor,
 
 
 def _tensor(
-    name: str, shape: tuple[int, ...], dtype: str, layout: Layout, meaning: Meaning, quantization: Quantization | None
+    name: str, shape: tuple[int, ...], dtype: str, layout: Layout, spec: TensorSpec, quantization: Quantization | None
 ) -> Tensor:
     return Tensor(
         name=name,
         shape=shape,
         dtype=dtype,
         layout=layout if len(shape) == 4 else "NC",
-        description=meaning.description,
-        value_range=meaning.value_range,
-        normalization=meaning.normalization,
+        role=spec.role,
+        description=spec.description,
+        value_range=spec.value_range,
+        normalization=spec.normalization,
         quantization=quantization,
+        repairs=spec.repairs,
     )
 
 
-def annotate_coreml(model: Any, recipe: Recipe, known: dict[str, Meaning], facts: dict[str, str]) -> None:
+def annotate_coreml(model: Any, recipe: Recipe, known: dict[str, TensorSpec], facts: dict[str, str]) -> None:
     """Writes names, units and provenance into a Core ML model's own metadata (Xcode shows them)."""
     model.short_description = recipe.title or recipe.name
     model.author = "mobile-robust"
     model.version = facts["version"]
     for feature in model.get_spec().description.input:
-        model.input_description[feature.name] = sentence(known[feature.name])
+        model.input_description[feature.name] = known[feature.name].sentence
     for feature in model.get_spec().description.output:
-        model.output_description[feature.name] = sentence(known[feature.name])
+        model.output_description[feature.name] = known[feature.name].sentence
     for key, value in facts.items():
         model.user_defined_metadata[f"mobile_robust.{key}"] = value
-
-
-def sentence(meaning: Meaning) -> str:
-    """A meaning in one line."""
-    return "; ".join(part for part in (meaning.description, meaning.normalization) if part)
 
 
 def coreml_operations(model: Any) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from mobile_robust.contracts.manifest import Meaning
+from mobile_robust.contracts.tensors import TensorSpec
 
 
 class ImageRange(NamedTuple):
@@ -63,13 +63,13 @@ class Part:
         network: Training form, takes the inputs in order and gives one tensor.
         sample: The inputs by name for one image (1, 3, H, W), RGB in the recipe's range; the image itself is "image".
         output: Name of the output.
-        meanings: What the inputs (other than "image") and the output are.
+        tensors: What the inputs (other than "image") and the output are.
     """
 
     network: Deployable
     sample: Callable[[Tensor], dict[str, Tensor]]
     output: str
-    meanings: dict[str, Meaning]
+    tensors: tuple[TensorSpec, ...]
 
 
 class FeatureRepair(Deployable):

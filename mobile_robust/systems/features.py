@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from mobile_robust.backbones.split import create_backbone
-from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import FeatureRepair, ImageRange, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
@@ -93,8 +93,10 @@ class FeaturePlace(Place):
             self.module,
             lambda image: {"image": image, "features": features(image).contiguous()},
             "repaired",
-            {
-                "features": Meaning(stem, normalization=before),
-                "repaired": Meaning(f"repaired {stem}, for the rest of the network"),
-            },
+            (
+                TensorSpec("features", Role.FEATURES, stem, normalization=before),
+                TensorSpec(
+                    "repaired", Role.FEATURES, f"repaired {stem}, for the rest of the network", repairs="features"
+                ),
+            ),
         )

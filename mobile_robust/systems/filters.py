@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from mobile_robust.backbones.split import deploy_network, prefix_suffix
-from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import FilterRepair, ImageRange, Part
 from mobile_robust.systems.place import Classifier, Normalize, Pipeline, Place
@@ -97,10 +97,19 @@ class FilterPlace(Place):
             self.module.unit(name),
             lambda image: {"features": prefix(normalize(image))[-1].contiguous()},
             "repaired",
-            {
-                "features": Meaning(f"output of layer {name} of {backbone}, before its batch norm and activation"),
-                "repaired": Meaning("the same with the filters that suffer most corrected"),
-            },
+            (
+                TensorSpec(
+                    "features",
+                    Role.FEATURES,
+                    f"output of layer {name} of {backbone}, before its batch norm and activation",
+                ),
+                TensorSpec(
+                    "repaired",
+                    Role.FEATURES,
+                    "the same with the filters that suffer most corrected",
+                    repairs="features",
+                ),
+            ),
         )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from mobile_robust.backbones.split import deploy_network
-from mobile_robust.contracts.manifest import Meaning
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.methods.adapter import ImageRange, ImageRepair, Part, deploy_form
 from mobile_robust.systems.place import Normalize, Pipeline, Place
 
@@ -74,7 +74,9 @@ class ImagePlace(Place):
             return parts[name]
         words = "the photo repaired, RGB, same size and range as the input"
         if self.module.clamped:
-            repaired = Meaning(words, (0.0, float(self.recipe.input.range)))
+            repaired = TensorSpec("repaired", Role.IMAGE, words, (0.0, float(self.recipe.input.range)), repairs="image")
         else:
-            repaired = Meaning(f"{words}, which single values may leave: clamp them")
-        return Part(self.module, lambda image: {"image": image}, "repaired", {"repaired": repaired})
+            repaired = TensorSpec(
+                "repaired", Role.IMAGE, f"{words}, which single values may leave: clamp them", repairs="image"
+            )
+        return Part(self.module, lambda image: {"image": image}, "repaired", (repaired,))

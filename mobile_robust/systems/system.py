@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.split import create_network, revive
-from mobile_robust.contracts.manifest import Manifest, Meaning, Provenance
+from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import unknown
 from mobile_robust.files import sha256
@@ -52,7 +53,7 @@ class System:
         provenance: Where the weights come from (the images' part is filled in by the converter).
         where: The module's place, in words.
         output: Name of the one output.
-        meanings: Inputs and output by name, in words, in the order of the reference's arguments.
+        tensors: Inputs and output by name, in the order of the reference's arguments.
     """
 
     recipe: Recipe
@@ -63,7 +64,7 @@ class System:
     provenance: Provenance
     where: str
     output: str
-    meanings: dict[str, Meaning]
+    tensors: dict[str, TensorSpec]
     _sample: Callable[[Tensor], dict[str, Tensor]]
 
     def inputs(self, photo: Photo) -> dict[str, Tensor]:
@@ -122,8 +123,11 @@ def load_built(folder: Path, manifest: Manifest) -> Pipeline:
 def _assemble(recipe: Recipe, place: Place, provenance: Provenance) -> System:
     pipeline = place.pipeline().eval().requires_grad_(False) if recipe.backbone else None
     place.module.eval().requires_grad_(False)
-    image = Meaning(
-        f"RGB photo, {recipe.input.words()}, values in [0, {recipe.input.range}]", (0.0, float(recipe.input.range))
+    image = TensorSpec(
+        "image",
+        Role.IMAGE,
+        f"RGB photo, {recipe.input.words()}, values in [0, {recipe.input.range}]",
+        (0.0, float(recipe.input.range)),
     )
     if recipe.scope == "pipeline":
         assert pipeline is not None
@@ -132,14 +136,15 @@ def _assemble(recipe: Recipe, place: Place, provenance: Provenance) -> System:
         sample: Callable[[Tensor], dict[str, Tensor]] = _image_only
         output = "logits"
         words = f"class scores of {place.backbone.name} before softmax, in the order of its training classes"
-        meanings = {"image": image, "logits": Meaning(words)}
+        specs: tuple[TensorSpec, ...] = (image, TensorSpec("logits", Role.LOGITS, words))
     else:
         part = place.part(recipe.part)
         reference, deploy = part.network, deploy_form(part.network)
         sample, output = part.sample, part.output
-        meanings = {"image": image, **part.meanings}
+        specs = (image, *part.tensors)
     deploy = deploy.eval().requires_grad_(False)
-    return System(recipe, place.module, pipeline, reference, deploy, provenance, place.where, output, meanings, sample)
+    tensors = {spec.name: spec for spec in specs}
+    return System(recipe, place.module, pipeline, reference, deploy, provenance, place.where, output, tensors, sample)
 
 
 def _image_only(image: Tensor) -> dict[str, Tensor]:

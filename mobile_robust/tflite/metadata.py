@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import flatbuffers
 
-from mobile_robust.contracts.manifest import Meaning
-from mobile_robust.convert.interface import sentence
+from mobile_robust.contracts.tensors import TensorSpec
 from mobile_robust.tflite import flatbuffer
 
 ENTRY = "TFLITE_METADATA"
@@ -28,8 +27,7 @@ class TensorNote:
     ``std``: the app divides an image in [0, 255] by it (255 where the file takes [0, 1]); None for no image.
     """
 
-    name: str
-    meaning: Meaning
+    spec: TensorSpec
     std: float | None = None
 
 
@@ -68,12 +66,12 @@ def attach(model: bytes, entries: dict[str, bytes]) -> bytes:
 
 
 def _tensor(builder: flatbuffers.Builder, note: TensorNote) -> int:
-    fields = {0: builder.CreateString(note.name), 1: builder.CreateString(sentence(note.meaning))}
+    fields = {0: builder.CreateString(note.spec.name), 1: builder.CreateString(note.spec.sentence)}
     if note.std is not None:
         fields[3] = _image_content(builder)
         fields[4] = _vector(builder, [_normalization(builder, note.std)])
-    if note.meaning.value_range:
-        low, high = note.meaning.value_range
+    if note.spec.value_range:
+        low, high = note.spec.value_range
         fields[5] = _table(builder, 2, {0: _floats(builder, [high]), 1: _floats(builder, [low])})  # Stats
     return _table(builder, 7, fields)  # TensorMetadata
 

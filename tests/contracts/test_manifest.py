@@ -33,12 +33,12 @@ def test_a_real_manifest_fits_the_committed_schema(request: pytest.FixtureReques
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: text[: len(text) // 2], "not a manifest of schema version 1: the file: "),
-        (lambda text: "{}", "not a manifest of schema version 1: created: Field required"),
-        (lambda text: '{"name": "My web app", "icons": []}', "not a manifest of schema version 1"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "schema_version: Input should be 1"),
+        (lambda text: text[: len(text) // 2], "not a manifest of schema version 2: the file: "),
+        (lambda text: "{}", "not a manifest of schema version 2: created: Field required"),
+        (lambda text: '{"name": "My web app", "icons": []}', "not a manifest of schema version 2"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "schema_version: Input should be 2"),
         (lambda text: text.replace('"litert_cpu"', "7", 1), r"artifacts\.0\.parity\.0\.runtime"),
-        (lambda text: "", "not a manifest of schema version 1"),
+        (lambda text: "", "not a manifest of schema version 2"),
     ],
 )
 def test_a_foreign_or_damaged_manifest_is_refused(module_build: Path, tmp_path: Path, change, said: str) -> None:
@@ -46,6 +46,16 @@ def test_a_foreign_or_damaged_manifest_is_refused(module_build: Path, tmp_path: 
     path.write_text(change((module_build / MANIFEST_NAME).read_text()))
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: .*{said}"):
         read_manifest(tmp_path)
+
+
+def test_a_manifest_of_schema_version_1_gets_its_roles(module_build: Path, tmp_path: Path) -> None:
+    document = json.loads((module_build / MANIFEST_NAME).read_text())
+    document["schema_version"] = 1
+    for artifact in document["artifacts"]:
+        for tensor in (*artifact["inputs"], *artifact["outputs"]):
+            del tensor["role"], tensor["repairs"]
+    (tmp_path / MANIFEST_NAME).write_text(json.dumps(document))
+    assert read_manifest(tmp_path) == read_manifest(module_build)
 
 
 def test_binary_instead_of_a_manifest_is_refused(tmp_path: Path) -> None:

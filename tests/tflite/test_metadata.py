@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from mobile_robust import __version__
-from mobile_robust.contracts.manifest import Meaning
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite import metadata
 from mobile_robust.tflite.metadata import TensorNote
@@ -98,7 +98,7 @@ def test_the_files_say_what_their_tensors_mean(module_build: Path, precision: st
 
 
 def test_a_file_that_takes_0_to_1_is_divided_by_255() -> None:
-    note = TensorNote("image", Meaning("a photo", (0.0, 1.0)), 255.0)
+    note = TensorNote(TensorSpec("image", Role.IMAGE, "a photo", (0.0, 1.0)), 255.0)
     model, (image,), outputs = decode(metadata.pack("näme", "d", "1", [note], []))
     assert model.text(0) == "näme" and outputs == []
     assert normalization(image) == ([0.0], [255.0])

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.contracts.manifest import Meaning
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.avg_pool_conv import MeanPool
 from mobile_robust.layers.downscale import Shrink
@@ -232,20 +232,24 @@ class SyMPIE(ImageRepair):
         """NEM and DWM alone, for apps that estimate every n-th frame."""
         assert isinstance(self.nem, NEM) and isinstance(self.dwm, DWM)
         nem, dwm = self.nem, self.dwm
-        numbers = Meaning(
+        numbers = TensorSpec(
+            "parameters",
+            Role.PARAMETERS,
             "the 37 numbers of the repair: 9 of the colour matrix (row-major, row = input channel, column = output "
             "channel), 3 of the shift, 25 of the 5x5 filter (row-major), all for the image standardized with "
-            f"ImageNet's mean {MEAN} and standard deviation {STD}"
+            f"ImageNet's mean {MEAN} and standard deviation {STD}",
         )
-        repaired = Meaning("the repaired image, RGB in the range of the input")
+        repaired = TensorSpec(
+            "repaired", Role.IMAGE, "the repaired image, RGB in the range of the input", repairs="image"
+        )
 
         def both(image: Tensor) -> dict[str, Tensor]:
             with torch.no_grad():
                 return {"image": image, "parameters": nem(image)}
 
         return {
-            "nem": Part(nem, lambda image: {"image": image}, "parameters", {"parameters": numbers}),
-            "dwm": Part(dwm, both, "repaired", {"parameters": numbers, "repaired": repaired}),
+            "nem": Part(nem, lambda image: {"image": image}, "parameters", (numbers,)),
+            "dwm": Part(dwm, both, "repaired", (numbers, repaired)),
         }
 
 

@@ -1,0 +1,49 @@
+"""What a tensor is, whatever file it is in: its role, its values, and what an app must do with it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+if sys.version_info >= (3, 11):
+    from enum import StrEnum
+else:
+    from enum import Enum
+
+    class StrEnum(str, Enum):
+        """The standard library's, for Python 3.10."""
+
+
+class Role(StrEnum):
+    """What a tensor is to a classifier and its adapter. Code decides by the role, never by a name or a shape."""
+
+    IMAGE = "image"  # RGB, in the recipe's range
+    FEATURES = "features"  # of some layer of the backbone
+    PARAMETERS = "parameters"  # numbers that one component hands to another
+    LOGITS = "logits"  # class scores before softmax
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output of a network.
+
+    Attributes:
+        name: In the artifact.
+        role: What it is.
+        description: In words, with units.
+        value_range: Least and largest value; None: unbounded.
+        normalization: What the app must do before; None: nothing.
+        repairs: Name of the input that this output is a repaired version of, equal in shape; None: none.
+    """
+
+    name: str
+    role: Role
+    description: str
+    value_range: tuple[float, float] | None = None
+    normalization: str | None = None
+    repairs: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Description and normalization in one line."""
+        return "; ".join(part for part in (self.description, self.normalization) if part)
