@@ -5,29 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from typing import NoReturn
 
 from mobile_robust import __version__
 from mobile_robust.errors import InputError
+from mobile_robust.methods.method import Reference
+from mobile_robust.methods.registry import methods
 
-COMMANDS = {
-    "convert": "build, prove and report TFLite and Core ML files from recipes",
-    "parity": "prove a built folder again, on any runtime of this machine",
-    "train": "train a module for your backbone on a few hundred photos",
-    "evaluate": "accuracy of backbones, PyTorch systems and every artifact, clean and corrupted",
-    "bench": "latency of TFLite files on this host and on Android phones, and the report over results of any device",
-    "arm64": "set up (or remove) the sandbox that runs a phone's CPU kernels on this machine",
-    "ablate": "what each idea of a method is worth: trained with and without it",
-    "rank": "which filters suffer most from a corruption (for DeepCorrect)",
-    "corrupt": "one labelled picture of a photo with every corruption at every level",
-}
-
-#: Command -> the module of its ``main``, where that is not ``COMMAND.cli``.
-_MODULES = {
-    "arm64": "runtimes.emulator.cli",
-    "corrupt": "corruptions.cli",
-    "rank": "methods.deepcorrect.rank.cli",
+#: Command -> the module of its ``main``, and one line of help. Methods bring further ones.
+_COMMANDS = {
+    "convert": ("convert.cli", "build, verify and report TFLite and Core ML files from recipes"),
+    "parity": ("parity.cli", "verify a built folder again, on any runtime of this machine"),
+    "train": ("train.cli", "train a module for your backbone on a few hundred photos"),
+    "evaluate": ("evaluate.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
+    "bench": (
+        "bench.cli",
+        "latency of TFLite files on this host and on Android phones; report over results of any device",
+    ),
+    "arm64": (
+        "runtimes.emulator.cli",
+        "set up (or remove) the sandbox that runs a phone's CPU kernels on this machine",
+    ),
+    "ablate": ("ablate.cli", "what each idea of a method is worth: trained with and without it"),
+    "corrupt": ("corruptions.cli", "one labelled picture of a photo with every corruption at every level"),
 }
 
 Command = Callable[[list[str]], int]
@@ -53,23 +53,32 @@ def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def commands() -> dict[str, tuple[Reference, str]]:
+    """Command -> its ``main`` and one line of help."""
+    found = {
+        name: (Reference(f"mobile_robust.{module}:main"), summary) for name, (module, summary) in _COMMANDS.items()
+    }
+    for method in methods().values():
+        found |= {name: (command.main, command.summary) for name, command in method.commands.items()}
+    return found
+
+
 def main() -> NoReturn:
     """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust.COMMAND …``."""
-    arguments = sys.argv[1:]
+    arguments, known = sys.argv[1:], commands()
     if not arguments or arguments[0] in ("-h", "--help"):
-        lines = "\n".join(f"  {name:10} {what}" for name, what in COMMANDS.items())
+        lines = "\n".join(f"  {name:10} {summary}" for name, (_, summary) in known.items())
         print(f"usage: mobile-robust COMMAND …\n\ncommands:\n{lines}\n\nmobile-robust COMMAND --help says more.")
         sys.exit(0)
     if arguments[0] == "--version":
         print(f"mobile-robust {__version__}")
         sys.exit(0)
-    if arguments[0] not in COMMANDS:
-        print(f"error: unknown command {arguments[0]!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
+    if arguments[0] not in known:
+        print(f"error: unknown command {arguments[0]!r}; known: {', '.join(known)}", file=sys.stderr)
         sys.exit(2)
     run_command(arguments[0], arguments[1:])
 
 
 def run_command(name: str, arguments: list[str] | None = None) -> NoReturn:
-    """Runs one of :data:`COMMANDS`."""
-    module = _MODULES.get(name, f"{name}.cli")
-    run(import_module(f"mobile_robust.{module}").main, arguments)
+    """Runs one of :func:`commands`."""
+    run(commands()[name][0].load(), arguments)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mobile_robust.errors import InputError
 
@@ -77,6 +78,14 @@ def sha256(path: Path) -> str:
         with member.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
+    return digest.hexdigest()
+
+
+def state_hash(state: Mapping[str, Any]) -> str:
+    """Hex SHA-256 over the tensors of a state dict, in order of name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(name.encode() + b"\0" + tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

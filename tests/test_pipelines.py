@@ -9,14 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mobile_robust.backbones.split import create_network
+from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import read_manifest
-from mobile_robust.contracts.recipe import Recipe, load_recipe
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.parity.reference import load_reference
-from mobile_robust.systems import System, build_system, load_built, rebuild
+from mobile_robust.pipelines import System, build_model, load_built, rebuild
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -53,7 +54,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, P
 
 def with_weights(files: tuple[Path, Path], name: str, **changes: object) -> System:
     backbone = {"name": name, "layer": LAYERS[name], "options": BACKBONES[name], "weights": str(files[0])}
-    return build_system(recipe(name, backbone=backbone, weights={"file": str(files[1])}, **changes))
+    return build_model(recipe(name, backbone=backbone, weights={"file": str(files[1])}, **changes))
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -107,11 +108,11 @@ def test_provenance_names_the_files(weights) -> None:
 
 
 def test_provenance_says_what_is_untrained(weights) -> None:
-    random = build_system(recipe(weights={"seed": 5})).provenance
+    random = build_model(recipe(weights={"seed": 5})).provenance
     assert (random.backbone, random.weights) == ("mobilenetv2_100: random, seed 0", "initial weights, seed 5")
     assert random.label == "untrained: latency only" and random.backbone_sha256 is None
     backbone = {**recipe().backbone.model_dump(), "weights": str(weights["mobilenetv2_100"][0])}
-    assert build_system(recipe(backbone=backbone)).provenance.label == "module untrained: initial weights"
+    assert build_model(recipe(backbone=backbone)).provenance.label == "module untrained: initial weights"
 
 
 def test_weights_of_another_network_are_refused(weights) -> None:
@@ -143,23 +144,23 @@ def test_weights_of_another_network_are_refused(weights) -> None:
 )
 def test_what_a_method_cannot_take_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        build_system(recipe(**changes))
+        build_model(recipe(**changes))
 
 
 def test_a_module_needs_no_more_than_the_stem(tmp_path: Path) -> None:
     recipe = load_recipe("afd_mobilenetv2")
     assert recipe.backbone.weights is not None
     stem = load_file(recipe.backbone.weights)
-    system = build_system(recipe)
+    system = build_model(recipe)
     assert system.provenance.label is None
     torch.testing.assert_close(system.pipeline.stem.state_dict()["conv_stem.weight"], stem["conv_stem.weight"])
     whole = tmp_path / "whole.safetensors"
     save_file({**system.pipeline.tail.state_dict(), **stem}, whole)
     given = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": str(whole)})})
-    again = build_system(given)
+    again = build_model(given)
     torch.testing.assert_close(again.pipeline.stem.state_dict(), system.pipeline.stem.state_dict())
     save_file({name: x for name, x in stem.items() if name != "bn1.bias"}, whole)
     with pytest.raises(
         InputError, match=r"does not fit the stem of backbone mobilenetv2_100: 1 keys missing: bn1\.bias"
     ):
-        build_system(given)
+        build_model(given)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mobile_robust.backbones.split import create_network
+from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.systems import System, build_system, rebuild
+from mobile_robust.pipelines import System, build_model, rebuild
 from mobile_robust.systems.filters import FilterPipeline
 from tests.randomize import randomize, relative_error
 
@@ -39,14 +39,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("weights")
     backbone, module = folder / "backbone.safetensors", folder / "module.safetensors"
     save_file(randomize(create_network("cifar_resnet20", {}, None, 0)).state_dict(), backbone)
-    state = randomize(build_system(recipe()).module).state_dict()
+    state = randomize(build_model(recipe()).module).state_dict()
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, module)
     return backbone, module
 
 
 def with_weights(files: tuple[Path, Path], **changes: object) -> System:
     backbone = {"name": "cifar_resnet20", "weights": str(files[0])}
-    return build_system(recipe(**{"backbone": backbone, "weights": {"file": str(files[1])}, **changes}))
+    return build_model(recipe(**{"backbone": backbone, "weights": {"file": str(files[1])}, **changes}))
 
 
 @torch.no_grad()
@@ -119,18 +119,18 @@ def test_a_unit_needs_no_more_than_the_network_up_to_it(files, tmp_path: Path) -
 )
 def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        build_system(recipe(**changes))
+        build_model(recipe(**changes))
 
 
 @torch.no_grad()
 def test_layers_trained_along_belong_to_the_module(tmp_path: Path) -> None:
     options = {"layers": ["conv1"], "update": ["linear"]}
-    own = randomize(build_system(recipe(options=options)).module).state_dict()
+    own = randomize(build_model(recipe(options=options)).module).state_dict()
     assert "updated.linear.weight" in own
     save_file({name: x.contiguous() for name, x in own.items()}, tmp_path / "c.safetensors")
-    system = build_system(recipe(options=options, weights={"file": str(tmp_path / "c.safetensors")}))
+    system = build_model(recipe(options=options, weights={"file": str(tmp_path / "c.safetensors")}))
     (image,) = system.inputs(PHOTO).values()
-    plain = build_system(recipe(options={"layers": ["conv1"]}))
+    plain = build_model(recipe(options={"layers": ["conv1"]}))
     assert plain.pipeline is not None and system.pipeline is not None
     assert torch.equal(system.pipeline.alone(image), plain.pipeline.alone(image))
     assert relative_error(system.reference(image), system.deploy(image)) < 2e-5

@@ -13,7 +13,7 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.methods.sympie.network import SyMPIE, identity
-from mobile_robust.systems import System, build_system, rebuild
+from mobile_robust.pipelines import System, build_model, rebuild
 from tests.randomize import randomize, relative_error
 
 SIZE = (64, 100)
@@ -40,7 +40,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def system(weights: Path, **changes: object) -> System:
-    return build_system(recipe(weights={"file": str(weights)}, **changes))
+    return build_model(recipe(weights={"file": str(weights)}, **changes))
 
 
 @pytest.mark.parametrize("top", [1, 255])
@@ -76,7 +76,7 @@ def test_in_front_of_a_backbone(weights: Path) -> None:
 
 @torch.no_grad()
 def test_initial_weights_are_not_a_proof_of_nothing() -> None:
-    initial = build_system(recipe())
+    initial = build_model(recipe())
     (image,) = initial.inputs(PHOTO).values()
     assert initial.provenance.label == "module untrained: initial weights"
     assert relative_error(image, initial.reference(image)) > 1e-3, "a module at the identity proves nothing"
@@ -91,7 +91,7 @@ def test_initial_weights_are_not_a_proof_of_nothing() -> None:
 )
 def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        build_system(recipe(**changes))
+        build_model(recipe(**changes))
 
 
 def test_every_file_is_proven_and_int8_keeps_the_repair_in_float(weights: Path, tmp_path: Path) -> None:

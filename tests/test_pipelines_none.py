@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mobile_robust.backbones.split import create_network, settle_norms
+from mobile_robust.backbones.create import create_network, recalibrate_batchnorms
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.convert.cli import main
 from mobile_robust.errors import InputError
-from mobile_robust.systems import build_system, load_built, rebuild
+from mobile_robust.pipelines import build_model, load_built, rebuild
 from tests.randomize import randomize, relative_error
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
@@ -38,7 +38,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @torch.no_grad()
 def test_given_weights_are_taken_as_they_are(weights: Path, top: int) -> None:
     backbone = {"name": "test_byobnet", "options": OPTIONS, "weights": str(weights)}
-    system = build_system(recipe(backbone=backbone, input={"size": 64, "range": top}))
+    system = build_model(recipe(backbone=backbone, input={"size": 64, "range": top}))
     (image,) = system.inputs(PHOTOS[0]).values()
     network = randomize(create_network("test_byobnet", OPTIONS, None, 0))
     mean, std = (torch.tensor(v)[:, None, None] for v in (system.recipe.input.mean, system.recipe.input.std))
@@ -54,14 +54,14 @@ def test_given_weights_are_taken_as_they_are(weights: Path, top: int) -> None:
 @torch.no_grad()
 def test_a_random_backbone_tells_photos_apart() -> None:
     """RepVGG's initial norms scale by a tenth each: after twenty blocks every photo had the same answer."""
-    system = build_system(recipe("repvgg_a0"))
+    system = build_model(recipe("repvgg_a0"))
     logits = torch.cat([system.reference(*system.inputs(photo).values()) for photo in PHOTOS])
     assert (logits[0] - logits[1]).abs().mean() > 0.01 * logits.std()
     assert system.provenance.label == "untrained: latency only"
     alive = create_network("test_resnet", OPTIONS, None, 0).state_dict()
-    for name, tensor in build_system(recipe("test_resnet")).reference.state_dict().items():
+    for name, tensor in build_model(recipe("test_resnet")).reference.state_dict().items():
         assert torch.equal(tensor, alive[name.removeprefix("network.")]), "the same network as in every other pipeline"
-    again = build_system(recipe("repvgg_a0")).reference.state_dict()
+    again = build_model(recipe("repvgg_a0")).reference.state_dict()
     assert all(torch.equal(x, again[name]) for name, x in system.reference.state_dict().items())
 
 
@@ -71,7 +71,7 @@ def test_settled_norms_hold_the_images_statistics() -> None:
     norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
     seen: list[torch.Tensor] = []
     handle = norm.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    settle_norms(network, torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    recalibrate_batchnorms(network, torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     handle.remove()
     torch.testing.assert_close(norm.running_mean, seen[0].mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(norm.running_var, seen[0].var((0, 2, 3)), rtol=1e-4, atol=1e-5)
@@ -89,12 +89,12 @@ def test_settled_norms_hold_the_images_statistics() -> None:
 )
 def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        build_system(recipe(**changes))
+        build_model(recipe(**changes))
 
 
 def test_weights_of_a_module_are_refused(weights: Path) -> None:
     with pytest.raises(InputError, match="does not fit method none with test_byobnet alone: .* keys unexpected"):
-        build_system(recipe(weights={"file": str(weights)}))
+        build_model(recipe(weights={"file": str(weights)}))
 
 
 RECIPES = {

@@ -10,11 +10,12 @@ import tomli_w
 from rich.console import Console
 
 from mobile_robust.ablate.plans import PLANS, Row
-from mobile_robust.contracts.recipe import Recipe, WeightsSection, load_recipe
+from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
 from mobile_robust.files import write_output
+from mobile_robust.recipes import load_recipe
 from mobile_robust.train.cli import main as train
 
 _EXAMPLES = """examples:

@@ -8,20 +8,15 @@ original weights under their original names. :func:`split` hands over one map an
 from __future__ import annotations
 
 import copy
-import inspect
 from dataclasses import dataclass
-from typing import Any
 
-import timm
-import torch
 from timm.models import get_notrace_functions, get_notrace_modules
 from timm.utils.model import reparameterize_model
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
-from mobile_robust.backbones.own import NETWORKS
-from mobile_robust.errors import InputError, first_line, unknown
-from mobile_robust.layers.fold_batchnorms import fold_norms
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.layers.fold_batchnorms import fold_batchnorms
 
 #: Where the papers put their module (AFD, section IV-C1), by the timm name's beginning.
 DEFAULT_LAYERS = {
@@ -32,7 +27,7 @@ DEFAULT_LAYERS = {
 
 
 @dataclass(frozen=True)
-class Backbone:
+class Cut:
     """A classifier cut in two: ``tail(stem(x))`` is the network.
 
     Attributes:
@@ -49,107 +44,22 @@ class Backbone:
     stem: fx.GraphModule
     tail: fx.GraphModule
 
-    def deploy(self) -> Backbone:
+    def deployed(self) -> Cut:
         """The same classifier with timm's re-parameterizable blocks (RepVGG, …) merged and batch norms folded."""
         network = reparameterize_model(copy.deepcopy(self.network))
         stem, tail = split(network, self.layer, self.name)
-        return Backbone(self.name, self.layer, network, fold_norms(stem), fold_norms(tail))
+        return Cut(self.name, self.layer, network, fold_batchnorms(stem), fold_batchnorms(tail))
 
 
 def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
-    """A whole classifier as :meth:`Backbone.deploy` makes it: blocks merged, batch norms folded. Leaves it as it is.
+    """A whole classifier as :meth:`Cut.deployed` makes it: blocks merged, batch norms folded. Leaves it as it is.
 
     Raises:
         InputError: A network torch.fx cannot trace.
     """
     network = reparameterize_model(copy.deepcopy(network))
-    graph, _ = _trace(network, name)
-    return fold_norms(fx.GraphModule(network, graph))
-
-
-def create_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
-    """A classifier in eval mode, with random weights from ``seed`` unless ``pretrained`` names timm weights.
-
-    The name is one of :data:`NETWORKS` or timm's. Only ``pretrained`` reaches for the network.
-
-    Raises:
-        InputError: Unknown model (with close matches) or option, or weights that cannot be downloaded.
-    """
-    if name in NETWORKS:
-        return _own_network(name, options, pretrained, seed)
-    wanted = pretrained or name
-    if not timm.is_model(wanted):
-        raise unknown("backbone", wanted, [*NETWORKS, *timm.list_models()])
-    if _architecture(wanted) != _architecture(name):
-        raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            network = timm.create_model(wanted, pretrained=pretrained is not None, **options)
-        except Exception as error:  # an option makes timm raise nearly anything
-            if pretrained and isinstance(error, OSError | RuntimeError):
-                raise InputError(f"backbone weights timm:{pretrained} could not be loaded: {error}") from None
-            reason = f"{type(error).__name__}: {error}"
-            raise InputError(f"backbone {name}: options {options!r} not accepted by timm: {reason}") from None
-    if pretrained is None:
-        revive(network)
-    return network.eval()
-
-
-def _own_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
-    if pretrained:
-        raise InputError(
-            f"backbone weights timm:{pretrained}: {name} is not one of timm's networks; give its weights as a file"
-        )
-    allowed = inspect.signature(NETWORKS[name]).parameters
-    for option in options:
-        if option not in allowed:
-            raise unknown(f"option of backbone {name}", option, allowed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            return NETWORKS[name](**options).eval()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"backbone {name}: options {options!r} not accepted: {first_line(error)}") from None
-
-
-def _architecture(name: str) -> str:
-    """timm's name without the weights' tag."""
-    return name.partition(".")[0]
-
-
-def revive(network: nn.Module) -> None:
-    """Gives weights that are initialized to zero (the last norm of a residual branch, the last layer of an estimator)
-    small values: constants to norms, noise from PyTorch's generator to matrices.
-
-    A converter folds a branch times zero away: the file would be faster than any trained one, and its proof empty.
-    """
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias") or parameter.any():
-            continue
-        if parameter.dim() == 1:
-            nn.init.constant_(parameter, 0.1)
-        else:
-            nn.init.normal_(parameter, std=0.02)
-
-
-@torch.no_grad()
-def settle_norms(network: nn.Module, images: Tensor) -> None:
-    """Gives a random network's batch norms the statistics they would have in training, here of some images, in place;
-    their scales become 1 and their shifts 0.
-
-    Args:
-        network: In eval mode.
-        images: (B, 3, H, W), normalized as the network wants them.
-    """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_parameters()
-        norm.train().momentum = 1.0  # the images' statistics alone
-    network(images)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.eval().momentum = momentum
+    graph, _ = trace(network, name)
+    return fold_batchnorms(fx.GraphModule(network, graph))
 
 
 def default_layer(name: str, network: nn.Module) -> str:
@@ -165,31 +75,31 @@ def default_layer(name: str, network: nn.Module) -> str:
     raise InputError(f"backbone {name}: no default insertion point, set backbone.layer; its first layers are {near}")
 
 
-def create_backbone(network: nn.Module, name: str, layer: str | None) -> Backbone:
+def cut(network: nn.Module, name: str, layer: str | None) -> Cut:
     """Splits a network behind ``layer`` (default: the paper's point).
 
     Raises:
         InputError: Unknown layer, or one behind which the network cannot be cut in two.
     """
     layer = layer or default_layer(name, network)
-    return Backbone(name, layer, network, *split(network, layer, name))
+    return Cut(name, layer, network, *split(network, layer, name))
 
 
 def split(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """(stem, tail) of a network; see :class:`Backbone`.
+    """(stem, tail) of a network; see :class:`Cut`.
 
     Raises:
         InputError: Unknown layer, a network torch.fx cannot trace, or a layer other paths go around.
     """
-    graph, cut = _cut(network, layer, name)
+    graph, end = _cut(network, layer, name)
     from_image = _depending_on(next(iter(graph.nodes)), graph)
     nodes = list(graph.nodes)
-    before, after = set(nodes[: nodes.index(cut)]), set(nodes[nodes.index(cut) + 1 :])
+    before, after = set(nodes[: nodes.index(end)]), set(nodes[nodes.index(end) + 1 :])
     around = [n for n in nodes if n in before & from_image and after.intersection(n.users)]
-    if cut not in from_image or around:
+    if end not in from_image or around:
         others = ", ".join(str(n) for n in around[:3])
         raise InputError(f"layer {layer!r} of {name} is no clean cut: {others} also feeds what follows; choose another")
-    return _stem(network, graph, cut), _tail(network, graph, cut, skip=before & from_image)
+    return _stem(network, graph, end), _tail(network, graph, end, skip=before & from_image)
 
 
 def prefix_suffix(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
@@ -204,26 +114,26 @@ def prefix_suffix(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphMo
     Raises:
         InputError: Unknown layer, a network torch.fx cannot trace, or a layer that does not depend on the image.
     """
-    graph, cut = _cut(network, layer, name)
+    graph, end = _cut(network, layer, name)
     from_image = _depending_on(next(iter(graph.nodes)), graph)
-    if cut not in from_image:
+    if end not in from_image:
         raise InputError(f"layer {layer!r} of {name} does not see the image; choose another")
-    after = _depending_on(cut, graph) - {cut}
-    around = [node for node in graph.nodes if node in from_image - after - {cut} and after.intersection(node.users)]
+    after = _depending_on(end, graph) - {end}
+    around = [node for node in graph.nodes if node in from_image - after - {end} and after.intersection(node.users)]
     first, second = fx.Graph(), fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
         if node not in after and node.op != "output":
             copies[node] = first.node_copy(node, copies.__getitem__)
-    first.output(tuple(copies[node] for node in (*around, cut)))
-    copies = {node: second.placeholder(node.name) for node in (*around, cut)}
+    first.output(tuple(copies[node] for node in (*around, end)))
+    copies = {node: second.placeholder(node.name) for node in (*around, end)}
     for node in graph.nodes:
         if node in after or node not in from_image:
             copies[node] = second.node_copy(node, copies.__getitem__)
     return _half(network, first), _half(network, second)
 
 
-def _trace(network: nn.Module, name: str) -> tuple[fx.Graph, dict[fx.Node, str]]:
+def trace(network: nn.Module, name: str) -> tuple[fx.Graph, dict[fx.Node, str]]:
     """The network's graph, and the qualified name of the layer each node comes from."""
     tracer = _Tracer(leaf_modules=list(get_notrace_modules()), autowrap_functions=tuple(get_notrace_functions()))
     try:
@@ -234,10 +144,10 @@ def _trace(network: nn.Module, name: str) -> tuple[fx.Graph, dict[fx.Node, str]]
 
 
 class _Tracer(NodePathTracer):
-    """Keeps a layer that takes up batch norms in one piece, see :func:`fold_norms`."""
+    """Keeps a layer that takes up batch norms in one piece, see :func:`fold_batchnorms`."""
 
     def is_leaf_module(self, m: nn.Module, module_qualname: str) -> bool:
-        return hasattr(m, "absorb_norm") or super().is_leaf_module(m, module_qualname)
+        return hasattr(m, "fold_following_batchnorm") or super().is_leaf_module(m, module_qualname)
 
 
 def _cut(network: nn.Module, layer: str, name: str) -> tuple[fx.Graph, fx.Node]:
@@ -245,7 +155,7 @@ def _cut(network: nn.Module, layer: str, name: str) -> tuple[fx.Graph, fx.Node]:
     layers = [n for n, _ in network.named_modules() if n]
     if layer not in layers:
         raise unknown(f"layer of {name}", layer, layers)
-    graph, paths = _trace(network, name)
+    graph, paths = trace(network, name)
     inside = [n for n in graph.nodes if n in paths and (paths[n] == layer or paths[n].startswith(layer + "."))]
     if not inside:
         raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
@@ -261,22 +171,22 @@ def _depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:
     return found
 
 
-def _stem(network: nn.Module, graph: fx.Graph, cut: fx.Node) -> fx.GraphModule:
+def _stem(network: nn.Module, graph: fx.Graph, end: fx.Node) -> fx.GraphModule:
     half = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
         copies[node] = half.node_copy(node, copies.__getitem__)
-        if node is cut:
+        if node is end:
             break
-    half.output(copies[cut])
+    half.output(copies[end])
     return fx.GraphModule(network, half).eval()
 
 
-def _tail(network: nn.Module, graph: fx.Graph, cut: fx.Node, skip: set[fx.Node]) -> fx.GraphModule:
+def _tail(network: nn.Module, graph: fx.Graph, end: fx.Node, skip: set[fx.Node]) -> fx.GraphModule:
     half = fx.Graph()
-    copies = {cut: half.placeholder("features")}
+    copies = {end: half.placeholder("features")}
     for node in graph.nodes:
-        if node is not cut and node not in skip:
+        if node is not end and node not in skip:
             copies[node] = half.node_copy(node, copies.__getitem__)
     return _half(network, half)
 

@@ -163,21 +163,21 @@ def _cores(pin: Sequence[str] | None) -> list[int] | None:
 def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     """Folders of the peers, beside those given; what is missing there is built."""
     from mobile_robust.contracts.manifest import MANIFEST_NAME
-    from mobile_robust.contracts.recipe import load_recipe
     from mobile_robust.convert.build import build, count_steps
-    from mobile_robust.methods.baselines.network import BASELINES
+    from mobile_robust.methods.registry import peers
     from mobile_robust.parity.table import progress_bar
+    from mobile_robust.recipes import load_recipe
 
     out = Path("build")
     if builds:
         folder = builds[0].parent if builds[0].suffix == ".tflite" else builds[0]
         out = folder.resolve().parent
-    for name in BASELINES:
+    for name in peers():
         if not (out / name / MANIFEST_NAME).is_file():
             recipe = load_recipe(name)
             with progress_bar(console, f"building {name}", count_steps(recipe)) as step:
                 build(recipe, out, None, False, step)
-    return [out / name for name in BASELINES]
+    return [out / name for name in peers()]
 
 
 def _make_folder(path: Path) -> None:

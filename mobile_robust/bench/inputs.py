@@ -113,8 +113,8 @@ def _arrays(model: Model, photos: Photos) -> Iterator[dict[str, NDArray[np.float
     from mobile_robust.convert.targets.tflite import (
         channels_last,  # PyTorch: only where a part of the backbone must run first
     )
-    from mobile_robust.systems import rebuild
+    from mobile_robust.pipelines import rebuild
 
     system = rebuild(model.folder, model.manifest)
     for crop in crops:
-        yield {name: channels_last(x).numpy() for name, x in system.inputs(crop).items()}
+        yield {name: channels_last(x).numpy() for name, x in system.example(crop).items()}

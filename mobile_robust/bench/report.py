@@ -10,12 +10,12 @@ from typing import Any
 from mobile_robust.bench import plot
 from mobile_robust.bench.accuracy import Regained, read_scores
 from mobile_robust.bench.comparability import warnings
-from mobile_robust.bench.published import left_out
 from mobile_robust.bench.records import Results, as_csv, as_document, in_ms, memory, records
 from mobile_robust.bench.table import Summary, as_markdown, cells, count, fraction, legend, milliseconds, tabulate
 from mobile_robust.contracts.result import Result, SchemaVersionError, read_result
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
+from mobile_robust.methods.registry import excluded
 from mobile_robust.reporting.html import Html, el
 from mobile_robust.reporting.page import data_table, fact_list, figure, page, section
 
@@ -140,7 +140,7 @@ def _paper(summary: Summary) -> Html:
         )
     if not rows:
         return Html("")
-    missing = (el("li", el("b", name), f": {why}.") for name, why in left_out().items())
+    missing = (el("li", el("b", name), f": {why}.") for name, why in excluded().items())
     listed = el("details", el("summary", "Rows of the paper that are not here"), el("ul", *missing), class_="note")
     where = f"Paper: {'; '.join(sources)}. Its phone: Snapdragon 865, Adreno 640. Ours: {summary.devices[0]}."
     table = data_table(head, rows, "plain numbers")

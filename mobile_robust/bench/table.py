@@ -11,10 +11,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mobile_robust.bench.published import published
 from mobile_robust.bench.statistics import Latency, Ratio, latency, ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
+from mobile_robust.methods.registry import published_latencies
 from mobile_robust.parity.table import count_text
 
 #: What ratios are to, where it was measured and nothing else is asked for.
@@ -139,7 +139,7 @@ def _cell(result: Result, accelerator: str, name: str, precision: str, base: str
 
 
 def _paper(name: str, base: str) -> Paper | None:
-    rows = published()
+    rows = published_latencies()
     if name not in rows:
         return None
     row, other = rows[name], rows.get(base)

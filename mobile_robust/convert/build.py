@@ -43,7 +43,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_atomically
 from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS, prove
 from mobile_robust.parity.reference import Reference
-from mobile_robust.systems import System, build_system
+from mobile_robust.pipelines import Model, build_model
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite import metadata
 from mobile_robust.tflite.module_path import tensors_of
@@ -98,7 +98,7 @@ def count_steps(recipe: Recipe) -> int:
 class _Source:
     """What all artifacts of a build are made of; ``photos`` are for calibration."""
 
-    system: System
+    system: Model
     photos: Sequence[Photo]
     cost: Cost
     facts: dict[str, str]
@@ -107,7 +107,7 @@ class _Source:
         """The deploy form with the weights that a file of this precision will hold."""
         if precision == "fp32":
             return self.system.deploy
-        inputs = [tuple(self.system.inputs(photo).values()) for photo in self.photos]
+        inputs = [tuple(self.system.example(photo).values()) for photo in self.photos]
         keep = self.system.recipe.quantization.float_layers if precision == "int8" else ()
         return weight_rounding.prepare(self.system.deploy, inputs, precision, keep)
 
@@ -127,13 +127,13 @@ class _Builder:
         recipe = self.recipe
         self.step("backbone and module")
         with self._clock("model and photos"):
-            system = build_system(recipe)
+            system = build_model(recipe)
             wanted = recipe.quantization.calibration_images, recipe.parity_images
             photos = samples.choose(self.calibration, recipe.input.height_width, *wanted)
             provenance = system.provenance.model_copy(
                 update={"calibration": photos.calibration_words, "parity_images": photos.parity_words}
             )
-            cost = count(system.deploy, system.inputs(photos.parity[0]))
+            cost = count(system.deploy, system.example(photos.parity[0]))
         self.step("PyTorch reference")
         with self._clock("PyTorch reference"):
             reference = make_reference(system, photos.parity)
@@ -168,7 +168,7 @@ class _Builder:
             with self._clock(f"TFLite {precision}"):
                 network = source.rounded(precision)
                 plain = self.folder / ".float.tflite"
-                convert_tflite(network, system.inputs(photos[0]), system.output, plain)
+                convert_tflite(network, system.example(photos[0]), system.output.name, plain)
                 content = plain.read_bytes()
                 if precision == "fp16":
                     content = weights_fp16(plain)
@@ -213,13 +213,13 @@ class _Builder:
         return metadata.attach(content, {metadata.ENTRY: packed})
 
     def _coreml(self, source: _Source) -> list[Artifact]:
-        system, example = source.system, source.system.inputs(source.photos[0])
+        system, example = source.system, source.system.example(source.photos[0])
         artifacts = []
         for precision in self.recipe.artifacts.coreml:
             self.step(f"Core ML {precision}")
             with self._clock(f"Core ML {precision}"):
                 network = source.rounded(precision)
-                model = convert_coreml(network, example, system.output, self.recipe.input.range, precision)
+                model = convert_coreml(network, example, system.output.name, self.recipe.input.range, precision)
                 interface.annotate_coreml(model, self.recipe, source.system.tensors, source.facts)
                 path = self._path(precision, ".mlpackage")
                 save_package(model, path)
@@ -283,9 +283,9 @@ class _Builder:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
-def make_reference(system: System, photos: Sequence[Photo]) -> Reference:
+def make_reference(system: Model, photos: Sequence[Photo]) -> Reference:
     """The training form's answers to some photos."""
-    inputs = [system.inputs(photo) for photo in photos]
+    inputs = [system.example(photo) for photo in photos]
     with torch.no_grad():
         expected = [system.reference(*x.values()).numpy() for x in inputs]
     arrays = {name: np.concatenate([x[name].numpy() for x in inputs]) for name in inputs[0]}
@@ -294,13 +294,13 @@ def make_reference(system: System, photos: Sequence[Photo]) -> Reference:
     return Reference(
         arrays=arrays,
         image_scale=system.recipe.input.range / 255,
-        output=system.output,
+        output=system.output.name,
         expected=np.concatenate(expected),
     )
 
 
-def _channels_last(system: System, photo: Photo) -> Sample:
-    return {name: channels_last(x).numpy() for name, x in system.inputs(photo).items()}
+def _channels_last(system: Model, photo: Photo) -> Sample:
+    return {name: channels_last(x).numpy() for name, x in system.example(photo).items()}
 
 
 def _facts(recipe: Recipe, provenance: Provenance) -> dict[str, str]:

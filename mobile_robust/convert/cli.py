@@ -13,10 +13,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe, built_in_recipes, load_recipe
+from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe
 from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
 from mobile_robust.parity.table import progress_bar, render_table
+from mobile_robust.recipes import built_in_recipes, load_recipe
 
 EXAMPLES = """examples:
   python -m mobile_robust.convert                              the default recipes, into build/

@@ -79,7 +79,7 @@ def _header(manifest: Manifest, title: str) -> Html:
             ("smallest to largest", f"{bytes_text(sizes[0])} – {bytes_text(sizes[-1])}"),
             ("MACs per image", count_text(artifacts[0].macs)),
             ("parameters", count_text(artifacts[0].parameters)),
-            ("RGB image", f"{recipe.input.words()}, 0–{recipe.input.range}"),
+            ("RGB image", f"{recipe.input.size_text()}, 0–{recipe.input.range}"),
             ("built in", f"{sum(manifest.seconds.values()):.0f} s"),
         ]
         parts.append(el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in tiles), class_="tiles"))

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
-from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe, built_in_recipes, load_recipe
+from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.predictors import (
@@ -27,8 +27,8 @@ from mobile_robust.evaluate.predictors import (
     classifier,
     system,
 )
-from mobile_robust.systems import Pipeline
-from mobile_robust.systems.place import Classifier
+from mobile_robust.methods.pipeline import BaselinePipeline, Pipeline
+from mobile_robust.recipes import built_in_recipes, load_recipe
 
 #: Runtime -> the packages whose version may change its answers.
 _PACKAGES = {
@@ -199,9 +199,8 @@ def _pair(
     section = recipe.backbone
     assert section is not None
     state = pipeline.state_dict()
-    backbone = {key.partition(".")[2]: x for key, x in state.items() if key.partition(".")[0] in _BACKBONE_PARTS}
-    first = _alone(group, section, recipe.input, backbone, alone)
-    if isinstance(pipeline, Classifier):
+    first = _alone(group, section, recipe.input, pipeline.backbone_state(), alone)
+    if isinstance(pipeline, BaselinePipeline):
         return [first]
     facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
     fingerprint = _digest("pytorch", facts, state)
@@ -210,10 +209,6 @@ def _pair(
         group, name, "pytorch", size, first.classes, fingerprint, first.fingerprint, recipe.method, label, whole
     )
     return [first, second]
-
-
-#: Where a pipeline keeps its backbone's tensors, under the backbone's own names.
-_BACKBONE_PARTS = ("stem", "tail", "network")
 
 
 def _backbone(argument: str) -> Model:

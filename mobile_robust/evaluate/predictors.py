@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
-from mobile_robust.backbones.split import create_network
+from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import Layout, read_manifest
 from mobile_robust.contracts.recipe import InputSection, Recipe
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
-from mobile_robust.methods.adapter import ImageRange
+from mobile_robust.layers.normalize import ImageRange, Normalize
+from mobile_robust.methods.pipeline import Pipeline
+from mobile_robust.pipelines import build_model, load_built
 from mobile_robust.runtimes.base import PlacementError, Runtime
 from mobile_robust.runtimes.coreml_device import CoremlDevice
 from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
-from mobile_robust.systems import Normalize, Pipeline, build_system, load_built
 
 #: Name -> runtime, in order of preference.
 RUNTIMES: dict[str, Callable[[], Runtime]] = {
@@ -91,7 +92,7 @@ class BuildSource:
     def open(self) -> Predict:
         """See :class:`Source`."""
         pipeline, section = built(self.folder)
-        return _pytorch(pipeline.alone if self.alone else pipeline, section.range)
+        return _pytorch(pipeline.baseline if self.alone else pipeline, section.range)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class RecipeSource:
     def open(self) -> Predict:
         """See :class:`Source`."""
         pipeline, section = system(self.recipe)
-        return _pytorch(pipeline.alone if self.alone else pipeline, section.range)
+        return _pytorch(pipeline.baseline if self.alone else pipeline, section.range)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def built(folder: Path) -> tuple[Pipeline, InputSection]:
 def system(recipe: str) -> tuple[Pipeline, InputSection]:
     """The pipeline of a recipe, and what image it takes."""
     made = Recipe.model_validate_json(recipe)
-    pipeline = build_system(made).pipeline
+    pipeline = build_model(made).pipeline
     assert pipeline is not None
     return _channels_last(pipeline), made.input
 

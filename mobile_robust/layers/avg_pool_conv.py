@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class MeanPool(nn.Module):
+class AvgPoolConv(nn.Module):
     """An average pool that counts its zero padding, as a depthwise convolution.
 
     The phone's GPU engine merges the padding into an average pool and then leaves it out of the mean.

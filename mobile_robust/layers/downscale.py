@@ -9,7 +9,7 @@ from torch import Tensor, nn
 SHORT, SIDE = 232, 224
 
 
-class Shrink(nn.Module):
+class Downscale(nn.Module):
     """image (B, 3, H, W) -> (B, 3, 224, 224): short side to 232, then the centre; smaller images stay as they are.
 
     Blocks of k x k pixels, k = round(short / 232), are averaged first: that takes away what the small copy cannot hold.

@@ -31,7 +31,7 @@ TAPS = 5
 OUTPUTS, GROUP = 4, 2
 
 
-class FrameFilter(nn.Module):
+class DynamicFilter(nn.Module):
     """(image (1, 3, H, W), parameters (1, 37)) -> repaired image, clamped to [0, top].
 
     repaired = (filter((image * gain + offset + shift) @ matrix) - offset) / gain

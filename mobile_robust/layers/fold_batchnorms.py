@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from torch import fx, nn
 
-from mobile_robust.layers.fuse import fold_norm_after, kernel_of
+from mobile_robust.layers.fuse import fold_batchnorm_after, kernel_of
 
 
-def fold_norms(half: fx.GraphModule) -> fx.GraphModule:
+def fold_batchnorms(half: fx.GraphModule) -> fx.GraphModule:
     """Folds, in place, every batch norm that follows a convolution; of timm's norm with activation the latter stays.
 
-    A layer of another kind that can take up the norm behind it says so with ``absorb_norm(norm) -> bool``: whether it
-    did.
+    A layer of another kind that can take up the norm behind it has ``fold_following_batchnorm(norm)``, which says
+    whether it did.
     """
     modules = dict(half.named_modules())
     calls = Counter(str(node.target) for node in half.graph.nodes if node.op == "call_module")
@@ -39,8 +39,8 @@ def fold_norms(half: fx.GraphModule) -> fx.GraphModule:
 def _fold(layer: nn.Module | None, norm: nn.BatchNorm2d) -> bool:
     """Whether the layer now does what the norm behind it did."""
     if isinstance(layer, nn.Conv2d):
-        kernel = fold_norm_after(kernel_of(layer), norm)
+        kernel = fold_batchnorm_after(kernel_of(layer), norm)
         layer.weight, layer.bias = nn.Parameter(kernel.weight), nn.Parameter(kernel.bias)
         return True
-    absorb: Callable[[nn.BatchNorm2d], bool] | None = getattr(layer, "absorb_norm", None)
+    absorb: Callable[[nn.BatchNorm2d], bool] | None = getattr(layer, "fold_following_batchnorm", None)
     return absorb is not None and absorb(norm)

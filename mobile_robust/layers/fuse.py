@@ -1,39 +1,18 @@
 """Exact algebra on convolutions: fold a batch norm, merge two convolutions in a row, widen a kernel.
 
 Everything here works on the plain tensors of a convolution: weight (out, in / groups, kh, kw), bias (out,). Into a
-grouped one only the batch norm behind it may be folded. What comes out are constants, but inside :func:`live`.
+grouped one only the batch norm behind it may be folded. Gradients pass through, so that quantization-aware training can
+compute with a deploy form of the weights it trains (:mod:`mobile_robust.layers.deploy`).
 RepVGG (Ding et al., 2021, section 3.3) and DBB (Ding et al., 2021, section 3.2) give the identities.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-_is_live = ContextVar("_is_live", default=False)
-
-
-@contextmanager
-def live() -> Iterator[None]:
-    """Inside, the algebra keeps the gradients, and :func:`conv_of` holds tensors instead of parameters of its own: a
-    deploy form made here is a differentiable function of the training form's parameters.
-    """
-    token = _is_live.set(True)
-    try:
-        yield
-    finally:
-        _is_live.reset(token)
-
-
-def _taken(tensor: Tensor) -> Tensor:
-    return tensor if _is_live.get() else tensor.detach()
 
 
 class Kernel(NamedTuple):
@@ -51,8 +30,7 @@ class Kernel(NamedTuple):
 
 def kernel_of(conv: nn.Conv2d) -> Kernel:
     """Kernel and bias of a convolution; a missing bias is zero."""
-    weight = _taken(conv.weight)
-    return Kernel(weight, _taken(conv.bias) if conv.bias is not None else weight.new_zeros(weight.shape[0]))
+    return Kernel(conv.weight, conv.bias if conv.bias is not None else conv.weight.new_zeros(conv.out_channels))
 
 
 def affine_of(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -60,17 +38,12 @@ def affine_of(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     assert norm.running_mean is not None and norm.running_var is not None
     scale = (norm.running_var + norm.eps).rsqrt()
     if norm.affine:
-        scale = scale * _taken(norm.weight)
+        scale = scale * norm.weight
     shift = -norm.running_mean * scale
-    return scale, shift + _taken(norm.bias) if norm.affine else shift
+    return scale, shift + norm.bias if norm.affine else shift
 
 
-def linear_of(linear: nn.Linear) -> nn.Linear:
-    """A copy of a linear layer; inside :func:`live` the layer itself."""
-    return linear if _is_live.get() else copy.deepcopy(linear)
-
-
-def fold_norm_after(kernel: Kernel, norm: nn.BatchNorm2d) -> Kernel:
+def fold_batchnorm_after(kernel: Kernel, norm: nn.BatchNorm2d) -> Kernel:
     """convolution -> batch norm as one convolution. Exact at the borders: the norm acts after the padding."""
     scale, shift = affine_of(norm)
     return Kernel(kernel.weight * scale[:, None, None, None], kernel.bias * scale + shift)
@@ -104,12 +77,14 @@ def widen(kernel: Kernel, size: int) -> Kernel:
 
 
 def conv_of(kernel: Kernel, stride: int | tuple[int, int] = 1, padding: int = 0) -> nn.Conv2d:
-    """A biased convolution that holds the numbers."""
+    """A biased convolution that holds the numbers: parameters of its own, or the tensors themselves where a gradient
+    has to pass through them.
+    """
     out_channels, in_channels, height, width = kernel.weight.shape
     conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding, device="meta")
     del conv.weight, conv.bias
-    if _is_live.get():
-        conv.weight, conv.bias = kernel  # not registered, so that a gradient can pass
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in kernel):
+        conv.weight, conv.bias = kernel  # plain attributes: a parameter would be a leaf
     else:
         # contiguous: of others the TFLite converter takes two of one shape for the same
         conv.weight, conv.bias = (

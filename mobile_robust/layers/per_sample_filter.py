@@ -14,15 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def own_filter(images: Tensor, kernels: Tensor) -> Tensor:
+def per_sample_filter2d(images: Tensor, kernels: Tensor) -> Tensor:
     """Images (B, C, H, W) and kernels (B, k, k), k odd -> (B, C, H, W), all channels of an image filtered alike.
 
     Correlation, as convolutions in PyTorch are; outside of the image are zeros.
     """
-    return _OwnFilter.apply(images.contiguous(), kernels)
+    return _PerSampleFilter2d.apply(images.contiguous(), kernels)
 
 
-class _OwnFilter(torch.autograd.Function):
+class _PerSampleFilter2d(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, kernels: Tensor) -> Tensor:
         ctx.save_for_backward(images, kernels)

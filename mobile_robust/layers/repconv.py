@@ -7,13 +7,13 @@ from functools import reduce
 
 from torch import Tensor, nn
 
-from mobile_robust.layers.fuse import Kernel, conv_of, fold_norm_after, kernel_of, merge, widen
+from mobile_robust.layers.fuse import Kernel, conv_of, fold_batchnorm_after, kernel_of, merge, widen
 
 
 class RepConv(nn.Module):
     """relu(norm(3x3(1x1(x))) + norm(1x1(3x3(x))) + norm(1x1(x))), padding 1.
 
-    Training form; ``reparameterize()`` gives the deploy form. The first branch pads *before* its biased 1x1
+    Training form; ``fuse()`` gives the deploy form. The first branch pads *before* its biased 1x1
     convolution: padded in between, the border would see zeros where the merged kernel sees the bias.
 
     Args:
@@ -55,7 +55,7 @@ class RepConv(nn.Module):
         first, last, only = map(_merge_branch, (self.pointwise_first, self.pointwise_last, self.pointwise_only))
         return first + last + only
 
-    def reparameterize(self) -> nn.Module:
+    def fuse(self) -> nn.Module:
         """One 3x3 convolution (and the ReLU)."""
         conv = conv_of(self.kernel(), self.stride, padding=1)
         return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
@@ -84,9 +84,9 @@ class PlainConv(nn.Module):
 
     def kernel(self) -> Kernel:
         """The convolution with its norm folded in; the ReLU comes after it."""
-        return fold_norm_after(kernel_of(self.conv), self.norm)
+        return fold_batchnorm_after(kernel_of(self.conv), self.norm)
 
-    def reparameterize(self) -> nn.Module:
+    def fuse(self) -> nn.Module:
         """One 3x3 convolution (and the ReLU)."""
         conv = conv_of(self.kernel(), self.stride, padding=1)
         return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
@@ -97,4 +97,4 @@ def _merge_branch(branch: nn.Sequential) -> Kernel:
     *convs, norm = branch
     kernel = reduce(merge, (kernel_of(conv) for conv in convs if isinstance(conv, nn.Conv2d)))
     assert isinstance(norm, nn.BatchNorm2d)
-    return widen(fold_norm_after(kernel, norm), 3)
+    return widen(fold_batchnorm_after(kernel, norm), 3)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mobile_robust.layers.fuse import Kernel, conv_of
 
 
-class DoubledConv(nn.Module):
+class UpsampleConv(nn.Module):
     """fill(x, 2) -> 3x3 convolution that pads 1, exact at the borders too.
 
     Args:
@@ -50,7 +50,7 @@ class DoubledConv(nn.Module):
         return F.pad(pixels, (0, 0, -1, -1, -1, -1)).permute(0, 3, 1, 2)
 
 
-class HalvedConv(nn.Module):
+class UpsampleStridedConv(nn.Module):
     """fill(x, 2) -> 3x3 convolution that pads 1, with a stride of 2: a 2x2 convolution of the small map.
 
     Args:

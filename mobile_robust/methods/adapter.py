@@ -1,119 +1,146 @@
-"""What the repair modules have in common, and the three places of a classifier that they go to."""
+"""What a method adds to a frozen classifier. All five papers are cases of one interface:
+
+==============  ==================================  =========================  ==============================
+method          layers                              prepare                    edit
+==============  ==================================  =========================  ==============================
+AFD-Module      the stem                            image, FDE-Net(image)      FE-Net(features, drift)
+SyMPIE, DiR     none                                repaired image             none
+AR-CNN, DnCNN   none                                repaired image             none
+DeepCorrect     ranked convolutions                 image                      unit(features)
+fidelity map    stages and the pooled features      restored image, its map    multiply, add, concatenate
+==============  ==================================  =========================  ==============================
+"""
 
 from __future__ import annotations
 
-import copy
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import ABC
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from mobile_robust.contracts.tensors import TensorSpec
+from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.layers.deploy import deployed
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class ImageRange(NamedTuple):
-    """How the image a module takes was made from RGB in [0, 1]: image = (rgb - mean) / std, per channel.
-
-    The default is RGB in [0, 1] itself, ``ImageRange.of(255)`` RGB in [0, 255]; timm's mean and std describe the
-    tensor a backbone takes.
-    """
-
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-    @classmethod
-    def of(cls, top: float) -> ImageRange:
-        """RGB in [0, top]."""
-        return cls(std=(1 / top, 1 / top, 1 / top))
-
-
-#: RGB in [0, 1].
-RGB = ImageRange()
-
-
-class Deployable(nn.Module, ABC):
-    """A network in training form that knows its deploy form."""
-
-    @abstractmethod
-    def reparameterize(self) -> nn.Module:
-        """The deploy form: an equal function without batch norms. Leaves this network as it is.
-
-        Raises:
-            RuntimeError: The network is in training mode, where batch norms are not fixed yet: call ``eval()`` first.
-        """
-
-
-def deploy_form(network: Deployable) -> nn.Module:
-    """The deploy form, in float32, with its algebra done in float64: branches that nearly cancel would lose a digit or
-    two of their sum in float32.
-
-    Raises:
-        RuntimeError: The network is in training mode.
-    """
-    return copy.deepcopy(network).double().reparameterize().float()
+    from mobile_robust.methods.site import Site
 
 
 @dataclass(frozen=True)
-class Part:
-    """A piece of a method that makes a file of its own.
+class Component:
+    """A network of an adapter that makes a file of its own.
 
     Attributes:
-        network: Training form, takes the inputs in order and gives one tensor.
-        sample: The inputs by name for one image (1, 3, H, W), RGB in the recipe's range; the image itself is "image".
-        output: Name of the output.
-        tensors: What the inputs (other than "image") and the output are.
+        network: Training form; takes the inputs in order and returns one tensor.
+        inputs: What they are, in order.
+        output: What comes out.
+        example: image (1, 3, H, W), RGB in the recipe's range -> the network's arguments.
     """
 
-    network: Deployable
-    sample: Callable[[Tensor], dict[str, Tensor]]
-    output: str
-    tensors: tuple[TensorSpec, ...]
+    network: nn.Module
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    example: Callable[[Tensor], tuple[Tensor, ...]]
 
 
-class FeatureRepair(Deployable):
-    """Repairs the features between two layers with the help of the image they came from (AFD-Module)."""
-
-    @abstractmethod
-    def forward(self, image: Tensor, features: Tensor) -> Tensor:
-        """(image (B, 3, H, W), features (B, C, h, w)) -> repaired features (B, C, h, w)."""
-
-    def check(self, image: tuple[int, int], features: tuple[int, int]) -> None:
-        """Raises ValueError, in words, where images and features of these sizes (height, width) do not fit."""
-
-
-class ImageRepair(Deployable):
-    """Repairs the image before any network sees it (SyMPIE, and the peers of the latency table).
+class Adapter(nn.Module, ABC):
+    """Edits the image, the outputs of some of the backbone's layers, or both. Its parameters are what is trained.
 
     Attributes:
-        clamped: Whether no value of the repaired image leaves the range.
+        layers: Names of the backbone's layers whose outputs are edited, in the backbone's order.
+        contexts: How many tensors :meth:`prepare` hands to every edit.
     """
 
-    clamped: bool = True
+    layers: tuple[str, ...] = ()
+    contexts: int = 0
 
-    @abstractmethod
-    def forward(self, image: Tensor) -> Tensor:
-        """image (B, 3, H, W) -> repaired image (B, 3, H, W) in the same range."""
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """image (B, 3, H, W), RGB in the recipe's range -> image for the backbone, context of every edit."""
+        return image, ()
 
-    def parts(self) -> dict[str, Part]:
-        """The pieces that an app may want as files of their own, by name."""
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        """The output of one of :attr:`layers` -> the same, edited, equal in shape."""
+        return features
+
+    def forward(self, image: Tensor, *features: Tensor) -> Tensor:
+        """The adapter as one network: the prepared image or, where it edits a layer, that layer's edited output."""
+        image, context = self.prepare(image)
+        return self.edit(self.layers[0], features[0], *context) if features else image
+
+    def editor(self, layer: str) -> nn.Module:
+        """:meth:`edit` of one layer as a module: (features, \\*context) -> features.
+
+        One that can take up the batch norm behind its layer says so with ``fold_following_batchnorm(norm)``.
+        """
+        return _Editor(self, layer)
+
+    def replacements(self) -> Mapping[str, nn.Module]:
+        """Layers of the backbone that the adapter brings its own trained copies of."""
         return {}
 
+    def components(self, site: Site) -> Mapping[str, Component]:
+        """The files of its own that an app may want, by name; "module" is the adapter itself."""
+        return {}
 
-class FilterRepair(Deployable):
-    """Repairs the outputs of some layers' filters, before those layers' batch norms and activations (DeepCorrect).
+    def check_state(self) -> None:
+        """Raises InputError where loaded weights hold values that cannot be, such as an index out of range."""
 
-    Attributes:
-        layers: Names of the layers, in the network's order.
+    def deployed(self) -> Self:
+        """The deploy form: an equal function without batch norms. Leaves this network as it is.
+
+        Raises:
+            RuntimeError: It is in training mode.
+        """
+        return deployed(self)
+
+
+class _Editor(nn.Module):
+    def __init__(self, adapter: Adapter, layer: str) -> None:
+        super().__init__()
+        self.adapter, self.layer = adapter, layer
+
+    def forward(self, features: Tensor, *context: Tensor) -> Tensor:
+        return self.adapter.edit(self.layer, features, *context)
+
+
+def image_component(adapter: Adapter, site: Site, clamped: bool = True) -> Component:
+    """An adapter that repairs the image: photo -> repaired photo.
+
+    Args:
+        adapter: It edits no layer.
+        site: Whose image it takes.
+        clamped: Whether no value of the repaired image leaves the range.
     """
+    image = site.image_spec()
+    text = "the photo repaired, RGB, same size and range as the input"
+    repaired = (
+        TensorSpec("repaired", Role.IMAGE, text, image.value_range, repairs="image")
+        if clamped
+        else TensorSpec("repaired", Role.IMAGE, f"{text}, which single values may leave: clamp them", repairs="image")
+    )
+    return Component(adapter, (image,), repaired, lambda photo: (photo,))
 
-    layers: tuple[str, ...]
 
-    @abstractmethod
-    def unit(self, layer: str) -> Deployable:
-        """The unit of one layer: its output (B, N, h, w) -> the same, corrected."""
+def select_component(adapter: Adapter, site: Site, name: str | None) -> Component:
+    """The component of that name; without one the whole module, or the only component there is.
 
-    @abstractmethod
-    def insert(self, network: nn.Module) -> None:
-        """Puts the units behind their layers, in place, and replaces the layers that were trained along."""
+    Raises:
+        InputError: There is no such component, or none, or the name is needed.
+    """
+    recipe, known = site.recipe, adapter.components(site)
+    method = f"recipe {recipe.name}: method {recipe.method}"
+    if not known:
+        raise InputError(f'{method} has no module; its scope must be "pipeline"')
+    if name is None and "module" not in known and len(known) > 1:
+        raise InputError(f'{method} of scope "module" builds one component; name it as part: {", ".join(known)}')
+    name = name or ("module" if "module" in known else next(iter(known)))
+    if name not in known:
+        parts = [other for other in known if other != "module"]
+        if not parts:
+            raise InputError(f"{method} has no components, got {name!r}")
+        raise unknown(f"component of method {recipe.method}", name, parts)
+    return known[name]

@@ -1,128 +1,116 @@
-"""What a method brings to its training: what it learns from a batch, and how a photo becomes a sample."""
+"""What a method brings to its training: how a batch becomes a loss. The loop owns the rest."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Generic, NamedTuple, TypeVar, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mobile_robust.data.images import Photo
+from mobile_robust.data.images import Size
+from mobile_robust.methods.adapter import Adapter
+from mobile_robust.methods.method import Options
+from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.state_dicts import apply_state, read_state
-from mobile_robust.systems import System
-from mobile_robust.systems.features import FeaturePipeline
-from mobile_robust.systems.images import ImagePipeline
-from mobile_robust.systems.place import Pipeline
-from mobile_robust.train.fake_quant import Simulation
 
 #: The batch norms' statistics follow the batches for this share of the steps and are fixed for the rest, so that the
 #: last steps train the very function that is deployed.
 MOVING_STATISTICS = 0.8
 
-#: Name of a corruption and one of its levels.
-Degradation = tuple[str, float]
+P = TypeVar("P", bound=Pipeline)
+A = TypeVar("A", bound=Adapter)
 
 
-class Sampler(Protocol):
-    """Makes samples; pickled into the reading processes."""
+class Batch(NamedTuple):
+    """B samples: a clean crop, the same crop to learn from, and its class."""
 
-    def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """One sample of a photo (uint8, any size, label -1: unknown): the arrays that :meth:`Task.forward` takes."""
+    clean: Tensor  # (B, H, W, 3) uint8
+    degraded: Tensor  # (B, H, W, 3) uint8
+    labels: Tensor  # (B,) int64, -1: unknown
 
 
-class Task(nn.Module, ABC):
-    """A system whose module is trained; everything else in it is frozen.
+class Task(nn.Module, ABC, Generic[P, A]):
+    """A pipeline whose adapter is trained; everything else in it is frozen.
 
     Args:
-        system: The system; its module is changed in place.
+        pipeline: See :meth:`Pipeline.frozen`; its adapter is changed in place. Its baseline is the teacher. It is the
+            student as well, unless the loop puts another one in its stead.
+        crop: Height and width of the crops.
+        top: Largest value of the image that the pipeline takes.
+        options: The method's own.
+        steps: Of the whole training.
 
     Attributes:
-        pipeline: The system's pipeline.
-        module: The module; its parameters, and only they, learn.
-        top: Largest value of the recipe's image.
+        module: The adapter; its parameters, and only they, learn.
+        student: Gives, as a context, the pipeline that the loss is computed with.
+        moving_statistics: Share of the steps in which batch norms follow the batches.
     """
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, pipeline: P, crop: Size, top: float, options: Options, steps: int) -> None:
         super().__init__()
         # Depthwise convolutions run twice as fast channels last on a CPU.
-        self.pipeline = frozen(system).to(memory_format=torch.channels_last)
-        self.module = system.module.requires_grad_(True).train()
-        self.top = float(system.recipe.input.range)
-        self.where = f"method {system.recipe.method} {system.where}"
-        self.float_layers = system.recipe.quantization.float_layers
-        self.simulation: Simulation | None = None
+        self.pipeline: P = pipeline.to(memory_format=torch.channels_last)
+        self.module = cast(A, pipeline.module.requires_grad_(True).train())
+        self.crop, self.top, self.options, self.steps = crop, top, options, steps
+        self.student: Callable[[], AbstractContextManager[Pipeline]] = lambda: nullcontext(self.pipeline)
+        self.moving_statistics = MOVING_STATISTICS
 
     @abstractmethod
-    def forward(self, *arrays: Tensor) -> dict[str, Tensor]:
-        """A batch of samples -> the loss under "loss", and what else is worth a look in the log, scalars all."""
+    def loss(self, student: P, batch: Batch) -> dict[str, Tensor]:
+        """The loss under "loss", and what else is worth a look in the log, scalars all."""
 
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+    def forward(self, *arrays: Tensor) -> dict[str, Tensor]:
+        with self.student() as student:
+            return self.loss(student, Batch(*arrays))  # type: ignore[arg-type]  # the loop's student is of the same class
+
+    def use_student(self, pipeline: P) -> None:
+        """Called where another pipeline than the task's own becomes the student, before the first step."""
+
+    def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """The parameters that learn, in groups, with the share of the learning rate that each group gets."""
         return [(list(self.module.parameters()), 1.0)]
 
-    def begin(self, done: float) -> None:
+    def on_step_start(self, progress: float) -> None:
         """Called before a step, with the share of the steps that are done."""
-        self.module.train(done < MOVING_STATISTICS and self.simulation is None)
+        self.module.train(progress < self.moving_statistics)
 
-    def end(self) -> None:
+    def on_step_end(self) -> None:
         """Called after a step."""
 
-    def load(self, path: Path) -> None:
-        """Trained weights to begin from.
+    def load(self, path: Path, what: str) -> None:
+        """Trained weights to begin from; ``what`` names the module in messages.
 
         Raises:
-            InputError: The file cannot be read, or does not fit the module.
+            InputError: The file cannot be read, or does not fit the adapter.
         """
-        apply_state(self.module, read_state(path), path, self.where)
-        self.module.eval().reparameterize()  # where values do not fit, it shows there
-
-    def quantize(self, photos: Tensor) -> None:
-        """From now on the module learns as an int8 file computes it. ``photos``, uint8 (B, H, W, 3), are those that
-        the frozen network's weights are rounded on.
-        """
-        self.simulation = Simulation(self.pipeline, self.module, self.float_layers, self.images(photos))
-
-    def learner(self) -> AbstractContextManager[Pipeline]:
-        """The pipeline to compute the loss with: its own, or the one that an int8 file is."""
-        return nullcontext(self.pipeline) if self.simulation is None else self.simulation.deployed()
+        apply_state(self.module, read_state(path), path, what)
+        self.module.check_state()
 
     def images(self, photos: Tensor) -> Tensor:
         """B photos, uint8 (B, H, W, 3) -> (B, 3, H, W) in [0, top], channels last in memory."""
         batch = photos.permute(0, 3, 1, 2).float() * (self.top / 255)
         return batch.contiguous(memory_format=torch.channels_last)
 
-    def kept(self) -> dict[str, Tensor]:
-        """All that a stopped training needs to go on exactly, but for the optimizer's state."""
+    def targets(self, batch: Batch) -> Tensor:
+        """The classes (B,): the labels, and where there is none what the baseline predicts for the clean crop."""
+        if bool((batch.labels >= 0).all()):
+            return batch.labels
+        with torch.no_grad():
+            predicted = self.pipeline.baseline(self.images(batch.clean)).argmax(1)
+            return torch.where(batch.labels >= 0, batch.labels, predicted)
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        """All that a stopped training needs to resume exactly, but for the optimizer's state."""
         return {name: tensor.detach() for name, tensor in self.module.state_dict().items()}
 
-    def restore(self, kept: Mapping[str, Tensor]) -> None:
-        """Takes back what :meth:`kept` gave."""
-        self.module.load_state_dict(kept)
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        """Loads what :meth:`checkpoint_state` gave."""
+        self.module.load_state_dict(state)
 
     def result(self) -> dict[str, Tensor]:
         """The weights that ship."""
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.module.state_dict().items()}
-
-
-def frozen(system: System) -> Pipeline:
-    """The system's pipeline, its module in training form; where the backbone can be had with its batch norms folded, it
-    is: an equal function that takes two thirds of the time.
-    """
-    pipeline, deployed = system.pipeline, system.deploy
-    if isinstance(pipeline, FeaturePipeline) and isinstance(deployed, FeaturePipeline):
-        pipeline.stem, pipeline.tail = deployed.stem, deployed.tail
-    elif isinstance(pipeline, ImagePipeline) and isinstance(deployed, ImagePipeline):
-        pipeline.network = deployed.network
-    assert pipeline is not None
-    return pipeline
-
-
-def stack(samples: Sequence[tuple[NDArray[Any], ...]]) -> tuple[Tensor, ...]:
-    """Samples as one batch."""
-    return tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))

@@ -123,7 +123,7 @@ def _walk_failing(folder: Path, manifest: Manifest, console: Console) -> None:
 
     from mobile_robust.parity.layers.walk import first_bad, walk
     from mobile_robust.parity.reference import load_reference
-    from mobile_robust.systems import rebuild
+    from mobile_robust.pipelines import rebuild
 
     failing = [a for a in manifest.artifacts if a.target == "tflite" and a.verdict == "fail"]
     if not failing:

@@ -14,7 +14,7 @@ import torch
 
 from mobile_robust import __version__
 from mobile_robust.files import sha256
-from mobile_robust.systems import System
+from mobile_robust.pipelines import Model
 
 #: Heading of a card's last part.
 LICENCE = "## Licence"
@@ -24,7 +24,7 @@ WINDOW = 50
 
 def card(
     out: Path,
-    system: System,
+    model: Model,
     facts: Mapping[str, str],
     losses: Sequence[float],
     command: Sequence[str],
@@ -34,19 +34,19 @@ def card(
 
     Args:
         out: The weights file, written already.
-        system: What was trained.
+        model: What was trained.
         facts: What else belongs in the table, in order.
         losses: One a step.
         command: The words of the command line.
         start: Weights it began from; where their card lies beside them, it is told here too.
     """
-    recipe = system.recipe
+    recipe = model.recipe
     first, last = (f"{np.mean(part):.4f}" for part in (losses[:WINDOW], losses[-WINDOW:]))
     ranking = f"; ranking {Path(recipe.weights.ranking).name}" if recipe.weights.ranking else ""
-    words = f"{recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.words()}"
+    words = f"{recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.size_text()}"
     rows = {
         "recipe": f"{recipe.name}: {words}{ranking}",
-        "backbone": f"{system.provenance.backbone}, SHA-256 {system.provenance.backbone_sha256}, {system.where}",
+        "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, {model.where}",
         **facts,
         "loss": f"{first} over the first {min(WINDOW, len(losses))} steps, {last} over the last",
         "date": date.today().isoformat(),

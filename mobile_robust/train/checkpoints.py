@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was killed goes on exactly where the last one was written."""
+"""Checkpoints: a training that was killed resumes exactly where the last one was written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Checkpoints:
 
     Args:
         out: The weights file.
-        settings: All that the course of the training depends on; one with others does not go on from these.
+        settings: All that the course of the training depends on; one with others does not resume from these.
         tell: Takes a line for the user.
     """
 
@@ -47,7 +47,7 @@ class Checkpoints:
         state = {
             "key": self._key,
             "step": step,
-            "task": task.kept(),
+            "task": task.checkpoint_state(),
             "optimizer": optimizer.state_dict(),
             "scaler": accelerator.scaler.state_dict() if accelerator.scaler else {},
         }
@@ -61,7 +61,7 @@ class Checkpoints:
                 old.unlink()
         except (OSError, RuntimeError) as error:  # PyTorch's zip writer answers a full disk with a RuntimeError
             temporary.unlink(missing_ok=True)
-            raise InputError(f"{path}: cannot be written: {first_line(error)}; {self.words()}") from None
+            raise InputError(f"{path}: cannot be written: {first_line(error)}; {self.last_text()}") from None
 
     def load(self, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> int:
         """Takes up the last good checkpoint; the number of steps done, 0 where there is none.
@@ -76,7 +76,9 @@ class Checkpoints:
                 state = torch.load(path, map_location="cpu", weights_only=True)
                 key, step = state["key"], state["step"]
                 if key == self._key:
-                    task.restore({name: tensor.to(accelerator.device) for name, tensor in state["task"].items()})
+                    task.load_checkpoint_state(
+                        {name: tensor.to(accelerator.device) for name, tensor in state["task"].items()}
+                    )
                     optimizer.load_state_dict(state["optimizer"])
                     if accelerator.scaler and state["scaler"]:
                         accelerator.scaler.load_state_dict(state["scaler"])
@@ -93,18 +95,18 @@ class Checkpoints:
                 aside = path.with_suffix(".broken")
                 if accelerator.is_main_process:
                     path.replace(aside)
-                self._tell(f"{path}: broken checkpoint, kept as {aside.name}; going on from the one before it")
+                self._tell(f"{path}: broken checkpoint, kept as {aside.name}; resuming from the one before it")
                 continue
             if key != self._key:
                 raise InputError(
                     f"{self.folder}: holds a stopped training with other photos, weights or settings; finish it with "
                     "its own command, delete the folder, or change --out"
                 )
-            self._tell(f"going on from step {step} ({path.name})")
+            self._tell(f"resuming from step {step} ({path.name})")
             return int(step)
         return 0
 
-    def words(self) -> str:
+    def last_text(self) -> str:
         """Where the last one is."""
         paths = self._paths()
         return f"the last good checkpoint is {paths[0]}" if paths else "there is no checkpoint yet"

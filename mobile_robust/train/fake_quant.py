@@ -1,5 +1,5 @@
 """Fake quantization: a pipeline computed in float32 with the rounding of the int8 file that ``convert`` makes of it
-(cf. Jacob et al., CVPR 2018, section 3), so that a trained module learns to live with that rounding.
+(cf. Jacob et al., CVPR 2018, section 3), for quantization-aware training (QAT).
 
 * Weights: int8 per output channel, symmetric. Those that are frozen are rounded just as ``convert`` does it; trained
   ones of filters with few weights, which it rounds so that the output hardly changes, are left exact.
@@ -16,17 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mobile_robust.convert import rounding as weight_rounding
-from mobile_robust.layers.fuse import live
-from mobile_robust.methods.adapter import Deployable
-from mobile_robust.systems.filters import FilterPipeline
-from mobile_robust.systems.place import Pipeline
+from mobile_robust.convert import rounding
+from mobile_robust.layers.deploy import fused
+from mobile_robust.methods.adapter import Adapter
+from mobile_robust.methods.pipeline import Pipeline
 
 #: Have weights as their second argument and a bias as their third.
 _WEIGHTED = ("conv2d", "linear")
@@ -37,16 +36,15 @@ _COMPUTING = (*_WEIGHTED, "add", "add_", "sub", "mul", "mean", "avg_pool2d", "ad
 _LEAST_RANGE = 1e-9
 
 
-class Simulation(nn.Module):
+class FakeQuant(nn.Module):
     """What an int8 file will make of a pipeline.
 
-    DeepCorrect's units are computed in training form, inside a network whose batch norms are not folded: a positive
-    factor per channel changes nothing about weights that are quantized per channel, and only the range in which a unit
-    reads its layer's output is another than in the file.
+    An adapter that is deployed with its backbone only (DeepCorrect's units) is computed in training form, inside a
+    network whose batch norms are not folded: a positive factor per channel changes nothing about weights that are
+    quantized per channel, and only the range in which a unit reads its layer's output is another than in the file.
 
     Args:
-        pipeline: Frozen, in deploy form but for its module.
-        module: That module, training form.
+        pipeline: Frozen, in deploy form but for its adapter.
         float_layers: Names of submodules that stay float, see the recipe.
         images: (B, 3, H, W), in the recipe's range: what the frozen weights are rounded on.
 
@@ -54,15 +52,14 @@ class Simulation(nn.Module):
         pipeline: The pipeline with its frozen weights rounded.
     """
 
-    def __init__(self, pipeline: Pipeline, module: Deployable, float_layers: Sequence[str], images: Tensor) -> None:
+    def __init__(self, pipeline: Pipeline, float_layers: Sequence[str], images: Tensor) -> None:
         super().__init__()
-        self.module, self.pipeline = module, pipeline
-        if not isinstance(pipeline, FilterPipeline):
+        self.module, self.pipeline = pipeline.module, pipeline
+        if pipeline.folds:
             self.module.eval()
             samples = [(image[None],) for image in images]
-            rounded = weight_rounding.prepare(pipeline, samples, "int8", ["module", *float_layers])
-            assert isinstance(rounded, Pipeline)
-            self.pipeline, rounded.module = rounded, self.module
+            self.pipeline = cast(Pipeline, rounding.prepare(pipeline, samples, "int8", ["module", *float_layers]))
+            self.pipeline.module = self.module
         # Without weights there is nothing to fold, and a deploy form may be made for one image of one size.
         self._as_trained = [
             name for name, child in self.module.named_children() if not any(True for _ in child.parameters())
@@ -78,8 +75,8 @@ class Simulation(nn.Module):
 
     @contextmanager
     def deployed(self) -> Iterator[Pipeline]:
-        """The pipeline to compute with inside; its module is deployed anew, as a function of the trained weights."""
-        if not isinstance(self.pipeline, FilterPipeline):
+        """The pipeline to compute with inside; its adapter is deployed anew, as a function of the trained weights."""
+        if self.pipeline.folds:
             self.pipeline.module = self._deploy()
         try:
             with _Int8(lambda: self._inside_float > 0):
@@ -87,14 +84,13 @@ class Simulation(nn.Module):
         finally:
             self.pipeline.module = self.module
 
-    def _deploy(self) -> nn.Module:
+    def _deploy(self) -> Adapter:
         if "" in self._as_trained:
             return self.module
-        with live():
-            deployed = self.module.reparameterize()
+        deploy = fused(self.module)
         for name in self._as_trained:
-            deployed.set_submodule(name, self.module.get_submodule(name))
-        return deployed
+            deploy.set_submodule(name, self.module.get_submodule(name))
+        return deploy
 
     def _enter(self, *_: Any) -> None:
         self._inside_float += 1
@@ -138,7 +134,7 @@ def round_activations(x: Tensor) -> Tensor:
 
 def round_weights(weights: Tensor) -> Tensor:
     """int8 per output channel, symmetric; of a convolution (out, in / groups, kh, kw) or a linear layer (out, in)."""
-    limit = weight_rounding.LIMIT
+    limit = rounding.LIMIT
     scale = weights.detach().flatten(1).abs().amax(1).float().clamp_min(_LEAST_RANGE) / limit
     zero = torch.zeros_like(scale, dtype=torch.int32)
     return torch.fake_quantize_per_channel_affine(weights, scale, zero, 0, -limit, limit)
@@ -146,7 +142,7 @@ def round_weights(weights: Tensor) -> Tensor:
 
 def _round_layer(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
     """The weights rounded, and the bias that makes up for the mean of their error, as ``convert`` prepares both."""
-    if weights.dim() == 4 and weights[0].numel() <= weight_rounding.MOST_WEIGHTS:
+    if weights.dim() == 4 and weights[0].numel() <= rounding.MOST_WEIGHTS:
         return weights, bias  # of a frozen network: prepared
     rounded = round_weights(weights)
     inputs = 1 if x.dim() == 4 else -1

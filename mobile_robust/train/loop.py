@@ -15,28 +15,10 @@ from torch.utils.data import DataLoader
 from mobile_robust.errors import InputError
 from mobile_robust.methods.task import Task
 from mobile_robust.train.checkpoints import Checkpoints
+from mobile_robust.train.settings import TrainSettings
 from mobile_robust.train.stream import Batches
 
 WARM_UP_STEPS = 20
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How long and how fast.
-
-    Attributes:
-        steps: Optimizer steps.
-        rate: Highest learning rate; Adam, warmed up, then a half cosine down to 0.
-        seed: Of whatever the network draws.
-        every: Steps from one checkpoint to the next.
-        readers: Processes that read photos beside this one.
-    """
-
-    steps: int
-    rate: float
-    seed: int
-    every: int
-    readers: int
 
 
 @dataclass(frozen=True)
@@ -56,15 +38,15 @@ class Step:
         return self.losses["loss"]
 
 
-def train(
-    task: Task, batches: Batches, settings: Settings, checkpoints: Checkpoints, accelerator: Accelerator
+def run_steps(
+    task: Task, batches: Batches, settings: TrainSettings, checkpoints: Checkpoints, accelerator: Accelerator
 ) -> Iterator[Step]:
     """Trains the task's module in place, one step an iteration, from the last checkpoint on; in eval mode afterwards.
 
     Raises:
         InputError: The loss is no finite number any more, no photo can be read, or a checkpoint cannot be written.
     """
-    groups = [{"params": parameters, "share": share} for parameters, share in task.rates()]
+    groups = [{"params": parameters, "share": share} for parameters, share in task.param_groups()]
     model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))
     first = checkpoints.load(task, optimizer, accelerator)
     loader = DataLoader(
@@ -78,27 +60,27 @@ def train(
     for step, batch in zip(range(first, settings.steps), loader, strict=True):
         if batch.failure:
             raise InputError(batch.failure)
-        torch.manual_seed(settings.seed + step)  # a run that goes on draws what it would have drawn
+        torch.manual_seed(settings.seed + step)  # a resumed run draws what it would have drawn
         rate = settings.rate * rate_factor(step, settings.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
-        task.begin(step / settings.steps)
+        task.on_step_start(step / settings.steps)
         losses = model(*(tensor.to(accelerator.device) for tensor in batch.tensors))
         # the mean over all processes, so that all of them stop where one loss is no number
         means = {name: accelerator.reduce(value.detach(), "mean").item() for name, value in losses.items()}
         if not math.isfinite(means["loss"]):
             raise InputError(
                 f"the loss is {means['loss']} at step {step + 1}: training stopped, no weights were written; "
-                f"{checkpoints.words()}; try a lower --rate than {settings.rate:g}"
+                f"{checkpoints.last_text()}; try a lower --rate than {settings.rate:g}"
             )
         if losses["loss"].requires_grad:  # some steps learn in closed form
             optimizer.zero_grad()
             accelerator.backward(losses["loss"])
             optimizer.step()
-        task.end()
+        task.on_step_end()
         yield Step(step + 1, rate, monotonic() - started, means, batch.broken)
         started = monotonic()
-        if (step + 1) % settings.every == 0 and step + 1 < settings.steps and accelerator.is_main_process:
+        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps and accelerator.is_main_process:
             checkpoints.save(step + 1, task, optimizer, accelerator)
     task.module.requires_grad_(False).eval()
 

@@ -1,11 +1,11 @@
-"""One training from the options to the files: weights, log, plot and card."""
+"""One training from a recipe and photos to the files: weights, log, plot and card."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,98 +16,165 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import save
 
-from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
 from mobile_robust.data.images import find_images
 from mobile_robust.data.labels import label_images
 from mobile_robust.data.split import training_part
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, write_output
-from mobile_robust.methods.task import Degradation
+from mobile_robust.methods.method import Options
+from mobile_robust.methods.registry import method_of
+from mobile_robust.methods.task import Task
+from mobile_robust.pipelines import Model, build_model
 from mobile_robust.train.card import WINDOW, card
 from mobile_robust.train.checkpoints import Checkpoints
-from mobile_robust.train.loop import Settings, Step, train
-from mobile_robust.train.methods import METHODS, start
+from mobile_robust.train.fake_quant import FakeQuant
+from mobile_robust.train.loop import Step, run_steps
 from mobile_robust.train.plot import plot
+from mobile_robust.train.samples import CropPair, Degradation
+from mobile_robust.train.settings import TrainSettings, training_of
 from mobile_robust.train.stream import Batches
 
 
-def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> None:
-    """Trains and writes.
+@dataclass(frozen=True)
+class Trained:
+    """What a training wrote: the weights, beside them the log (.jsonl), its plot (.png) and the card (.md)."""
+
+    weights: Path
+    steps: Sequence[Step]
+    seconds: float
+
+
+def train(
+    recipe: Recipe,
+    images: str | Path,
+    out: str | Path,
+    settings: TrainSettings | None = None,
+    options: Options | None = None,
+    command: Sequence[str] = (),
+) -> Trained | None:
+    """Trains a recipe's adapter for its backbone. Stopped and called again, it resumes from its last checkpoint.
 
     Args:
-        options: Of the command line, checked.
-        recipe: With the weights and the ranking that the options name.
-        words: The command line, for the card.
+        recipe: Names the method, the backbone and its weights, and a ranking where the method wants one.
+        images: Folder of photos of any size; no labels are needed.
+        out: The weights to write, ``.safetensors``.
+        settings: None: the method's defaults.
+        options: The method's own training options; None: its defaults.
+        command: The words of the command line, for the card.
+
+    Returns:
+        None in all processes of a distributed training but the first.
 
     Raises:
-        InputError: See :func:`train`, :func:`start` and :class:`Batches`.
+        InputError: Bad input, or a loss that is no number any more; no weights are written.
     """
-    torch.set_num_threads(options.threads)
-    accelerator = Accelerator(cpu=options.cpu, mixed_precision=options.mixed_precision)
+    method = method_of(recipe)
+    training = training_of(method)
+    settings = settings or TrainSettings.of(method)
+    options = options or training.options()
+    images, out = Path(images), Path(out)
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out {out}: the file's name must end with .safetensors")
+    if recipe.backbone is None:
+        raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
+    torch.set_num_threads(settings.threads)
+    accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
     main = accelerator.is_main_process
     console = Console(stderr=True, quiet=not main)
     size = recipe.input.height_width
-    chosen = select(options.corruption, small=size[0] <= SMALL_SIDE)
+    chosen = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
     degradations: list[Degradation] = [(entry.name, level) for entry, levels in chosen.items() for level in levels]
-    paths = find_images(options.images)
-    classes = label_images(paths, options.images, options.labels) if options.labels else {}
-    paths = training_part(paths, options.holdout, options.holdout_seed)
-    if options.batch < accelerator.num_processes:
-        raise InputError(f"--batch {options.batch}: must be {accelerator.num_processes} or more, one crop a process")
-
-    method = METHODS[options.method]
-    crop = (options.crop, options.crop) if options.crop else method.crop(size)
+    paths = find_images(images)
+    classes = label_images(paths, images, settings.labels) if settings.labels else {}
+    paths = training_part(paths, settings.holdout, settings.holdout_seed)
+    if settings.batch < accelerator.num_processes:
+        raise InputError(f"--batch {settings.batch}: must be {accelerator.num_processes} or more, one crop a process")
+    crop = (settings.crop, settings.crop) if settings.crop else training.crop(size)
     if any(side > whole for side, whole in zip(crop, size, strict=True)):
-        raise InputError(f"--crop {options.crop}: the recipe's photos have {recipe.input.words()}")
-    system = start(options.method, recipe, options.seed)
-    task = method.task(system, crop, options)
+        raise InputError(f"--crop {settings.crop}: the recipe's photos have {recipe.input.size_text()}")
+
+    model = initial_model(recipe, settings.seed)
+    task = make_task(model, crop, options, settings.steps)
     share = (accelerator.process_index, accelerator.num_processes)
     labels = [classes.get(path, -1) for path in paths]
     short = round(min(size) * 256 / 224)
-    sampler = method.sampler(crop, degradations)
-    batches = Batches(paths, labels, sampler, short, crop, options.batch, options.seed, share)
-    settings = Settings(options.steps, options.rate, options.seed, options.checkpoint_every, options.readers)
-    out: Path = options.out
-    if options.start:
-        task.load(options.start)
-    if options.quantized:
+    sampler = CropPair(crop, degradations, training.clean_share)
+    batches = Batches(paths, labels, sampler, short, crop, settings.batch, settings.seed, share)
+    if settings.start:
+        task.load(settings.start, f"method {recipe.method} {model.where}")
+    if settings.quantized:
         first = batches[0]
         if first.failure:
             raise InputError(first.failure)
-        task.quantize(first.tensors[0])
+        quantize(task, recipe.quantization.float_layers, first.tensors[0])
+    ranking = recipe.weights.ranking
     checkpoints = Checkpoints(
         out,
         {
             "recipe": recipe.model_dump(mode="json", exclude={"weights"}),
-            "module": [options.method, options.loss, options.fit, options.ranking and options.ranking.read_text()],
-            "backbone": system.provenance.backbone_sha256,
-            "photos": [[path.relative_to(options.images).as_posix(), path.stat().st_size] for path in paths],
+            "options": options.model_dump(mode="json"),
+            "ranking": ranking and Path(ranking).read_text(encoding="utf-8"),
+            "backbone": model.provenance.backbone_sha256,
+            "photos": [[path.relative_to(images).as_posix(), path.stat().st_size] for path in paths],
             "labels": labels,
-            "start": [options.start and sha256(options.start), options.quantized],
+            "start": settings.start and sha256(settings.start),
             "degradations": degradations,
-            "training": [crop, options.steps, options.batch, options.rate, options.seed, options.mixed_precision],
+            "crop": crop,
+            "settings": {name: value for name, value in asdict(settings).items() if name in _RESULT_DEPENDS_ON},
         },
         lambda line: console.print(line, markup=False, highlight=False),
     )
     log = out.with_suffix(".jsonl")
     if main:
-        _prepare(log)
-    steps = _watch(train(task, batches, settings, checkpoints, accelerator), settings.steps, log, console)
+        _check_writable(log)
+    steps = _watch(run_steps(task, batches, settings, checkpoints, accelerator), settings.steps, log, console)
     if not main:
-        return
-    state = task.result()
-    write_output(out, save(state))
+        return None
+    write_output(out, save(task.result()))
     seconds = sum(step.seconds for step in steps)
-    facts = _facts(options, len(paths), crop, chosen, accelerator, seconds)
+    facts = _facts(settings, options, len(paths), crop, chosen, accelerator, seconds)
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
-    write_output(out.with_suffix(".md"), card(out, system, facts, [step.loss for step in steps], words, options.start))
+    losses = [step.loss for step in steps]
+    write_output(out.with_suffix(".md"), card(out, model, facts, losses, command, settings.start))
     checkpoints.remove()
-    Console().print(f"{out}: {len(state)} tensors after {len(steps)} steps in {seconds:.0f} s", highlight=False)
+    return Trained(out, steps, seconds)
 
 
-def _prepare(log: Path) -> None:
-    """A folder that cannot be written shows before the work, not after."""
+#: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
+_RESULT_DEPENDS_ON = ("steps", "batch", "rate", "seed", "quantized", "mixed_precision")
+
+
+def initial_model(recipe: Recipe, seed: int) -> Model:
+    """A recipe's model with an adapter at its initial weights, drawn with ``seed``."""
+    weights = WeightsSection(seed=seed, ranking=recipe.weights.ranking)
+    return build_model(recipe.model_copy(update={"weights": weights, "part": None, "scope": "pipeline"}))
+
+
+def make_task(model: Model, crop: tuple[int, int], options: Options, steps: int) -> Task:
+    """A method's task on a model's pipeline."""
+    assert model.pipeline is not None
+    make = training_of(method_of(model.recipe)).task.load()
+    task: Task = make(model.pipeline.frozen(), crop, float(model.recipe.input.range), options, steps)
+    return task
+
+
+def quantize(task: Task, float_layers: Sequence[str], photos: torch.Tensor) -> None:
+    """From now on the adapter learns as an int8 file computes it (QAT).
+
+    Args:
+        task: Of a module whose batch norms are fixed from now on.
+        float_layers: See the recipe.
+        photos: uint8 (B, H, W, 3): what the frozen network's weights are rounded on.
+    """
+    task.fake_quant = fake_quant = FakeQuant(task.pipeline, float_layers, task.images(photos))
+    task.student, task.moving_statistics = fake_quant.deployed, 0.0
+    task.use_student(fake_quant.pipeline)
+
+
+def _check_writable(log: Path) -> None:
+    """Fails early where the output cannot be written."""
     try:
         log.touch()
     except OSError as error:
@@ -158,42 +225,43 @@ def _earlier(log: Path, step: int) -> list[Step]:
     return found
 
 
-def _facts(
-    options: argparse.Namespace,
-    photos: int,
-    crop: tuple[int, int],
-    chosen: dict[Corruption, tuple[float, ...]],
-    accelerator: Accelerator,
-    seconds: float,
-) -> dict[str, str]:
-    """Rows of the card."""
-    split = "all"
-    if options.holdout is not None:
-        split = f"all but those of `evaluate --holdout {options.holdout:g} --holdout-seed {options.holdout_seed}`"
-    labels = "with labels" if options.labels else "no labels"
-    names: dict[str, list[str]] = {}  # of one set of levels
-    for entry, found in chosen.items():
-        names.setdefault(", ".join(f"{level:g}" for level in found), []).append(entry.name)
-    device = f"{options.threads} CPU threads, {platform.machine()} {platform.system()}"
-    if accelerator.device.type == "cuda":
-        device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
-    start = f"{options.start.name}, SHA-256 {sha256(options.start)}" if options.start else "changing nothing"
-    return {
-        "start": start,
-        "photos": f"{photos}, {split}; {labels}",
-        "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
-        "training": f"{options.steps} steps of {options.batch} crops of {crop[0]} x {crop[1]}, Adam with a rate of "
-        f"{options.rate:g}, seed {options.seed}"
-        + (f", loss {options.loss}" if options.loss else "")
-        + (f", the first {options.fit} of the steps in closed form" if options.fit and not options.start else "")
-        + (", with an int8 file's rounding" if options.quantized else ""),
-        "time": f"{seconds:.0f} s on {device}",
-    }
-
-
 def _append(path: Path, text: str) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _facts(
+    settings: TrainSettings,
+    options: Options,
+    photos: int,
+    crop: tuple[int, int],
+    chosen: Mapping[Corruption, tuple[float, ...]],
+    accelerator: Accelerator,
+    seconds: float,
+) -> dict[str, str]:
+    """Rows of the card."""
+    split = "all"
+    if settings.holdout is not None:
+        split = f"all but those of `evaluate --holdout {settings.holdout:g} --holdout-seed {settings.holdout_seed}`"
+    labels = "with labels" if settings.labels else "no labels"
+    names: dict[str, list[str]] = {}  # of one set of levels
+    for entry, found in chosen.items():
+        names.setdefault(", ".join(f"{level:g}" for level in found), []).append(entry.name)
+    device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
+    if accelerator.device.type == "cuda":
+        device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
+    start = f"{settings.start.name}, SHA-256 {sha256(settings.start)}" if settings.start else "changing nothing"
+    own = ", ".join(f"{name} {value}" for name, value in options.model_dump().items() if value is not None)
+    return {
+        "start": start,
+        "photos": f"{photos}, {split}; {labels}",
+        "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
+        "training": f"{settings.steps} steps of {settings.batch} crops of {crop[0]} x {crop[1]}, Adam with a rate of "
+        f"{settings.rate:g}, seed {settings.seed}"
+        + (f", {own}" if own else "")
+        + (", quantization-aware" if settings.quantized else ""),
+        "time": f"{seconds:.0f} s on {device}",
+    }

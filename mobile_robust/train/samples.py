@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.images import Photo, Size
-from mobile_robust.methods.task import Degradation
-from mobile_robust.train.stream import random_crop
+
+#: Name of a corruption and one of its levels.
+Degradation = tuple[str, float]
+
+
+class Sampler(Protocol):
+    """Makes samples; pickled into the reading processes."""
+
+    def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
+        """One sample of a photo (uint8, any size, label -1: unknown): the arrays of a training batch."""
+
+
+def stack(samples: Sequence[tuple[NDArray[Any], ...]]) -> tuple[Tensor, ...]:
+    """Samples as one batch."""
+    return tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))
+
+
+def random_crop(photo: Photo, size: Size, random: np.random.Generator) -> Photo:
+    """A crop of ``size`` from anywhere, mirrored half of the time. A photo of just that size is moved by up to an
+    eighth of it, its border mirrored (He et al., 2016, do so on CIFAR)."""
+    if photo.shape[:2] == size:
+        margin = (size[0] // 8, size[1] // 8)
+        photo = np.pad(photo, ((margin[0],) * 2, (margin[1],) * 2, (0, 0)), mode="reflect")
+    top, left = (int(random.integers(have - want + 1)) for have, want in zip(photo.shape, size, strict=False))
+    crop = photo[top : top + size[0], left : left + size[1]]
+    return np.ascontiguousarray(crop[:, ::-1] if random.random() < 0.5 else crop)
 
 
 @dataclass(frozen=True)
@@ -32,7 +58,7 @@ class CropPair:
     clean_share: float
 
     def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """See :class:`mobile_robust.methods.task.Sampler`."""
+        """See :class:`Sampler`."""
         clean = degraded = random_crop(photo, self.size, random)
         if random.random() >= self.clean_share:
             name, level = self.degradations[int(random.integers(len(self.degradations)))]

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from mobile_robust.data.images import Photo, read_image
 from mobile_robust.errors import InputError
-from mobile_robust.methods.task import Sampler, stack
+from mobile_robust.train.samples import Sampler, stack
 
 #: Decoded photos that each reading process keeps in memory, with a short side of the recipe's size x 256 / 224: 0.3 MB
 #: at 224.
@@ -123,14 +123,3 @@ def with_short_side(photo: Photo, short: int) -> Photo:
     photo = photo[top : top + 2 * least, left : left + 2 * least]
     height, width = (max(short, round(length * short / least)) for length in photo.shape[:2])
     return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def random_crop(photo: Photo, size: tuple[int, int], random: np.random.Generator) -> Photo:
-    """A crop of ``size`` from anywhere, mirrored half of the time. A photo of just that size is moved by up to an
-    eighth of it, its border mirrored (He et al., 2016, do so on CIFAR)."""
-    if photo.shape[:2] == size:
-        margin = (size[0] // 8, size[1] // 8)
-        photo = np.pad(photo, ((margin[0],) * 2, (margin[1],) * 2, (0, 0)), mode="reflect")
-    top, left = (int(random.integers(have - want + 1)) for have, want in zip(photo.shape, size, strict=False))
-    crop = photo[top : top + size[0], left : left + size[1]]
-    return np.ascontiguousarray(crop[:, ::-1] if random.random() < 0.5 else crop)

@@ -10,7 +10,7 @@ import pytest
 from mobile_robust.ablate.cli import main
 from mobile_robust.ablate.plans import PLANS
 from mobile_robust.contracts.ranking import Ranking
-from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.errors import InputError
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mobile_robust.backbones.own import NETWORKS
+from mobile_robust.backbones.create import NETWORKS
 from mobile_robust.backbones.split import create_backbone, create_network
 from mobile_robust.errors import InputError
 from tests.randomize import randomize, relative_error

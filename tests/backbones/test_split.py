@@ -189,7 +189,7 @@ class Absorbing(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.after(x * 2)
 
-    def absorb_norm(self, norm: nn.BatchNorm2d) -> bool:
+    def fold_following_batchnorm(self, norm: nn.BatchNorm2d) -> bool:
         if self.may:
             self.after = nn.Sequential(norm)
         return self.may

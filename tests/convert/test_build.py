@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mobile_robust.contracts.manifest import read_manifest
-from mobile_robust.contracts.recipe import Recipe, load_recipe
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.convert import build as building
 from mobile_robust.convert.build import build, count_steps
 from mobile_robust.convert.fingerprint import fingerprint, reusable
@@ -33,7 +34,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(recipe: Recipe) -> None:
         raise InputError("stopped")
 
-    monkeypatch.setattr(building, "build_system", stop)
+    monkeypatch.setattr(building, "build_model", stop)
 
 
 def start(recipe: Recipe, out: Path, force: bool = True) -> None:
@@ -120,7 +121,7 @@ def test_a_full_disk_is_no_traceback(recipe: Recipe, tmp_path: Path, monkeypatch
     def full(recipe: Recipe) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(building, "build_system", full)
+    monkeypatch.setattr(building, "build_model", full)
     with pytest.raises(InputError, match=r"writing failed: .*No space left on device"):
         build(recipe, tmp_path / "out", None, False, lambda what: None)
     assert list((tmp_path / "out").iterdir()) == []

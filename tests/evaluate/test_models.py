@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mobile_robust.backbones.split import create_network
+from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate import predictors
@@ -20,7 +20,7 @@ from mobile_robust.evaluate.models import resolve
 from mobile_robust.evaluate.predictors import FileSource
 from mobile_robust.runtimes.base import Arrays, PlacementError, Runtime, Session
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
-from mobile_robust.systems import load_built
+from mobile_robust.pipelines import load_built
 from tests.recipes import RESNET, write_recipe
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))

@@ -4,18 +4,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mobile_robust.layers.downscale import Shrink
+from mobile_robust.layers.downscale import Downscale
 
 
 @pytest.mark.parametrize("size", [(224, 224), (232, 500), (96, 130)])
 def test_small_images_stay(size: tuple[int, int]) -> None:
     image = torch.rand(1, 3, *size)
-    assert Shrink(size)(image) is image
+    assert Downscale(size)(image) is image
 
 
 def test_a_checkerboard_comes_out_flat() -> None:
     board = (torch.arange(1080)[:, None] + torch.arange(1920)) % 2
-    small = Shrink((1080, 1920))(board.float().expand(1, 3, -1, -1))
+    small = Downscale((1080, 1920))(board.float().expand(1, 3, -1, -1))
     assert small.shape == (1, 3, 224, 224)
     assert (small - 0.5).abs().max() < 0.03  # an odd block holds one pixel more of one colour
 
@@ -30,5 +30,5 @@ def test_like_an_antialiased_resize(size: tuple[int, int]) -> None:
     )
     top, left = ((s - 224) // 2 for s in resized.shape[2:])
     expected = resized[:, :, top : top + 224, left : left + 224]
-    error = (Shrink(size)(image) - expected).square().mean()
+    error = (Downscale(size)(image) - expected).square().mean()
     assert -10 * error.log10() > 30

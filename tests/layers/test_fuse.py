@@ -33,7 +33,7 @@ def x() -> torch.Tensor:
 @pytest.mark.parametrize("bias", [True, False])
 def test_norm_after(x: torch.Tensor, affine: bool, bias: bool) -> None:
     first, second = conv(5, 4, 3, padding=1, bias=bias), norm(4, affine)
-    fused = fuse.conv_of(fuse.fold_norm_after(fuse.kernel_of(first), second), padding=1)
+    fused = fuse.conv_of(fuse.fold_batchnorm_after(fuse.kernel_of(first), second), padding=1)
     torch.testing.assert_close(fused(x), second(first(x)), atol=1e-12, rtol=0)
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mobile_robust.layers.fuse import kernel_of
-from mobile_robust.layers.upsample_conv import DoubledConv, HalvedConv
+from mobile_robust.layers.upsample_conv import UpsampleConv, UpsampleStridedConv
 
 
 def doubled(x: torch.Tensor) -> torch.Tensor:
@@ -19,13 +19,13 @@ def test_computes_the_same(size: tuple[int, int], inputs: int, outputs: int) -> 
     torch.manual_seed(0)
     conv = nn.Conv2d(inputs, outputs, 3, padding=1).double()
     x = torch.randn(2, inputs, *size, dtype=torch.float64)
-    got = DoubledConv(kernel_of(conv))(x)
+    got = UpsampleConv(kernel_of(conv))(x)
     torch.testing.assert_close(got, conv(doubled(x)), atol=1e-12, rtol=0)
 
 
 def test_computes_it_with_fewer_operations() -> None:
     conv, x = nn.Conv2d(16, 64, 3, padding=1), torch.randn(1, 16, 28, 28)
-    layer = DoubledConv(kernel_of(conv))
+    layer = UpsampleConv(kernel_of(conv))
     with FlopCounterMode(display=False) as small:
         layer(x)
     with FlopCounterMode(display=False) as large:
@@ -38,5 +38,5 @@ def test_a_stride_of_two_undoes_the_doubling(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     conv = nn.Conv2d(5, 4, 3, stride=2, padding=1).double()
     x = torch.randn(2, 5, *size, dtype=torch.float64)
-    got = HalvedConv(kernel_of(conv))(x)
+    got = UpsampleStridedConv(kernel_of(conv))(x)
     torch.testing.assert_close(got, conv(doubled(x)), atol=1e-12, rtol=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.data.images import read_image
 from mobile_robust.methods.afd import training as afd
 from mobile_robust.methods.task import stack

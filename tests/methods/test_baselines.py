@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torchvision.models import AlexNet_Weights
 
-from mobile_robust.backbones.split import create_network, deploy_network
-from mobile_robust.contracts.recipe import built_in_recipes, load_recipe
+from mobile_robust.backbones.create import create_network, deploy_network
+from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.convert.cost import count
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import deploy_form
 from mobile_robust.methods.baselines.network import BASELINES, LEFT_OUT, TABLE_VII, VARIANTS, Chain, build
-from mobile_robust.systems import METHODS
+from mobile_robust.pipelines import METHODS
 from tests.randomize import randomize, relative_error
 
 SIZE = (40, 56)

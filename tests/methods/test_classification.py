@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.data.images import read_image
 from mobile_robust.methods.sympie.training import EMA_WEIGHT, SMOOTHING, Estimation
 from mobile_robust.methods.task import Task, stack

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mobile_robust.backbones.split import create_network, deploy_network
+from mobile_robust.backbones.create import create_network, deploy_network
 from mobile_robust.errors import InputError
 from mobile_robust.methods.deepcorrect.network import (
     VARIANTS,

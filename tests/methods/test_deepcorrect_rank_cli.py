@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.backbones.split import create_network
+from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.__main__ import schemas
 from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.errors import InputError

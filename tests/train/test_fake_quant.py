@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.convert.rounding import prepare
 from mobile_robust.convert.targets.tflite import channels_last, convert_tflite
 from mobile_robust.convert.targets.tflite_quantize import static_wi8_ai8
@@ -22,7 +22,7 @@ from mobile_robust.layers.fuse import live
 from mobile_robust.layers.repconv import RepConv
 from mobile_robust.methods.sympie.training import Estimation
 from mobile_robust.methods.task import Task
-from mobile_robust.systems import build_system
+from mobile_robust.pipelines import build_model
 from mobile_robust.train.cli import main
 from mobile_robust.train.fake_quant import round_activations, round_weights
 from mobile_robust.train.methods import METHODS, start
@@ -100,7 +100,7 @@ def answers(recipes: Recipes, photos: Path, tmp_path_factory: pytest.TempPathFac
     save_file(task.result(), weights)
     recipe = load_recipe(str(recipes["afd"]))
     section = recipe.weights.model_copy(update={"file": str(weights)})
-    system = build_system(recipe.model_copy(update={"scope": "pipeline", "weights": section}))
+    system = build_model(recipe.model_copy(update={"scope": "pipeline", "weights": section}))
     crops = torch.cat(pairs(photos, 4))
     images = task.images(crops).contiguous()
     network = prepare(system.deploy, [(image[None],) for image in images], "int8")

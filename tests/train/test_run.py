@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mobile_robust.contracts.recipe import load_recipe
+from mobile_robust.recipes import load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.methods.afd import training as afd
 from mobile_robust.state_dicts import read_state
-from mobile_robust.systems import build_system
+from mobile_robust.pipelines import build_model
 from mobile_robust.train import checkpoints
 from mobile_robust.train.cli import main
 
@@ -50,7 +50,7 @@ def test_weights_log_plot_and_card(
     assert train(recipes, photos, out, *more, method=method) == 0
     recipe = load_recipe(str(recipes[method]))
     weights = recipe.weights.model_copy(update={"file": str(out)})
-    module = build_system(recipe.model_copy(update={"weights": weights})).module
+    module = build_model(recipe.model_copy(update={"weights": weights})).module
     assert all(torch.equal(module.state_dict()[name], tensor) for name, tensor in read_state(out).items())
     log = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
     assert [line["step"] for line in log] == [1, 2, 3, 4] and all(line["loss"] > 0 for line in log)

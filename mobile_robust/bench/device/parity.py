@@ -30,8 +30,8 @@ from mobile_robust.convert.build import make_reference
 from mobile_robust.parity.metrics import NotFiniteError, compare, judge
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.parity.table import STYLES, SYMBOLS, tolerance_text, worst_text
+from mobile_robust.pipelines import rebuild
 from mobile_robust.runtimes.litert_cpu import LitertCpu
-from mobile_robust.systems import rebuild
 
 #: Bounds that depend on the photos, and by how much a phone, whose kernels round otherwise, may stay behind.
 _SLACK = {"snr_db": 0.5, "repair_snr_db": 0.5, "top1_agreement": 0.0}

@@ -4,7 +4,7 @@ JPEG quantizes the DCT coefficients of every 8x8 block by itself, so the feature
 amount that changes from block to block. FDE-Net estimates that drift from the block's own coefficients; FE-Net, a light
 U-Net of RepConv blocks, repairs the shallow features with the estimate as its guide (section III-B, Fig. 5):
 
-    repaired = features + FE-Net(features, fill(FDE-Net(DCT(image))))
+    repaired = features + FE-Net(features, upsample(FDE-Net(DCT(image))))
 
 The figures' widths are lost in the text; those of :data:`VARIANTS` are chosen below the paper's own counts of Table VII
 (0.11 M parameters, 0.36 G multiply-accumulates at 224x224).
@@ -13,19 +13,21 @@ The figures' widths are lost in the text; those of :data:`VARIANTS` are chosen b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.errors import unknown
+from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.errors import InputError
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of, merge
+from mobile_robust.layers.normalize import RGB, ImageRange
 from mobile_robust.layers.repconv import PlainConv, RepConv
-from mobile_robust.layers.upsample_conv import DoubledConv, HalvedConv
-from mobile_robust.methods.adapter import RGB, FeatureRepair, ImageRange
-from mobile_robust.methods.options import known_only, variant_of
+from mobile_robust.layers.upsample_conv import UpsampleConv, UpsampleStridedConv
+from mobile_robust.methods.adapter import Adapter, Component
+from mobile_robust.methods.afd.method import AFDOptions
+from mobile_robust.methods.site import Site
 
 #: JPEG moves samples from [0, 255] to [-128, 127] before its DCT (ITU-T T.81, A.3.1).
 LEVEL_SHIFT = 128 / 255
@@ -83,17 +85,15 @@ class FDENet(nn.Module):
         self.stage3 = nn.Conv2d(hidden, guide, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """See the class; the image is as the module's ``image_range`` says."""
         x = self.norm(self.dct(image * self.image_std + self.image_mean))  # (B, 192, H/8, W/8)
         return _stages(x, self.stage1, self.stage2, self.stage3)
 
-    def reparameterize(self) -> nn.Module:
-        """See :class:`DeployedFDENet`."""
+    def fuse(self) -> DeployedFDENet:
         kernel = merge(self.dct.kernel(), fold_affine_before(*affine_of(self.norm), kernel_of(self.stage1)))
         std, middle = self.image_std.flatten(), torch.full_like(self.image_mean, LEVEL_SHIFT).flatten()
         kernel = fold_affine_before(std, middle, kernel)  # image * std + mean = (image - level) * std + middle
         level = ((LEVEL_SHIFT - self.image_mean) / self.image_std).flatten()
-        return DeployedFDENet(level, kernel, _copy(self.stage2), _copy(self.stage3))
+        return DeployedFDENet(level, kernel, conv_of(kernel_of(self.stage2)), conv_of(kernel_of(self.stage3)))
 
 
 class DeployedFDENet(nn.Module):
@@ -128,10 +128,16 @@ class FENet(nn.Module):
     """Feature enhancement: degraded features (B, C, h, w) and drifting map -> repaired features (B, C, h, w).
 
     The last block has no ReLU: the residual is signed.
+
+    Args:
+        channels: C.
+        sizes: Widths.
+        stride: Of the stem, 1, 2 or 4.
     """
 
-    def __init__(self, channels: int, sizes: Variant) -> None:
+    def __init__(self, channels: int, sizes: Variant, stride: int) -> None:
         super().__init__()
+        self.stride = stride
         block, guide, half, quarter, decoder = sizes.block, sizes.guide, sizes.half, sizes.quarter, sizes.decoder
         self.channels_deep, self.channels_shallow, self.channels_guide = quarter, half + guide, guide
         self.encode1 = block(channels, half, stride=2)
@@ -140,53 +146,53 @@ class FENet(nn.Module):
         self.decode = block(quarter + half + guide, decoder)
         self.residual = block(decoder, channels, relu=False)
 
-    def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
-        """See the class; ``drift`` is (B, guide, H/8, W/8) of an image whose stem has a stride of 1, 2 or 4."""
+    def forward(self, features: Tensor, drift: Tensor | None = None) -> Tensor:
+        """``drift`` is (B, guide, H/8, W/8)."""
         shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
         deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
-        x = self.decode(torch.cat([_fill(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
-        return features + self.residual(_fill(x, 2))
+        x = self.decode(torch.cat([_upsample(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
+        return features + self.residual(_upsample(x, 2))
 
-    def reparameterize(self, stride: int) -> nn.Module:
-        """See :class:`DeployedFENet`."""
-        return DeployedFENet(self, stride)
+    def fuse(self) -> DeployedFENet:
+        return DeployedFENet(self)
 
 
 class DeployedFENet(nn.Module):
-    """Deploy form of :class:`FENet`: every block is one convolution, and no map is doubled before it is convolved
-    (:class:`DoubledConv`, :class:`HalvedConv`), neither the features nor the drifting map: it joins the deep features,
-    which are as coarse, unless the stem has a stride of 4, where it lies beside the shallow ones.
+    """Deploy form of :class:`FENet`: every block is one convolution, and no map is upsampled before it is
+    convolved (:class:`UpsampleConv`, :class:`UpsampleStridedConv`), neither the features nor the drifting map: it joins
+    the deep features, which are as coarse, unless the stem has a stride of 4, where it lies beside the shallow ones.
     """
 
-    def __init__(self, net: FENet, stride: int) -> None:
+    def __init__(self, net: FENet) -> None:
         super().__init__()
-        self.encode1, self.bottom = net.encode1.reparameterize(), net.bottom.reparameterize()
-        self.residual = DoubledConv(net.residual.kernel())
-        coarse = net.channels_guide if stride < 4 else 0  # channels of the drifting map that join the deep features
+        self.encode1, self.bottom = net.encode1.fuse(), net.bottom.fuse()
+        self.residual = UpsampleConv(net.residual.kernel())
+        coarse = net.channels_guide if net.stride < 4 else 0  # channels of the drifting map that join the deep features
         fine = net.channels_shallow - coarse
         encode2, decode = net.encode2.kernel(), net.decode.kernel()
         weight, weight_coarse = encode2.weight.split((fine, coarse), 1)
         self.encode2 = conv_of(Kernel(weight, encode2.bias), stride=2, padding=1)
-        self.encode2_coarse = HalvedConv(Kernel(weight_coarse, torch.zeros_like(encode2.bias))) if coarse else None
+        self.encode2_coarse = (
+            UpsampleStridedConv(Kernel(weight_coarse, torch.zeros_like(encode2.bias))) if coarse else None
+        )
         deep, weight, weight_coarse = decode.weight.split((net.channels_deep, fine, coarse), 1)
-        self.decode_deep = DoubledConv(Kernel(torch.cat([deep, weight_coarse], 1), decode.bias))
+        self.decode_deep = UpsampleConv(Kernel(torch.cat([deep, weight_coarse], 1), decode.bias))
         self.decode_shallow = conv_of(Kernel(weight, torch.zeros_like(decode.bias)), padding=1)
 
-    def forward(self, features: Tensor, drift: Tensor | None) -> Tensor:
-        """See :class:`FENet`."""
+    def forward(self, features: Tensor, drift: Tensor | None = None) -> Tensor:
         shallow = self.encode1(features)  # (B, half, h/2, w/2)
         if drift is None or self.encode2_coarse is None:
             shallow = _guided(shallow, drift)
             below = self.bottom(F.relu(self.encode2(shallow)))  # (B, quarter, h/4, w/4)
         else:
-            drift = _fill(drift, shallow.shape[-1] // drift.shape[-1] // 2)  # (B, guide, h/4, w/4)
+            drift = _upsample(drift, shallow.shape[-1] // drift.shape[-1] // 2)  # (B, guide, h/4, w/4)
             deep = self.bottom(F.relu(self.encode2(shallow) + self.encode2_coarse(drift)))
             below = torch.cat([deep, drift], 1)
         x = F.relu(self.decode_deep(below) + self.decode_shallow(shallow))  # (B, decoder, h/2, w/2)
         return features + self.residual(x)
 
 
-class AFD(FeatureRepair):
+class AFD(Adapter):
     """The module: (image (B, 3, H, W), features (B, C, H/s, W/s)) -> repaired features, stem stride s of 1, 2 or 4.
 
     Args:
@@ -194,63 +200,72 @@ class AFD(FeatureRepair):
         variant: A key of :data:`VARIANTS`.
         image_range: How the incoming image was normalized; undone inside.
         stride: s; the deploy form is made for it.
-
-    Raises:
-        InputError: Unknown variant.
+        layer: The stem's last layer.
     """
 
     def __init__(
-        self, channels: int = 64, variant: str = "afd", image_range: ImageRange = RGB, stride: int = 2
+        self,
+        channels: int = 64,
+        variant: str = "afd",
+        image_range: ImageRange = RGB,
+        stride: int = 2,
+        layer: str = "stem",
     ) -> None:
         super().__init__()
-        self.stride = stride
-        if variant not in VARIANTS:
-            raise unknown("AFD variant", variant, VARIANTS)
         sizes = VARIANTS[variant]
-        self.fde: nn.Module | None = FDENet(sizes.hidden, sizes.guide, image_range) if sizes.guide else None
-        self.fe: nn.Module = FENet(channels, sizes)
+        self.layers = (layer,)
+        self.fde = FDENet(sizes.hidden, sizes.guide, image_range) if sizes.guide else None
+        self.fe = FENet(channels, sizes, stride)
 
-    def forward(self, image: Tensor, features: Tensor) -> Tensor:
-        """See the class."""
-        return self.fe(features, None if self.fde is None else self.fde(image))
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return image, () if self.fde is None else (self.fde(image),)
 
-    def check(self, image: tuple[int, int], features: tuple[int, int]) -> None:
-        """See :class:`FeatureRepair`."""
-        if any(side % BLOCK for side in image):
-            raise ValueError(f"JPEG's blocks want an image whose sides are multiples of {BLOCK}, not {_by(image)}")
-        s = self.stride
-        if s not in (1, 2, 4) or image != (features[0] * s, features[1] * s) or _odd(features):
-            raise ValueError(
-                f"the stem must divide the image's sides ({_by(image)}) by 1, 2 or 4 and leave multiples of 4, "
-                f"not {_by(features)}"
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        return self.fe(features, *context)
+
+    def components(self, site: Site) -> dict[str, Component]:
+        image = site.image_spec()
+        section, stem = site.recipe.input, f"features of {site.section.name} behind layer {site.cut.layer}"
+        normalized = f"(rgb / {section.range} - {list(section.mean)}) / {list(section.std)}"
+        before = f"the backbone's stem takes the photo normalized: of the same photo as {normalized}"
+        normalize, network = site.normalize(), site.cut.stem
+        features = TensorSpec("features", Role.FEATURES, stem, normalization=before)
+        repaired = TensorSpec(
+            "repaired", Role.FEATURES, f"repaired {stem}, for the rest of the network", repairs="features"
+        )
+        return {
+            "module": Component(
+                self, (image, features), repaired, lambda photo: (photo, network(normalize(photo)).contiguous())
             )
-
-    def reparameterize(self) -> AFD:
-        """See :class:`Deployable`. Computes with convolutions, ReLU, additions and one subtraction alone."""
-        if self.training:
-            raise RuntimeError(
-                "AFD.reparameterize() in training mode: call eval() first, batch norms are not fixed yet"
-            )
-        if not any(isinstance(part, nn.BatchNorm2d) for part in self.modules()):
-            raise RuntimeError("AFD.reparameterize(): this is the deploy form already")
-        deployed = AFD.__new__(AFD)
-        nn.Module.__init__(deployed)
-        deployed.fde = self.fde.reparameterize() if isinstance(self.fde, FDENet) else None
-        assert isinstance(self.fe, FENet)
-        deployed.stride = self.stride
-        deployed.fe = self.fe.reparameterize(self.stride)
-        return deployed.eval()
+        }
 
 
-def build(channels: int, stride: int, image_range: ImageRange, options: dict[str, Any]) -> AFD:
-    """The module for a stem of ``channels`` channels and of this stride; options: ``variant``.
+def build(site: Site, options: AFDOptions) -> AFD:
+    """The module for the stem of a site's backbone.
 
     Raises:
-        InputError: Unknown option or variant.
+        InputError: Features or an image size that the module cannot take.
     """
-    known_only("afd", options, ["variant"])
-    variant = variant_of(options, VARIANTS, "afd")
-    return AFD(channels, variant, image_range, stride)
+    channels, features = site.cut_features()
+    image = site.recipe.input.height_width
+    stride = image[0] // features[0]
+    reason = None
+    if any(side % BLOCK for side in image):
+        reason = f"JPEG's blocks want an image whose sides are multiples of {BLOCK}, not {_by(image)}"
+    elif stride not in (1, 2, 4) or image != (features[0] * stride, features[1] * stride) or _odd(features):
+        reason = (
+            f"the stem must divide the image's sides ({_by(image)}) by 1, 2 or 4 and leave multiples of 4, "
+            f"not {_by(features)}"
+        )
+    if reason:
+        shape = (channels, *features)
+        raise InputError(f"{site.cut_text()} are {shape}, which method {site.recipe.method} cannot take: {reason}")
+    return AFD(channels, options.variant, site.image_range, stride, site.cut.layer)
+
+
+def required(site: Site) -> tuple[nn.Module, str]:
+    """The stem: the module by itself needs its weights."""
+    return site.cut.stem, f"the stem of backbone {site.section.name}"
 
 
 def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) -> Tensor:
@@ -259,11 +274,11 @@ def _stages(x: Tensor, stage1: nn.Module, stage2: nn.Module, stage3: nn.Module) 
 
 def _guided(shallow: Tensor, drift: Tensor | None) -> Tensor:
     """FE-Net's features beside the drifting map, which is brought to their size."""
-    return shallow if drift is None else torch.cat([shallow, _fill(drift, shallow.shape[-1] // drift.shape[-1])], 1)
+    return shallow if drift is None else torch.cat([shallow, _upsample(drift, shallow.shape[-1] // drift.shape[-1])], 1)
 
 
-def _fill(x: Tensor, factor: int) -> Tensor:
-    """Every cell becomes ``factor`` x ``factor`` equal cells."""
+def _upsample(x: Tensor, factor: int) -> Tensor:
+    """Nearest neighbour."""
     return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="nearest")
 
 
@@ -274,7 +289,3 @@ def _by(size: tuple[int, int]) -> str:
 def _odd(features: tuple[int, int]) -> bool:
     """Whether FE-Net's two halvings leave a remainder."""
     return any(side % 4 for side in features)
-
-
-def _copy(conv: nn.Conv2d) -> nn.Conv2d:
-    return conv_of(kernel_of(conv))

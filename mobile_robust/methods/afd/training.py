@@ -17,66 +17,47 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mobile_robust.data.images import Size
+from mobile_robust.methods.afd.method import AFDTraining
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.methods.feature_maps import TailMaps, relative_error
-from mobile_robust.methods.task import Task
-from mobile_robust.systems import System
-from mobile_robust.systems.features import FeaturePipeline
+from mobile_robust.methods.pipeline import CutPipeline
+from mobile_robust.methods.task import Batch, Task
 
-#: Share of the crops that stay as they are: input = target.
-CLEAN_SHARE = 1 / 4
-#: What the loss is made of; the first is the default. "features" is the paper's, "channels" the same with every channel
-#: in units of its own variance, "tail" adds the tail's view.
-LOSSES = ("tail", "features", "channels")
 #: Weight of the features' error beside that of the tail's maps, which is some fifteen times as large.
 FEATURES_WEIGHT = 10.0
 #: Weight of the answer's divergence from the clean one, some three times as large as the maps' error.
 ANSWER_WEIGHT = 0.3
 
 
-class Distillation(Task):
+class Distillation(Task[CutPipeline, AFD]):
     """How far the repaired features, and what the frozen tail makes of them, are from those of the clean crop.
 
-    Args:
-        system: See :class:`Task`; the module is made to change nothing at first.
-        side: Side of the crops.
-        loss: One of :data:`LOSSES`.
+    The module is made to change nothing at first.
     """
 
-    pipeline: FeaturePipeline
-    module: AFD
-
-    def __init__(self, system: System, side: int, loss: str = LOSSES[0]) -> None:
-        super().__init__(system)
-        self.kind = loss
-        for norm in self.module.fe.get_submodule("residual").modules():
+    def __init__(self, pipeline: CutPipeline, crop: Size, top: float, options: AFDTraining, steps: int) -> None:
+        super().__init__(pipeline, crop, top, options, steps)
+        self.kind = options.loss
+        for norm in self.module.fe.residual.modules():
             if isinstance(norm, nn.BatchNorm2d):
                 nn.init.zeros_(norm.weight)
         with torch.no_grad():
-            self.features = self.pipeline.features(torch.zeros(1, 3, side, side))
-        self.tail = self.learners_tail = TailMaps(self.pipeline.tail, self.features)
+            self.features = self.pipeline.features(torch.zeros(1, 3, *crop))
+        self.tail = self.student_tail = TailMaps(self.pipeline.tail, self.features)
 
-    def quantize(self, photos: Tensor) -> None:
-        """See :class:`Task`."""
-        super().quantize(photos)
-        assert self.simulation is not None and isinstance(self.simulation.pipeline, FeaturePipeline)
-        self.learners_tail = TailMaps(self.simulation.pipeline.tail, self.features)
+    def use_student(self, pipeline: CutPipeline) -> None:
+        self.student_tail = TailMaps(pipeline.tail, self.features)
 
-    def forward(self, *arrays: Tensor) -> dict[str, Tensor]:
-        """Clean and degraded crops, uint8 (B, side, side, 3), and labels, which count for nothing here.
-
-        Errors are fractions of the clean values' variance.
-        """
-        clean, degraded = map(self.images, arrays[:2])
+    def loss(self, student: CutPipeline, batch: Batch) -> dict[str, Tensor]:
+        """Errors are fractions of the clean values' variance; labels are not used."""
+        clean, degraded = self.images(batch.clean), self.images(batch.degraded)
         with torch.no_grad():
             target = self.pipeline.features(clean)
             targets: Sequence[Tensor] = self.tail(target) if self.kind == "tail" else []
-        with self.learner() as pipeline:
-            assert isinstance(pipeline, FeaturePipeline)
-            with torch.no_grad():
-                features = pipeline.features(degraded)
-            repaired = pipeline.module(degraded, features)
-            seen: Sequence[Tensor] = self.learners_tail(repaired) if self.kind == "tail" else []
+            features = student.features(degraded)
+        repaired = student.module(degraded, features)
+        seen: Sequence[Tensor] = self.student_tail(repaired) if self.kind == "tail" else []
         error = relative_error(repaired, target)
         if self.kind == "features":
             return {"loss": error}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
 from mobile_robust.errors import InputError, unknown
+from mobile_robust.methods.deepcorrect.method import DeepCorrectOptions
 
 #: Layers and shares of filters by backbone: Deepcorr-5 of AlexNet and Deepcorr-6 of Fig. 3a's network (Borkar & Karam).
 DEFAULTS: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
@@ -32,25 +33,24 @@ class Choice(NamedTuple):
 
 
 def choose_filters(
-    network: nn.Module, name: str, options: Mapping[str, Any], ranking: Mapping[str, Sequence[int]] | None
+    network: nn.Module, name: str, options: DeepCorrectOptions, ranking: Mapping[str, Sequence[int]] | None
 ) -> dict[str, Choice]:
     """The corrected filters by layer, in the layers' order.
 
     Args:
         network: The backbone.
         name: Its name.
-        options: ``layers`` and ``beta``; beta is the share of a layer's filters, or their number where it is a whole
-            one; one for all layers or a list.
+        options: ``layers`` and ``beta`` count here.
         ranking: Layer -> its filters, the most susceptible first; None: in their own order.
 
     Raises:
         InputError: An unknown layer, one that is no convolution, or a beta or ranking that does not fit.
     """
-    widths = filter_counts(network, name, corrected_layers(name, options.get("layers")))
-    betas = options.get("beta")
-    if betas is None:
-        betas = DEFAULTS[name][1] if name in DEFAULTS and "layers" not in options else 0.5
-    betas = list(betas) if isinstance(betas, list | tuple) else [betas] * len(widths)
+    widths = filter_counts(network, name, corrected_layers(name, options.layers))
+    given = options.beta
+    if given is None:
+        given = DEFAULTS[name][1] if name in DEFAULTS and options.layers is None else 0.5
+    betas = list(given) if isinstance(given, tuple) else [given] * len(widths)
     if len(betas) != len(widths):
         raise InputError(f"options.beta: {len(betas)} values for {len(widths)} layers: {', '.join(widths)}")
     chosen = {}
@@ -66,30 +66,25 @@ def choose_filters(
     return chosen
 
 
-def corrected_layers(name: str, given: Any) -> tuple[str, ...]:
+def corrected_layers(name: str, given: Sequence[str] | None) -> tuple[str, ...]:
     """The names in ``options.layers``, or the paper's layers of a known backbone.
 
     Raises:
-        InputError: None given and none known, or something else than different names.
+        InputError: None given and none known.
     """
-    if given is None:
-        if name not in DEFAULTS:
-            raise InputError(f"backbone {name}: no default layers to correct; name its convolutions in options.layers")
-        return DEFAULTS[name][0]
-    layers = _names("layers", given)
-    if not layers:
-        raise InputError("options.layers: needed is at least one layer")
-    return layers
+    if given is not None:
+        return tuple(given)
+    if name not in DEFAULTS:
+        raise InputError(f"backbone {name}: no default layers to correct; name its convolutions in options.layers")
+    return DEFAULTS[name][0]
 
 
-def updated_layers(network: nn.Module, name: str, given: Any, corrected: Sequence[str]) -> tuple[str, ...]:
+def updated_layers(network: nn.Module, name: str, updated: Sequence[str], corrected: Sequence[str]) -> tuple[str, ...]:
     """The names in ``options.update``.
 
     Raises:
-        InputError: Something else than different names, an unknown layer, or one that contains another of them or a
-            corrected one.
+        InputError: An unknown layer, or one that contains another of them or a corrected one.
     """
-    updated = _names("update", given)
     layers = [n for n, _ in network.named_modules() if n]
     for layer in updated:
         if layer not in layers:
@@ -98,7 +93,7 @@ def updated_layers(network: nn.Module, name: str, given: Any, corrected: Sequenc
             raise InputError(
                 f"options.update: {layer!r} contains {inside[0]!r}, which is corrected or updated by itself"
             )
-    return updated
+    return tuple(updated)
 
 
 def filter_counts(network: nn.Module, name: str, layers: Sequence[str]) -> dict[str, int]:
@@ -114,17 +109,10 @@ def filter_counts(network: nn.Module, name: str, layers: Sequence[str]) -> dict[
     return {layer: convolutions[layer] for layer in layers}
 
 
-def _names(option: str, given: Any) -> tuple[str, ...]:
-    names = [n for n in given if isinstance(n, str)] if isinstance(given, list | tuple) else [""]
-    if "" in names or len(set(names)) != len(given):
-        raise InputError(f"options.{option} must be a list of different layer names, got {given!r}")
-    return tuple(names)
-
-
-def _count(layer: str, channels: int, beta: Any) -> int:
+def _count(layer: str, channels: int, beta: float) -> int:
     if isinstance(beta, float) and 0 < beta <= 1:
         return max(1, round(beta * channels))
-    if type(beta) is int and 1 <= beta <= channels:
+    if isinstance(beta, int) and 1 <= beta <= channels:
         return beta
     raise InputError(
         f"options.beta of layer {layer!r}: must be a share greater than 0.0, at most 1.0, or a number of filters from "

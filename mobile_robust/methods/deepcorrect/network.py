@@ -20,16 +20,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from mobile_robust.errors import InputError, unknown
-from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, fold_norm_after, kernel_of
-from mobile_robust.methods.adapter import Deployable, FilterRepair
+from mobile_robust.backbones.split import prefix_suffix
+from mobile_robust.contracts.ranking import read_ranking
+from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.errors import InputError
+from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, fold_batchnorm_after, kernel_of
+from mobile_robust.methods.adapter import Adapter, Component
 from mobile_robust.methods.deepcorrect.filter_selection import choose_filters, updated_layers
-from mobile_robust.methods.options import known_only, variant_of
+from mobile_robust.methods.deepcorrect.method import DeepCorrectOptions
+from mobile_robust.methods.site import Site
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ VARIANTS = {
 _LEAST_GAMMA = 0.1
 
 
-class CorrectionUnit(Deployable):
+class CorrectionUnit(nn.Module):
     """features (B, channels, h, w) -> the same with the selected channels corrected.
 
     Every convolution has a bias; all but the last are followed by batch norm (if wanted) and ReLU.
@@ -99,29 +103,25 @@ class CorrectionUnit(Deployable):
         self.residual = nn.Sequential(*layers, nn.Conv2d(width, count, 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """See the class."""
         wrong = features.index_select(1, self.selected)  # (B, n, h, w)
         return features.index_add(1, self.selected, self.residual(wrong))
 
-    def reparameterize(self) -> DeployedUnit:
-        """See :class:`Deployable`.
-
-        Raises:
-            InputError: The weights came with a selection that does not fit the layer.
-        """
-        if self.training:
-            raise RuntimeError("CorrectionUnit.reparameterize() in training mode: call eval() first")
+    def check_selection(self) -> None:
+        """Raises InputError where the weights came with a selection that does not fit the layer."""
         chosen = self.selected.tolist()
         if len({*chosen} & {*range(self.channels)}) != len(chosen):
             raise InputError(
                 f"weights: a unit's selected filters are not {len(chosen)} different ones of {self.channels}"
             )
+
+    def fuse(self) -> DeployedUnit:
+        self.check_selection()
         layers: list[nn.Module] = []
         for part in self.residual:
             if isinstance(part, nn.BatchNorm2d):
                 conv = layers[-1]
                 assert isinstance(conv, nn.Conv2d)
-                _set(conv, fold_norm_after(kernel_of(conv), part))
+                _set(conv, fold_batchnorm_after(kernel_of(conv), part))
             else:
                 layers.append(copy.deepcopy(part))
         first, last = layers[0], layers[-1]
@@ -137,7 +137,7 @@ class CorrectionUnit(Deployable):
         return DeployedUnit(nn.Sequential(*layers)).eval()
 
 
-class DeployedUnit(Deployable):
+class DeployedUnit(nn.Module):
     """Deploy form of :class:`CorrectionUnit`: convolutions, ReLU and one addition.
 
     Attributes:
@@ -155,11 +155,7 @@ class DeployedUnit(Deployable):
         kept = features if self.keep is None else features * self.keep
         return kept + self.residual(features)
 
-    def reparameterize(self) -> DeployedUnit:
-        """A copy: this is the deploy form."""
-        return copy.deepcopy(self)
-
-    def absorb_norm(self, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    def fold_following_batchnorm(self, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
         """Moves the unit behind the batch norm that follows it, in place.
 
         With x' = a x + b, the norm of the corrected x is a (x + F(G x)) + b = x' + (a F)(G (x' - b) / a): the first
@@ -189,34 +185,7 @@ class DeployedUnit(Deployable):
         return given, offset
 
 
-class Corrected(nn.Module):
-    """A convolution with its unit behind it; stands in the network at the convolution's own name."""
-
-    def __init__(self, layer: nn.Conv2d, unit: Deployable) -> None:
-        super().__init__()
-        self.layer, self.unit = layer, unit
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The layer's input -> its corrected output (B, N, h, w)."""
-        return self.unit(self.layer(x))
-
-    def fuse(self) -> Corrected:
-        """Deploy form, under the name that timm's ``reparameterize_model`` looks for. Leaves this one as it is."""
-        unit = self.unit.reparameterize()
-        assert isinstance(unit, DeployedUnit)
-        return Corrected(copy.deepcopy(self.layer), unit).eval()
-
-    def absorb_norm(self, norm: nn.BatchNorm2d) -> bool:
-        """In deploy form: takes up, in place, the batch norm behind it. Whether it did."""
-        if not isinstance(self.unit, DeployedUnit):
-            return False
-        scale, shift = self.unit.absorb_norm(norm)
-        kernel = kernel_of(self.layer)
-        _set(self.layer, Kernel(kernel.weight * scale[:, None, None, None], kernel.bias * scale + shift))
-        return True
-
-
-class DeepCorrect(FilterRepair):
+class DeepCorrect(Adapter):
     """The units of a network's corrected layers, and its own copies of the layers that are trained along.
 
     Args:
@@ -224,68 +193,65 @@ class DeepCorrect(FilterRepair):
         updated: Layer name -> copy of that layer, for the paper's "c" models; the attribute likewise.
     """
 
-    def __init__(self, units: Mapping[str, Deployable], updated: Mapping[str, nn.Module] | None = None) -> None:
+    def __init__(self, units: Mapping[str, nn.Module], updated: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__()
         updated = updated or {}
         self.layers, self.updated_layers = tuple(units), tuple(updated)
         self.units = nn.ModuleDict({_key(layer): unit for layer, unit in units.items()})
         self.updated = nn.ModuleDict({_key(layer): own for layer, own in updated.items()})
 
-    def unit(self, layer: str) -> Deployable:
-        """See :class:`FilterRepair`; by the layer's name in the network."""
-        unit = self.units[_key(layer)]
-        assert isinstance(unit, Deployable)
-        return unit
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        return self.editor(layer)(features)
 
-    def insert(self, network: nn.Module) -> None:
-        """See :class:`FilterRepair`. The network then shares its units with this module."""
-        for layer in self.updated_layers:
-            network.set_submodule(layer, self.updated[_key(layer)])
-        for layer in self.layers:
-            conv = network.get_submodule(layer)
-            assert isinstance(conv, nn.Conv2d)
-            network.set_submodule(layer, Corrected(conv, self.unit(layer)))
+    def editor(self, layer: str) -> nn.Module:
+        return self.units[_key(layer)]
 
-    def reparameterize(self) -> DeepCorrect:
-        """See :class:`Deployable`. The norms behind corrected layers are folded where the whole network is deployed."""
-        if self.training:
-            raise RuntimeError("DeepCorrect.reparameterize() in training mode: call eval() first")
-        units: dict[str, Deployable] = {}
-        for layer in self.layers:
-            unit = self.unit(layer).reparameterize()
-            assert isinstance(unit, DeployedUnit)
-            units[layer] = unit
-        updated = {layer: copy.deepcopy(self.updated[_key(layer)]) for layer in self.updated_layers}
-        return DeepCorrect(units, updated).eval()
+    def replacements(self) -> dict[str, nn.Module]:
+        return {layer: self.updated[_key(layer)] for layer in self.updated_layers}
+
+    def check_state(self) -> None:
+        for unit in self.units.values():
+            if isinstance(unit, CorrectionUnit):
+                unit.check_selection()
+
+    def components(self, site: Site) -> dict[str, Component]:
+        """The unit of every layer."""
+        return {layer: self._component(site, layer) for layer in self.layers}
+
+    def _component(self, site: Site, layer: str) -> Component:
+        text = f"output of layer {layer} of {site.section.name}, before its batch norm and activation"
+        features = TensorSpec("features", Role.FEATURES, text)
+        repaired = TensorSpec(
+            "repaired", Role.FEATURES, "the same with the filters that suffer most corrected", repairs="features"
+        )
+        return Component(self.editor(layer), (features,), repaired, lambda image: (site.output_of(layer)(image),))
 
 
-def build(
-    network: nn.Module, name: str, options: dict[str, Any], ranking: Mapping[str, Sequence[int]] | None = None
-) -> DeepCorrect:
+def build(site: Site, options: DeepCorrectOptions) -> DeepCorrect:
     """The module for a backbone with its weights loaded.
 
-    Args:
-        network: The backbone; stays as it is.
-        name: Its name, for default layers and messages.
-        options: ``variant`` (of :data:`VARIANTS`, default bottleneck), ``batch_norm`` (default true), ``layers`` and
-            ``beta`` (see :func:`choose_filters`), ``update`` (names of layers that are trained along).
-        ranking: Layer name -> its filters, the most susceptible first; None: in their own order, which is right where
-            weights with their own selection are loaded afterwards.
+    Without a ranking the filters come in their own order, which is right where weights with their own selection are
+    loaded afterwards.
 
     Raises:
-        InputError: Unknown option, variant or layer; a layer, beta or ranking that does not fit.
+        InputError: An unknown layer; a layer, beta or ranking that does not fit.
     """
-    known_only("deepcorrect", options, ["variant", "batch_norm", "layers", "beta", "update"])
-    variant, batch_norm = variant_of(options, VARIANTS, "bottleneck"), options.get("batch_norm", True)
-    if variant not in VARIANTS:
-        raise unknown("DeepCorrect variant", variant, VARIANTS)
-    if not isinstance(batch_norm, bool):
-        raise InputError(f"options.batch_norm must be true or false, got {batch_norm!r}")
-    units: dict[str, Deployable] = {}
+    network, name, weights = site.backbone, site.section.name, site.recipe.weights
+    ranking = read_ranking(Path(weights.ranking)).orders() if weights.ranking and not weights.file else None
+    units: dict[str, nn.Module] = {}
     for layer, (channels, selected) in choose_filters(network, name, options, ranking).items():
-        units[layer] = CorrectionUnit(channels, selected, variant, not units, batch_norm)
-    updated = updated_layers(network, name, options.get("update", []), [*units])
+        units[layer] = CorrectionUnit(channels, selected, options.variant, not units, options.batch_norm)
+    updated = updated_layers(network, name, options.update, [*units])
+    site.try_image(network)
     return DeepCorrect(units, {layer: copy.deepcopy(network.get_submodule(layer)) for layer in updated}).eval()
+
+
+def required(site: Site) -> tuple[nn.Module, str]:
+    """All up to the layer whose unit is built: the unit by itself needs their weights."""
+    name, layer = site.section.name, site.recipe.part
+    if layer is None:
+        return site.backbone, f"backbone {name}"
+    return prefix_suffix(site.backbone, layer, name)[0], f"backbone {name} up to layer {layer}"
 
 
 def _key(layer: str) -> str:

@@ -1,5 +1,6 @@
 """Training DeepCorrect (Borkar & Karam, TIP 2019, section 4.2, Eq. 5): the correction units of the filters that a
-ranking names learn from the cross-entropy of the frozen network's answer, on clean and distorted photos, half and half.
+ranking names learn from the cross-entropy of the frozen network's prediction, on clean and distorted photos, half and
+half (section 5.1).
 """
 
 from __future__ import annotations
@@ -7,25 +8,18 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.methods.classification import Classification
+from mobile_robust.data.images import Size
 from mobile_robust.methods.deepcorrect.network import CorrectionUnit, DeepCorrect
-from mobile_robust.systems import System
+from mobile_robust.methods.method import Options
+from mobile_robust.methods.pipeline import InsertPipeline
+from mobile_robust.methods.task import Batch, Task
 
-#: Share of the crops that stay clean (section 5.1).
-CLEAN_SHARE = 0.5
 
+class Correction(Task[InsertPipeline, DeepCorrect]):
+    """Cross-entropy of the corrected network. The units are made to change nothing at first."""
 
-class Correction(Classification):
-    """Cross-entropy of the corrected network.
-
-    Args:
-        system: See :class:`mobile_robust.methods.task.Task`; its units are made to change nothing at first.
-    """
-
-    module: DeepCorrect
-
-    def __init__(self, system: System) -> None:
-        super().__init__(system)
+    def __init__(self, pipeline: InsertPipeline, crop: Size, top: float, options: Options, steps: int) -> None:
+        super().__init__(pipeline, crop, top, options, steps)
         for unit in self.module.units.values():
             assert isinstance(unit, CorrectionUnit)
             last = unit.residual[-1]
@@ -33,9 +27,5 @@ class Correction(Classification):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    def forward(self, *arrays: Tensor) -> dict[str, Tensor]:
-        """Clean crops and crops to learn from, uint8 (B, H, W, 3), and labels (B,), -1 where unknown."""
-        clean, degraded, labels = arrays
-        with self.learner() as pipeline:
-            answer = pipeline(self.images(degraded))
-        return {"loss": F.cross_entropy(answer, self.targets(clean, labels))}
+    def loss(self, student: InsertPipeline, batch: Batch) -> dict[str, Tensor]:
+        return {"loss": F.cross_entropy(student(self.images(batch.degraded)), self.targets(batch))}

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mobile_robust.layers.dynamic_filter import TAPS
-from mobile_robust.layers.per_sample_filter import own_filter
+from mobile_robust.layers.per_sample_filter import per_sample_filter2d
 from mobile_robust.methods.sympie.network import identity
 
 TURNS = 3
@@ -26,13 +26,13 @@ EVERY = 2
 
 
 @torch.no_grad()
-def nearest_numbers(images: Tensor, clean: Tensor) -> Tensor:
+def fit_warp(images: Tensor, clean: Tensor) -> Tensor:
     """Degraded images and their clean selves, standardized, (B, 3, H, W) -> numbers (B, 37) for the first."""
     images, clean = images.contiguous(), clean.contiguous()
     same = identity().to(images)
     kernel = same[12:].reshape(TAPS, TAPS).repeat(len(images), 1, 1)
     for _ in range(TURNS):
-        matrix, offset = _colours(own_filter(images, kernel), clean, kernel.sum((1, 2)))
+        matrix, offset = _colours(per_sample_filter2d(images, kernel), clean, kernel.sum((1, 2)))
         coloured = (matrix.mT @ images.flatten(2)).reshape(images.shape) + offset[:, :, None, None]
         kernel = torch.stack([_filter(*pair, same[12:]) for pair in zip(coloured, clean, strict=True)])
     # the warp adds its shift in front of the matrix

@@ -14,21 +14,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mobile_robust.contracts.tensors import Role, TensorSpec
-from mobile_robust.errors import InputError, unknown
-from mobile_robust.layers.avg_pool_conv import MeanPool
-from mobile_robust.layers.downscale import Shrink
-from mobile_robust.layers.dynamic_filter import TAPS, FrameFilter
-from mobile_robust.layers.fuse import affine_of, conv_of, fold_norm_after, kernel_of, linear_of
-from mobile_robust.layers.per_sample_filter import own_filter
-from mobile_robust.methods.adapter import Deployable, ImageRepair, Part
-from mobile_robust.methods.options import known_only, variant_of
+from mobile_robust.errors import InputError
+from mobile_robust.layers.avg_pool_conv import AvgPoolConv
+from mobile_robust.layers.deploy import fused, with_children
+from mobile_robust.layers.downscale import Downscale
+from mobile_robust.layers.dynamic_filter import TAPS, DynamicFilter
+from mobile_robust.layers.fuse import affine_of, conv_of, fold_batchnorm_after, kernel_of
+from mobile_robust.layers.per_sample_filter import per_sample_filter2d
+from mobile_robust.methods.adapter import Adapter, Component, image_component
+from mobile_robust.methods.site import Site
+from mobile_robust.methods.sympie.method import SyMPIEOptions
 from mobile_robust.state_dicts import read_state
 
 #: 9 of the colour matrix (row-major, row = input channel), 3 of the shift, 25 of the filter.
@@ -60,7 +61,7 @@ def _standardize(top: float) -> tuple[Tensor, Tensor]:
 
 
 class NEMBlock(nn.Module):
-    """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4); both forms, ``reparameterize()`` takes the batch norms away."""
+    """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4); both forms, ``fuse()`` takes the batch norms away."""
 
     def __init__(self, inputs: int, outputs: int, variant: Variant) -> None:
         super().__init__()
@@ -70,13 +71,11 @@ class NEMBlock(nn.Module):
         self.conv2, self.bn2 = nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
         first = self.conv1(self.pool(x))
         active = F.relu(self.bn1(first))
         return (first if self.raw_residual else active) + F.relu(self.bn2(self.conv2(active)))
 
-    def reparameterize(self) -> nn.Module:
-        """Batch norms folded into the convolutions, where nothing else reads what is in front of them."""
+    def fuse(self) -> DeployedNEMBlock:
         return DeployedNEMBlock(self)
 
 
@@ -89,14 +88,14 @@ class DeployedNEMBlock(nn.Module):
     def __init__(self, block: NEMBlock) -> None:
         super().__init__()
         self.raw_residual = block.raw_residual
-        self.pool = MeanPool(block.pool, block.conv1.in_channels)
+        self.pool = AvgPoolConv(block.pool, block.conv1.in_channels)
         if self.raw_residual:  # the residual is the convolution itself, so its batch norm stays as a scale and a shift
             self.conv1 = conv_of(kernel_of(block.conv1), padding=1)
             for name, value in zip(("scale", "shift"), affine_of(block.bn1), strict=True):
                 self.register_buffer(name, value[:, None, None], persistent=False)
         else:
-            self.conv1 = conv_of(fold_norm_after(kernel_of(block.conv1), block.bn1), padding=1)
-        self.conv2 = conv_of(fold_norm_after(kernel_of(block.conv2), block.bn2), padding=1)
+            self.conv1 = conv_of(fold_batchnorm_after(kernel_of(block.conv1), block.bn1), padding=1)
+        self.conv2 = conv_of(fold_batchnorm_after(kernel_of(block.conv2), block.bn2), padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4)."""
@@ -105,7 +104,7 @@ class DeployedNEMBlock(nn.Module):
         return (first if self.raw_residual else active) + F.relu(self.conv2(active))
 
 
-class NEM(Deployable):
+class NEM(nn.Module):
     """Noise estimation: image (B, 3, H, W) -> the 37 numbers (B, 37), from a small copy (Table 1, section 3.3).
 
     Args:
@@ -119,7 +118,7 @@ class NEM(Deployable):
 
     def __init__(self, size: tuple[int, int], variant: Variant, top: float) -> None:
         super().__init__()
-        self.shrink = Shrink(size)
+        self.shrink = Downscale(size)
         for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
             self.register_buffer(name, value.float()[:, None, None], persistent=False)
         self.conv = nn.Conv2d(3, 64, 3, padding=1)
@@ -131,7 +130,6 @@ class NEM(Deployable):
             self.out.bias.copy_(identity())
 
     def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
         return self.out(self.features(image))
 
     def features(self, image: Tensor) -> Tensor:
@@ -143,25 +141,15 @@ class NEM(Deployable):
             x = block(x)  # (B, 512, 4, 4) at last
         return x.mean((2, 3))
 
-    def reparameterize(self) -> nn.Module:
-        """Every batch norm folded into its convolution."""
-        if self.training:
-            raise RuntimeError("NEM.reparameterize() in training mode: call eval() first")
-        if not isinstance(self.norm, nn.BatchNorm2d):
-            raise RuntimeError("NEM.reparameterize(): this is the deploy form already")
-        deployed = NEM.__new__(NEM)
-        nn.Module.__init__(deployed)
-        deployed.shrink = self.shrink
-        for name in ("gain", "offset"):
-            deployed.register_buffer(name, self.get_buffer(name), persistent=False)
-        deployed.conv = conv_of(fold_norm_after(kernel_of(self.conv), self.norm), padding=1)
-        deployed.norm = nn.Identity()
-        deployed.blocks = nn.ModuleList([b.reparameterize() for b in self.blocks if isinstance(b, NEMBlock)])
-        deployed.out = linear_of(self.out)
-        return deployed.eval()
+    def fuse(self) -> NEM:
+        norm = self.norm
+        if not isinstance(norm, nn.BatchNorm2d):
+            return self
+        conv = conv_of(fold_batchnorm_after(kernel_of(self.conv), norm), padding=1)
+        return with_children(self, conv=conv, norm=nn.Identity(), blocks=fused(self.blocks))
 
 
-class DWM(Deployable):
+class DWM(nn.Module):
     """Differentiable warping: (image (B, 3, H, W), numbers (B, 37)) -> repaired image; clamped in eval mode only.
 
     Args:
@@ -179,59 +167,37 @@ class DWM(Deployable):
             self.register_buffer(name, value.float()[:, None, None], persistent=False)
 
     def forward(self, image: Tensor, parameters: Tensor) -> Tensor:
-        """See the class."""
         matrix, shift, kernel = parameters.split((9, 3, TAPS * TAPS), 1)
         x = image.contiguous() * self.gain + self.offset + shift[:, :, None, None]
         x = (matrix.reshape(-1, 3, 3).mT @ x.flatten(2)).reshape(x.shape)
-        x = own_filter(x, kernel.reshape(-1, TAPS, TAPS))
+        x = per_sample_filter2d(x, kernel.reshape(-1, TAPS, TAPS))
         x = (x - self.offset) / self.gain
         return x if self.training else x.clamp(0, self.top)
 
-    def reparameterize(self) -> nn.Module:
-        """The mobile form, see :class:`FrameFilter`: one image at a time, of the given size."""
-        if self.training:
-            raise RuntimeError("DWM.reparameterize() in training mode: call eval() first, only then does it clamp")
-        return FrameFilter(self.size, *_standardize(self.top), self.top).eval()
+    def fuse(self) -> DynamicFilter:
+        """The mobile form: one image at a time, of the given size."""
+        return DynamicFilter(self.size, *_standardize(self.top), self.top).eval()
 
 
-class SyMPIE(ImageRepair):
+class SyMPIE(Adapter):
     """The module: image (B, 3, H, W) -> repaired image in the same range.
 
     Args:
         size: Height and width of the image.
         top: Largest value of the incoming image, RGB in [0, top].
         variant: A key of :data:`VARIANTS`.
-
-    Raises:
-        InputError: Unknown variant.
     """
 
     def __init__(self, size: tuple[int, int] = (224, 224), top: float = 1.0, variant: str = "sympie") -> None:
         super().__init__()
-        if variant not in VARIANTS:
-            raise unknown("SyMPIE variant", variant, VARIANTS)
-        self.nem: nn.Module = NEM(size, VARIANTS[variant], top)
-        self.dwm: nn.Module = DWM(size, top)
+        self.nem = NEM(size, VARIANTS[variant], top)
+        self.dwm = DWM(size, top)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
-        return self.dwm(image, self.nem(image))
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return self.dwm(image, self.nem(image)), ()
 
-    def reparameterize(self) -> SyMPIE:
-        """See :class:`Deployable`."""
-        if self.training:
-            raise RuntimeError("SyMPIE.reparameterize() in training mode: call eval() first")
-        if not isinstance(self.nem, NEM) or not isinstance(self.dwm, DWM):
-            raise RuntimeError("SyMPIE.reparameterize(): this is the deploy form already")
-        deployed = SyMPIE.__new__(SyMPIE)
-        nn.Module.__init__(deployed)
-        deployed.nem, deployed.dwm = self.nem.reparameterize(), self.dwm.reparameterize()
-        return deployed.eval()
-
-    def parts(self) -> dict[str, Part]:
-        """NEM and DWM alone, for apps that estimate every n-th frame."""
-        assert isinstance(self.nem, NEM) and isinstance(self.dwm, DWM)
-        nem, dwm = self.nem, self.dwm
+    def components(self, site: Site) -> dict[str, Component]:
+        """The module; NEM and DWM alone, for apps that estimate on every n-th frame only."""
         numbers = TensorSpec(
             "parameters",
             Role.PARAMETERS,
@@ -242,14 +208,11 @@ class SyMPIE(ImageRepair):
         repaired = TensorSpec(
             "repaired", Role.IMAGE, "the repaired image, RGB in the range of the input", repairs="image"
         )
-
-        def both(image: Tensor) -> dict[str, Tensor]:
-            with torch.no_grad():
-                return {"image": image, "parameters": nem(image)}
-
+        image = site.image_spec()
         return {
-            "nem": Part(nem, lambda image: {"image": image}, "parameters", (numbers,)),
-            "dwm": Part(dwm, both, "repaired", (numbers, repaired)),
+            "module": image_component(self, site),
+            "nem": Component(self.nem, (image,), numbers, lambda photo: (photo,)),
+            "dwm": Component(self.dwm, (image, numbers), repaired, lambda photo: (photo, self.nem(photo))),
         }
 
 
@@ -288,12 +251,6 @@ def load_official(path: Path, size: tuple[int, int] = (224, 224), top: float = 1
     return module.eval()
 
 
-def build(size: tuple[int, int], top: float, options: dict[str, Any]) -> SyMPIE:
-    """The module for images of ``size`` (height, width), RGB in [0, top]; options: ``variant``.
-
-    Raises:
-        InputError: Unknown option or variant.
-    """
-    known_only("sympie", options, ["variant"])
-    variant = variant_of(options, VARIANTS, "sympie")
-    return SyMPIE(size, top, variant)
+def build(site: Site, options: SyMPIEOptions) -> SyMPIE:
+    """The module for a site's images."""
+    return SyMPIE(site.recipe.input.height_width, site.recipe.input.range, options.variant)

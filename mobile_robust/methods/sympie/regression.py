@@ -55,10 +55,10 @@ class Regression:
         values, vectors = torch.linalg.eigh(moment)
         return (vectors * values.clamp_min(1e-12).rsqrt()) @ vectors.T
 
-    def kept(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Tensor]:
         """All that :meth:`restore` needs."""
         return {"squares": self.squares, "products": self.products}
 
-    def restore(self, kept: Mapping[str, Tensor]) -> None:
-        """Takes back what :meth:`kept` gave."""
-        self.squares, self.products = (kept[name].double().cpu() for name in ("squares", "products"))
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Takes back what :meth:`state` gave."""
+        self.squares, self.products = (state[name].double().cpu() for name in ("squares", "products"))

@@ -3,12 +3,11 @@
 A second copy U_EMA of the module, whose weights follow slowly, repairs the image first; the module must then leave the
 answer right when it repairs that image once more. Without this term a module applied twice spoils the image.
 
-The paper trains on the 1.28 million photos of ImageNet. A few hundred do not carry a network of 4.7 million weights
-from nowhere to 37 numbers, to each of which the classifier is sensitive, so the first steps fit its last layer in
-closed form:
+The paper trains on the 1.28 million photos of ImageNet. A few hundred cannot train 4.7 million weights from scratch
+to 37 numbers, to each of which the classifier is sensitive, so the first steps fit the last layer in closed form:
 
 * NEM stays as it is drawn; only its batch norms get their statistics;
-* the numbers wanted of every crop are those that bring it nearest to its clean self (``nearest_numbers.py``), as much
+* the numbers wanted of every crop are those that bring it nearest to its clean self (``fit_warp.py``), as much
   of the way there as the classifier likes best;
 * a ridge regression gives these numbers from NEM's features.
 
@@ -27,30 +26,25 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from mobile_robust.data.images import Size
-from mobile_robust.methods.classification import Classification
+from mobile_robust.errors import InputError
 from mobile_robust.methods.feature_maps import TailMaps, relative_errors
-from mobile_robust.methods.sympie.fit_warp import nearest_numbers
+from mobile_robust.methods.pipeline import ImagePipeline
+from mobile_robust.methods.sympie.fit_warp import fit_warp
+from mobile_robust.methods.sympie.method import SyMPIETraining
 from mobile_robust.methods.sympie.network import NEM, NUMBERS, SyMPIE, identity
 from mobile_robust.methods.sympie.regression import Regression
-from mobile_robust.methods.task import MOVING_STATISTICS
-from mobile_robust.systems import System
-from mobile_robust.systems.images import ImagePipeline
+from mobile_robust.methods.task import Batch, Task
 
-#: Share of the crops that stay clean, so that the module learns to leave good photos alone.
-CLEAN_SHARE = 1 / 6
 #: beta: how slowly the second copy follows.
 SMOOTHING = 0.9
 #: lambda: weight of the second cross-entropy.
 EMA_WEIGHT = 0.5
-#: The first is the default. "answers" is the paper's cross-entropy alone; "tail" adds how far the network's maps are
-#: from those of the clean crop, which says much more about every crop than its class does.
-LOSSES = ("tail", "answers")
 #: Weight of the maps' error beside the cross-entropy.
 MAPS_WEIGHT = 2.0
 #: Learning rate of all layers but the last, as a share of its own. The fitted layer reads small differences of the
 #: features: at the same rate the very first steps of Adam spoil what was fitted (loss 3.4 before, 8.7 after).
 FEATURES_RATE = 0.03
-#: Where Algorithm 1 begins from nowhere it is the other way round: learning rate of the last layer as a share of all
+#: Where Algorithm 1 begins from scratch it is the other way round: learning rate of the last layer as a share of all
 #: others'. Each of its steps adds up over 512 features; at the full rate small batches end far below the identity.
 OUT_RATE = 0.02
 #: Steps at first that give the batch norms their statistics. They are fixed from then on: those of a small batch
@@ -60,25 +54,18 @@ CALIBRATION_STEPS = 8
 STRENGTHS, MARGIN = (0.0, 0.5, 1.0), 0.02
 
 
-class Estimation(Classification):
-    """l1 + lambda l2 of Algorithm 1, after a start in closed form.
+class Estimation(Task[ImagePipeline, SyMPIE]):
+    """l1 + lambda l2 of Algorithm 1, after a start in closed form. The module is made to change nothing at first."""
 
-    Args:
-        system: See :class:`mobile_robust.methods.task.Task`; the module is made to change nothing at first.
-        size: Height and width of the crops.
-        loss: One of :data:`LOSSES`.
-        fit: Share of the steps that fit the last layer in closed form.
-    """
-
-    pipeline: ImagePipeline
-    module: SyMPIE
-
-    def __init__(self, system: System, size: Size, loss: str = LOSSES[0], fit: float = 0.0) -> None:
-        super().__init__(system)
-        self.kind, self.fit = loss, fit
-        self.from_nowhere = not fit
-        self.example = torch.zeros(1, 3, *size)
-        self.maps = self.learners_maps = TailMaps(self.pipeline.network, self.example)
+    def __init__(self, pipeline: ImagePipeline, crop: Size, top: float, options: SyMPIETraining, steps: int) -> None:
+        super().__init__(pipeline, crop, top, options, steps)
+        fit = steps // 4 if options.fit is None else options.fit
+        if fit > steps:
+            raise InputError(f"--fit {fit}: allowed are 0 to --steps {steps}")
+        self.kind, self.fit = options.loss, fit / steps
+        self.from_scratch = not fit
+        self.example = torch.zeros(1, 3, *crop)
+        self.maps = self.student_maps = TailMaps(self.pipeline.network, self.example)
         nem = self.nem
         nn.init.zeros_(nem.out.weight)
         with torch.no_grad():
@@ -88,28 +75,26 @@ class Estimation(Classification):
                 norm.momentum = None  # the mean over all batches that it sees
         self.regression = Regression(nem.out.in_features, NUMBERS)
         self.fitting, self.calibrated = False, 0
-        self.twin = copy.deepcopy(self.module).requires_grad_(False)
+        self.ema = copy.deepcopy(self.module).requires_grad_(False)
 
     @property
     def nem(self) -> NEM:
         """The module's estimator."""
-        assert isinstance(self.module.nem, NEM)
         return self.module.nem
 
-    def forward(self, *arrays: Tensor) -> dict[str, Tensor]:
-        """Clean crops and crops to learn from, uint8 (B, H, W, 3), and labels (B,), -1 where unknown."""
-        clean, degraded, labels = arrays
-        image, target = self.images(degraded), self.targets(clean, labels)
+    def use_student(self, pipeline: ImagePipeline) -> None:
+        self.student_maps = TailMaps(pipeline.network, self.example)
+
+    def loss(self, student: ImagePipeline, batch: Batch) -> dict[str, Tensor]:
+        image, target = self.images(batch.degraded), self.targets(batch)
         wanted: Sequence[Tensor] = ()
         with torch.no_grad():
             if self.kind == "tail":
-                *wanted, _ = self.maps(self.pipeline.normalize(self.images(clean)))
+                *wanted, _ = self.maps(self.pipeline.normalize(self.images(batch.clean)))
             if self.fitting:
-                return self._fit(self.images(clean), image, wanted, target)
-            once = self.twin(image)
-        with self.learner() as pipeline:
-            assert isinstance(pipeline, ImagePipeline)
-            seen = [self.learners_maps(_seen(pipeline, pipeline.module(x))) for x in (image, once)]
+                return self._fit(self.images(batch.clean), image, wanted, target)
+            once = self.ema(image)
+        seen = [self.student_maps(_seen(student, student.module(x))) for x in (image, once)]
         first, second = (self._losses(maps, answer, wanted, target).mean() for *maps, answer in seen)
         return {"loss": first + EMA_WEIGHT * second, "first": first, "second": second}
 
@@ -129,7 +114,7 @@ class Estimation(Classification):
             *maps, answer = self.maps(self.pipeline.normalize(image))
             return {"loss": self._losses(maps, answer, wanted, target).mean()}
         gain, offset = self.nem.gain, self.nem.offset
-        whole = nearest_numbers(image * gain + offset, clean * gain + offset)
+        whole = fit_warp(image * gain + offset, clean * gain + offset)
         best = torch.full_like(target, torch.inf, dtype=image.dtype)
         numbers, strengths = same.repeat(len(image), 1), torch.zeros_like(best)
         for strength in STRENGTHS:
@@ -153,70 +138,58 @@ class Estimation(Classification):
             out.weight.copy_(weight)
             out.bias.copy_(bias + identity())
         self._whiten(self.regression.whitening().float())
-        self.twin = copy.deepcopy(self.module).requires_grad_(False)
+        self.ema = copy.deepcopy(self.module).requires_grad_(False)
 
     def _whiten(self, root: Tensor) -> None:
         out = self.nem.out
         parametrize.register_parametrization(out, "weight", _Whitened(root.to(out.bias)))
 
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """See :class:`mobile_robust.methods.task.Task`."""
+    def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         out = list(self.nem.out.parameters())
         known = set(map(id, out))
         others = [p for p in self.module.parameters() if id(p) not in known]
-        return [(others, 1.0), (out, OUT_RATE)] if self.from_nowhere else [(out, 1.0), (others, FEATURES_RATE)]
+        return [(others, 1.0), (out, OUT_RATE)] if self.from_scratch else [(out, 1.0), (others, FEATURES_RATE)]
 
-    def quantize(self, photos: Tensor) -> None:
-        """See :class:`mobile_robust.methods.task.Task`."""
-        super().quantize(photos)
-        assert self.simulation is not None and isinstance(self.simulation.pipeline, ImagePipeline)
-        self.learners_maps = TailMaps(self.simulation.pipeline.network, self.example)
+    def load(self, path: Path, what: str) -> None:
+        super().load(path, what)
+        self.fit, self.from_scratch = 0.0, False
+        self.ema.load_state_dict(self.module.state_dict())
 
-    def load(self, path: Path) -> None:
-        """See :class:`mobile_robust.methods.task.Task`."""
-        super().load(path)
-        self.fit, self.from_nowhere = 0.0, False
-        self.twin.load_state_dict(self.module.state_dict())
-
-    def begin(self, done: float) -> None:
-        """See :class:`mobile_robust.methods.task.Task`."""
-        if done < self.fit:
+    def on_step_start(self, progress: float) -> None:
+        if progress < self.fit:
             self.fitting = True
         elif self.fitting:
             self._fitted()
-        early = done < MOVING_STATISTICS and self.simulation is None
+        early = progress < self.moving_statistics
         calibrating = self.fitting and self.calibrated < CALIBRATION_STEPS
         self.module.eval()
-        self.nem.train(calibrating or (self.from_nowhere and early))
+        self.nem.train(calibrating or (self.from_scratch and early))
         self.module.dwm.train(early and not self.fitting)  # clamped values pass no gradient on
-        self.twin.train(self.from_nowhere and early)
+        self.ema.train(self.from_scratch and early)
 
-    def end(self) -> None:
+    def on_step_end(self) -> None:
         """The second copy follows."""
         with torch.no_grad():
-            for slow, fast in zip(self.twin.parameters(), self.module.parameters(), strict=True):
+            for slow, fast in zip(self.ema.parameters(), self.module.parameters(), strict=True):
                 slow.lerp_(fast, 1 - SMOOTHING)
 
-    def kept(self) -> dict[str, Tensor]:
-        """See :class:`mobile_robust.methods.task.Task`."""
-        own = super().kept() | {f"twin.{name}": tensor for name, tensor in self.twin.state_dict().items()}
-        own |= {f"regression.{name}": tensor for name, tensor in self.regression.kept().items()}
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        own = super().checkpoint_state() | {f"ema.{name}": tensor for name, tensor in self.ema.state_dict().items()}
+        own |= {f"regression.{name}": tensor for name, tensor in self.regression.state().items()}
         return own | {"phase": torch.tensor([self.fitting, self.calibrated])}
 
-    def restore(self, kept: Mapping[str, Tensor]) -> None:
-        """See :class:`mobile_robust.methods.task.Task`."""
-        phase = kept["phase"].tolist()
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        phase = state["phase"].tolist()
         self.fitting, self.calibrated = bool(phase[0]), int(phase[1])
-        self.regression.restore(_under("regression.", kept))
-        if any(name.startswith("nem.out.parametrizations.") for name in kept):
+        self.regression.load_state(_under("regression.", state))
+        if any(name.startswith("nem.out.parametrizations.") for name in state):
             self._whiten(torch.eye(self.nem.out.in_features))
-            self.twin = copy.deepcopy(self.module).requires_grad_(False)
-        others = ("twin.", "regression.", "phase")
-        super().restore({name: tensor for name, tensor in kept.items() if not name.startswith(others)})
-        self.twin.load_state_dict(_under("twin.", kept))
+            self.ema = copy.deepcopy(self.module).requires_grad_(False)
+        others = ("ema.", "regression.", "phase")
+        super().load_checkpoint_state({name: tensor for name, tensor in state.items() if not name.startswith(others)})
+        self.ema.load_state_dict(_under("ema.", state))
 
     def result(self) -> dict[str, Tensor]:
-        """See :class:`mobile_robust.methods.task.Task`."""
         if self.fitting:
             self._fitted()
         if parametrize.is_parametrized(self.nem.out):
@@ -249,5 +222,5 @@ def _seen(pipeline: ImagePipeline, repaired: Tensor) -> Tensor:
     return pipeline.normalize(repaired).contiguous(memory_format=torch.channels_last)
 
 
-def _under(prefix: str, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in kept.items() if name.startswith(prefix)}
+def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

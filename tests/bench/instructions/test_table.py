@@ -76,7 +76,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_the_committed_table_has_every_default_artifact() -> None:
-    from mobile_robust.contracts.recipe import built_in_recipes, load_recipe
+    from mobile_robust.recipes import built_in_recipes, load_recipe
     from mobile_robust.runtimes.emulator.profiles import PROFILES
 
     default = [recipe for recipe in map(load_recipe, built_in_recipes()) if recipe.default]

@@ -31,7 +31,7 @@ def test_borders_are_channels_last_and_named(request, build: str, inputs: dict, 
         assert file.signature == "serving_default"
         assert {name: t.shape for name, t in file.inputs.items()} == inputs
         assert {name: t.shape for name, t in file.outputs.items()} == outputs
-        assert file.op_counts["TRANSPOSE"] == 2  # of the module's own two DoubledConv, none for the layout
+        assert file.op_counts["TRANSPOSE"] == 2  # of the module's own two UpsampleConv, none for the layout
         assert [(t.name, t.shape, t.layout) for t in artifact.inputs] == [(n, s, "NHWC") for n, s in inputs.items()]
         assert {t.name: t.shape for t in artifact.outputs} == outputs
 

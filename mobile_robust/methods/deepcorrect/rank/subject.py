@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe, load_recipe
+from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
+from mobile_robust.recipes import load_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -77,7 +78,7 @@ def load_subject(recipe: Recipe, layers: list[str] | None) -> Subject:
     """
     from safetensors.torch import save
 
-    from mobile_robust.backbones.split import create_network
+    from mobile_robust.backbones.create import create_network
     from mobile_robust.methods.deepcorrect.filter_selection import corrected_layers, filter_counts
     from mobile_robust.state_dicts import apply_state, read_state
 

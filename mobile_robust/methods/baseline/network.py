@@ -1,4 +1,4 @@
-"""The peers of AFD-Module's latency table, so that they go through the same conversion, proof and stopwatch.
+"""The peers of AFD-Module's latency table, converted, verified and benchmarked alike.
 
 Peng et al., *Lightweight Adaptive Feature De-drifting for Compressed Image Classification*, Table VII, times networks
 that repair JPEG photos before the classifier sees them. Those whose published definition leaves nothing to guess:
@@ -14,72 +14,21 @@ that repair JPEG photos before the classifier sees them. Those whose published d
 The table's multiply-accumulates count batch norms (2 a value), ReLUs and biases (1 a value) too: 28.07 G for DnCNN and
 5.91 G for ARCNN come out to the last digit then. Ours count convolutions and matrix products of the deploy form.
 
-:data:`LEFT_OUT` says which peers are not here, and why.
+:data:`~mobile_robust.methods.baseline.method.EXCLUDED` says which peers are not here, and why.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.errors import unknown
-from mobile_robust.layers.fuse import Kernel, conv_of, fold_norm_after, kernel_of
-from mobile_robust.methods.adapter import ImageRepair
-from mobile_robust.methods.options import known_only, variant_of
-
-TABLE_VII = "AFD-Module, Table VII"
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What is published of a peer; 224x224, one image.
-
-    Attributes:
-        parameters: How many.
-        macs: Multiply-accumulates (the papers' "FLOPs").
-        cpu_ms: Latency on a Snapdragon 865's CPU in milliseconds; None where the table has no such row.
-        gpu_ms: The same on its GPU, an Adreno 640.
-        source: Where the figures are printed.
-    """
-
-    parameters: float
-    macs: float
-    cpu_ms: float | None
-    gpu_ms: float | None
-    source: str
-
-
-#: Recipe name -> what is published of it. The last two are no rows of the table: they are what our own modules for
-#: them are measured against.
-BASELINES = {
-    "resnet50": Baseline(25.5e6, 4.12e9, 132, 136, TABLE_VII),
-    "repvgg_a2": Baseline(25.6e6, 5.12e9, 122, 125, TABLE_VII),
-    "arcnn": Baseline(0.12e6, 5.91e9, 185, 178, TABLE_VII),
-    "dncnn": Baseline(0.56e6, 28.07e9, 625, 1132, TABLE_VII),
-    "mobilenetv2": Baseline(3.4e6, 0.300e9, None, None, "MobileNetV2 (Sandler et al., CVPR 2018), Table 4"),
-    "alexnet": Baseline(61.1e6, 0.714e9, None, None, "torchvision, AlexNet_Weights.IMAGENET1K_V1"),
-}
-
-#: Peer in the AFD paper -> why it is not here.
-LEFT_OUT: dict[str, str] = {
-    "RNAN": "2.24 M parameters and 81.46 G are a fraction of the published network, and how it was cut down is not "
-    "said",
-    "RDN": "0.53 M parameters and 26.63 G are a fraction of the published network (22 M), and how it was cut down is "
-    "not said",
-    "MIRNet": "7.95 M parameters are a quarter of the published network (31.8 M), and how it was cut down is not said",
-    "FBCNN": "its authors' program fixes the network and gives the table's 71.92 M parameters, but a file of 288 MB "
-    "and 134.74 G a photo, 33 times ResNet-50, are no choice for a phone",
-    "JARCAL": "no definition was found that gives 13.88 M parameters; 419.45 G a photo are no choice for a phone",
-    "DDP": "the layers' widths were found neither in print nor as a program, and 0.14 M parameters with 1.48 G leave "
-    "several choices",
-    "URIE": "no row in Table VII to check it against; it normalizes with each photo's own statistics, which no deploy "
-    "form folds, and a plain U-Net in its place would be a network that nobody published",
-    "PANet, EARN, GRL": "no row in Table VII: their accuracy alone is reported",
-}
+from mobile_robust.layers.fuse import Kernel, conv_of, fold_batchnorm_after, kernel_of
+from mobile_robust.methods.adapter import Adapter, Component, image_component
+from mobile_robust.methods.baseline.method import BaselineOptions
+from mobile_robust.methods.site import Site
 
 
 @dataclass(frozen=True)
@@ -107,7 +56,7 @@ VARIANTS = {
 INITIAL_REPAIR = 0.05
 
 
-class Chain(ImageRepair):
+class Chain(Adapter):
     """The network: image (B, 3, H, W) -> repaired image in the same range, which single values may leave a little.
 
     The papers' networks work on values in [0, 1] and clamp nothing. Untrained ones start near the identity, with random
@@ -116,17 +65,10 @@ class Chain(ImageRepair):
     Args:
         top: Largest value of the incoming image, RGB in [0, top].
         variant: A key of :data:`VARIANTS`.
-
-    Raises:
-        InputError: Unknown variant.
     """
-
-    clamped = False
 
     def __init__(self, top: float = 1.0, variant: str = "arcnn") -> None:
         super().__init__()
-        if variant not in VARIANTS:
-            raise unknown("baseline variant", variant, VARIANTS)
         made = VARIANTS[variant]
         self.top, self.residual = top, made.residual
         self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
@@ -154,19 +96,19 @@ class Chain(ImageRepair):
                 conv.bias[:3] = 0
             conv.weight[range(3), range(3), middle, middle] = 1
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         x = image / self.top
         for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = norm(conv(x if index == 0 else F.relu(x)))  # (B, filters, H, W)
-        return image - self.top * x if self.residual else self.top * x
+        return image - self.top * x if self.residual else self.top * x, ()
 
-    def reparameterize(self) -> DeployedChain:
-        """See :class:`Deployable`: batch norms and the change of range folded into the convolutions."""
-        if self.training:
-            raise RuntimeError("Chain.reparameterize() in training mode: call eval() first")
+    def components(self, site: Site) -> dict[str, Component]:
+        return {"module": image_component(self, site, clamped=False)}
+
+    def fuse(self) -> DeployedChain:
+        """Batch norms and the change of range folded into the convolutions."""
         kernels = [
-            fold_norm_after(kernel_of(conv), norm) if isinstance(norm, nn.BatchNorm2d) else kernel_of(conv)
+            fold_batchnorm_after(kernel_of(conv), norm) if isinstance(norm, nn.BatchNorm2d) else kernel_of(conv)
             for conv, norm in zip(self.convs, self.norms, strict=True)
             if isinstance(conv, nn.Conv2d)
         ]
@@ -177,26 +119,20 @@ class Chain(ImageRepair):
         return DeployedChain(convs, self.residual).eval()
 
 
-class DeployedChain(nn.Module):
+class DeployedChain(Adapter):
     """Deploy form of :class:`Chain`: convolutions and ReLU, and one subtraction where it is residual."""
 
     def __init__(self, convs: list[nn.Conv2d], residual: bool) -> None:
         super().__init__()
         self.convs, self.residual = nn.ModuleList(convs), residual
 
-    def forward(self, image: Tensor) -> Tensor:
-        """image (B, 3, H, W) -> repaired image."""
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         x = image
         for index, conv in enumerate(self.convs):
             x = conv(x if index == 0 else F.relu(x))
-        return image - x if self.residual else x
+        return image - x if self.residual else x, ()
 
 
-def build(size: tuple[int, int], top: float, options: dict[str, Any]) -> Chain:
-    """The network for images of any ``size``, RGB in [0, top]; options: ``variant``.
-
-    Raises:
-        InputError: Unknown option or variant.
-    """
-    known_only("baseline", options, ["variant"])
-    return Chain(top, variant_of(options, VARIANTS, "arcnn"))
+def build(site: Site, options: BaselineOptions) -> Chain:
+    """The network for a site's images."""
+    return Chain(site.recipe.input.range, options.variant)

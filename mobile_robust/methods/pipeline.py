@@ -1,0 +1,260 @@
+"""A frozen classifier with its adapter, by where the adapter edits: before the network, between two layers, inside
+several layers, or nowhere. A toolkit: a method may bring a pipeline of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, fx, nn
+
+from mobile_robust.backbones.split import deploy_network, trace
+from mobile_robust.layers.deploy import fused, with_children
+from mobile_robust.layers.fuse import Kernel, kernel_of
+from mobile_robust.layers.normalize import Normalize
+from mobile_robust.methods.adapter import Adapter
+from mobile_robust.methods.site import Site
+
+
+class Pipeline(nn.Module, ABC):
+    """image (B, 3, H, W), RGB in [0, range] -> logits (B, classes).
+
+    Attributes:
+        module: The adapter.
+        normalize: From the image to what the backbone takes.
+        where: Where the adapter edits, in words.
+        folds: Whether the adapter has a deploy form of its own, apart from the backbone's.
+    """
+
+    module: Adapter
+    normalize: Normalize
+    where: str
+    folds: bool = True
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits with the adapter."""
+
+    @abstractmethod
+    def baseline(self, image: Tensor) -> Tensor:
+        """Logits of the backbone without the adapter: what the repair is compared with."""
+
+    @abstractmethod
+    def backbone_state(self) -> dict[str, Tensor]:
+        """The backbone's tensors under its own names."""
+
+    @abstractmethod
+    def frozen(self) -> Pipeline:
+        """The same with the backbone's batch norms folded, an equal function that takes two thirds of the time; the
+        adapter is shared and stays in training form.
+        """
+
+    def deployed(self) -> Pipeline:
+        """The same function in deploy form."""
+        return with_children(self.frozen(), module=self.module.deployed()).eval()
+
+
+def _network_deployer(site: Site) -> Callable[[], nn.Module]:
+    """A function, which copies of a pipeline share: the undeployed backbone is not copied along."""
+    return lambda: deploy_network(site.backbone, site.section.name)
+
+
+class NoAdapter(Adapter):
+    """Edits nothing and has no weights."""
+
+
+class BaselinePipeline(Pipeline):
+    """normalize -> network: the backbone without an adapter."""
+
+    folds = False
+
+    def __init__(self, site: Site, adapter: Adapter) -> None:
+        super().__init__()
+        self._deploy_network = _network_deployer(site)
+        self.where = f"with {site.section.name} and no adapter"
+        self.normalize, self.module, self.network = site.normalize(), adapter, site.backbone
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network(self.normalize(image))
+
+    baseline = forward
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        return self.network.state_dict()
+
+    def frozen(self) -> Pipeline:
+        return with_children(self, network=self._deploy_network())
+
+
+class ImagePipeline(Pipeline):
+    """adapter -> normalize -> network."""
+
+    def __init__(self, site: Site, adapter: Adapter) -> None:
+        super().__init__()
+        self._deploy_network = _network_deployer(site)
+        self.where = f"in front of {site.section.name}"
+        self.normalize, self.module, self.network = site.normalize(), adapter, site.backbone
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.baseline(self.module(image))
+
+    def baseline(self, image: Tensor) -> Tensor:
+        return self.network(self.normalize(image))
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        return self.network.state_dict()
+
+    def frozen(self) -> Pipeline:
+        return with_children(self, network=self._deploy_network())
+
+
+class CutPipeline(Pipeline):
+    """normalize -> stem -> adapter -> tail, for an adapter that edits one layer and leaves the image as it is."""
+
+    stem: nn.Module
+    tail: nn.Module
+
+    def __init__(self, site: Site, adapter: Adapter) -> None:
+        super().__init__()
+        self._deploy_cut = lambda: site.cut.deployed()
+        self.where = f"on {site.section.name} behind {site.cut.layer}"
+        self.normalize, self.stem, self.module, self.tail = site.normalize(), site.cut.stem, adapter, site.cut.tail
+
+    def features(self, image: Tensor) -> Tensor:
+        """The stem's features, (B, C, H/s, W/s)."""
+        return self.stem(self.normalize(image))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.tail(self.module(image, self.features(image)))
+
+    def baseline(self, image: Tensor) -> Tensor:
+        return self.tail(self.features(image))
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        return {**self.stem.state_dict(), **self.tail.state_dict()}
+
+    def frozen(self) -> Pipeline:
+        cut = self._deploy_cut()
+        return with_children(self, stem=cut.stem, tail=cut.tail)
+
+
+class InsertPipeline(Pipeline):
+    """normalize -> network whose layers are edited; the unedited network stays at hand and shares its tensors."""
+
+    folds = False  # batch norms behind edited layers are folded into the editors: only the whole can be deployed
+
+    def __init__(self, site: Site, adapter: Adapter) -> None:
+        super().__init__()
+        self._name = site.section.name
+        self.where = f"inside {site.section.name}"
+        self.normalize, self.module, self.network = site.normalize(), adapter, site.backbone
+        # In a list, so that the state holds every tensor once and train() leaves the frozen network's norms alone.
+        self._edited = [insert(adapter, site.backbone, site.section.name)]
+
+    def forward(self, image: Tensor) -> Tensor:
+        image, context = self.module.prepare(image)
+        return self._edited[0](self.normalize(image), *context)
+
+    def baseline(self, image: Tensor) -> Tensor:
+        return self.network(self.normalize(image))
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        return self.network.state_dict()
+
+    def frozen(self) -> Pipeline:
+        return self
+
+    def deployed(self) -> Pipeline:
+        return DeployedInsertPipeline(self, deploy_network(self._edited[0], self._name))
+
+
+class DeployedInsertPipeline(Pipeline):
+    """Deploy form of :class:`InsertPipeline`: the editors are part of the network."""
+
+    folds = False
+
+    def __init__(self, pipeline: InsertPipeline, network: nn.Module) -> None:
+        super().__init__()
+        self.where, self.normalize, self.network = pipeline.where, pipeline.normalize, network
+        # Without a context the editors, which are part of the network, are all that is left of the adapter.
+        self.module = pipeline.module.deployed() if pipeline.module.contexts else NoAdapter()
+
+    def forward(self, image: Tensor) -> Tensor:
+        image, context = self.module.prepare(image)
+        return self.network(self.normalize(image), *context)
+
+    def baseline(self, image: Tensor) -> Tensor:
+        raise RuntimeError("the deploy form has no baseline: its batch norms are folded into the edited layers")
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        return self.network.state_dict()
+
+    def frozen(self) -> Pipeline:
+        return self
+
+
+class EditedLayer(nn.Module):
+    """A layer with its editor behind it; stands in the network at the layer's own name."""
+
+    def __init__(self, layer: nn.Module, editor: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.editor = layer, editor
+
+    def forward(self, x: Tensor, *context: Tensor) -> Tensor:
+        return self.editor(self.layer(x), *context)
+
+    def fuse(self) -> EditedLayer:
+        """Deploy form, under the name that timm's ``reparameterize_model`` looks for. Leaves this one as it is."""
+        with torch.no_grad():
+            return (
+                EditedLayer(copy.deepcopy(self.layer), fused(copy.deepcopy(self.editor))).eval().requires_grad_(False)
+            )
+
+    def fold_following_batchnorm(self, norm: nn.BatchNorm2d) -> bool:
+        """In deploy form: takes up, in place, the batch norm behind it. Whether it did."""
+        fold = getattr(self.editor, "fold_following_batchnorm", None)
+        if fold is None or not isinstance(self.layer, nn.Conv2d):
+            return False
+        scale, shift = fold(norm)
+        kernel = kernel_of(self.layer)
+        folded = Kernel(kernel.weight * scale[:, None, None, None], kernel.bias * scale + shift)
+        self.layer.weight, self.layer.bias = nn.Parameter(folded.weight), nn.Parameter(folded.bias)
+        return True
+
+
+def insert(adapter: Adapter, network: nn.Module, name: str) -> nn.Module:
+    """The network with an adapter's edits: (normalized image, \\*context) -> logits. Shares all tensors.
+
+    Args:
+        adapter: Its layers are named as in the network.
+        network: The backbone; stays as it is.
+        name: Of the backbone, for messages.
+    """
+    edited = same_tensors(network)
+    for layer, own in adapter.replacements().items():
+        edited.set_submodule(layer, own)
+    for layer in adapter.layers:
+        edited.set_submodule(layer, EditedLayer(edited.get_submodule(layer), adapter.editor(layer)))
+    return _with_context(edited, adapter.contexts, name) if adapter.contexts else edited
+
+
+def _with_context(network: nn.Module, contexts: int, name: str) -> fx.GraphModule:
+    """A network with edited layers whose editors get further arguments of the network."""
+    graph, _ = trace(network, name)
+    image = next(iter(graph.nodes))
+    with graph.inserting_after(image):
+        context = [graph.placeholder(f"context_{index}") for index in reversed(range(contexts))][::-1]
+    for node in graph.nodes:
+        if node.op == "call_module" and isinstance(network.get_submodule(str(node.target)), EditedLayer):
+            node.args = (*node.args, *context)
+    graph.lint()
+    return fx.GraphModule(network, graph).eval()
+
+
+def same_tensors(network: nn.Module) -> nn.Module:
+    """A copy of a network's structure that shares its parameters and buffers."""
+    tensors = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}).eval()

@@ -1,0 +1,109 @@
+"""Where an adapter is built for: a recipe's image and backbone, and the insertion point on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mobile_robust.backbones.split import Cut, cut, prefix_suffix
+from mobile_robust.contracts.recipe import BackboneSection, Recipe
+from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.errors import InputError
+from mobile_robust.layers.normalize import ImageRange, Normalize
+
+
+@dataclass(frozen=True)
+class Site:
+    """A recipe with its backbone.
+
+    Attributes:
+        recipe: The recipe.
+        network: Its backbone with its weights, in eval mode; None where it has none.
+    """
+
+    recipe: Recipe
+    network: nn.Module | None
+
+    @property
+    def section(self) -> BackboneSection:
+        """The recipe's backbone.
+
+        Raises:
+            InputError: It has none.
+        """
+        if self.recipe.backbone is None:
+            raise InputError(f"recipe {self.recipe.name}: method {self.recipe.method} needs a [backbone]")
+        return self.recipe.backbone
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The backbone's network; see :attr:`section`."""
+        assert self.section and self.network is not None
+        return self.network
+
+    @cached_property
+    def cut(self) -> Cut:
+        """The backbone as stem | tail behind the recipe's layer.
+
+        Raises:
+            InputError: See :func:`mobile_robust.backbones.split.cut`.
+        """
+        return cut(self.backbone, self.section.name, self.section.layer)
+
+    def image_spec(self) -> TensorSpec:
+        """The photo that an artifact takes."""
+        section = self.recipe.input
+        text = f"RGB photo, {section.size_text()}, values in [0, {section.range}]"
+        return TensorSpec("image", Role.IMAGE, text, (0.0, float(section.range)))
+
+    @property
+    def image_range(self) -> ImageRange:
+        """Of the recipe's image."""
+        return ImageRange.of(self.recipe.input.range)
+
+    def normalize(self) -> Normalize:
+        """From the recipe's image to what the backbone takes."""
+        top, mean, std = self.recipe.input.range, self.recipe.input.mean, self.recipe.input.std
+        return Normalize(
+            ImageRange((mean[0] * top, mean[1] * top, mean[2] * top), (std[0] * top, std[1] * top, std[2] * top))
+        )
+
+    def output_of(self, layer: str) -> Callable[[Tensor], Tensor]:
+        """image (1, 3, H, W) -> the output of a layer, shortcuts around it or not."""
+        prefix, _ = prefix_suffix(self.backbone, layer, self.section.name)
+        normalize = self.normalize()
+        return lambda image: prefix(normalize(image))[-1].contiguous()
+
+    def try_image(self, network: nn.Module) -> Any:
+        """What the backbone, or its stem, gives for a black image of the recipe's size.
+
+        Raises:
+            InputError: It cannot take such an image.
+        """
+        try:
+            with torch.no_grad():
+                return network(torch.zeros(1, 3, *self.recipe.input.height_width))
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            size = self.recipe.input.size_text()
+            raise InputError(f"backbone {self.section.name} cannot take an RGB image of {size}: {error}") from None
+
+    def cut_features(self) -> tuple[int, tuple[int, int]]:
+        """Channels and (height, width) of the stem's features.
+
+        Raises:
+            InputError: They are no feature map, or the stem cannot take the recipe's image.
+        """
+        features = self.try_image(self.cut.stem)
+        if not isinstance(features, Tensor) or features.dim() != 4:
+            raise InputError(f"{self.cut_text()} are no (B, C, H, W) map; choose another backbone.layer")
+        _, channels, height, width = features.shape
+        return channels, (height, width)
+
+    def cut_text(self) -> str:
+        """The stem's features, for messages."""
+        return f"the features of {self.section.name} behind layer {self.cut.layer}"

@@ -1,0 +1,147 @@
+"""Reads recipes. People write them: every mistake is answered with the file, the line, the key and what is allowed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from mobile_robust.contracts.recipe import Recipe, Tolerance
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.methods.registry import method_of, option_errors
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def recipe_folder() -> Path:
+    """The built-in recipes: inside the package when installed from a wheel, ``conversion/`` in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "conversion"
+    return installed if installed.is_dir() else package.parent / "conversion"
+
+
+def built_in_recipes() -> dict[str, Path]:
+    """Name -> file of every built-in recipe, sorted by name."""
+    return {path.stem: path for path in sorted(recipe_folder().glob("*.toml"))}
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Reads a recipe by built-in name or by path.
+
+    A relative ``weights`` file in the recipe counts from the recipe's own folder.
+
+    Raises:
+        InputError: Unknown name, unreadable file, malformed TOML (with line), or a wrong key or value (with line).
+    """
+    path = Path(name_or_path)
+    known = built_in_recipes()
+    if name_or_path in known:
+        path = known[name_or_path]
+    elif path.suffix != ".toml" and not path.is_file():
+        raise unknown("recipe", name_or_path, known)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read recipe {path}: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"recipe {path} is not valid TOML: {error}{_quoted_line(text, str(error))}") from None
+    table.setdefault("name", path.stem)
+    try:
+        recipe = Recipe.model_validate(table)
+    except ValidationError as error:
+        raise InputError(_explain(path, text, error)) from None
+    _check_options(recipe, path, text)
+    return _with_absolute_files(recipe, path.parent)
+
+
+def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
+    backbone, weights = recipe.backbone, recipe.weights
+    shipped = Path(__file__).resolve().parent / "weights"
+
+    def absolute(name: str) -> str:
+        return str(shipped / name if (shipped / name).is_file() else (folder / name).resolve())
+
+    if backbone and backbone.weights and not backbone.weights.startswith("timm:"):
+        backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})
+    given = {"file": weights.file, "ranking": weights.ranking}
+    weights = weights.model_copy(update={key: absolute(name) for key, name in given.items() if name})
+    return recipe.model_copy(update={"backbone": backbone, "weights": weights})
+
+
+def _check_options(recipe: Recipe, path: Path, text: str) -> None:
+    """Raises InputError for an unknown method, or for options that it does not have, with their lines."""
+    try:
+        method = method_of(recipe)
+    except InputError as error:
+        raise InputError(f"{_located(path, text, ['method'])}: method: {error}") from None
+    try:
+        method.options.model_validate(recipe.options)
+    except ValidationError as error:
+        found = option_errors(method, error)
+        raise InputError(
+            "\n".join(f"{_located(path, text, ['options', *keys])}: {message}" for keys, message in found)
+        ) from None
+
+
+def _located(path: Path, text: str, keys: list[str]) -> str:
+    line = _line_of(text, keys)
+    return f"{path}, line {line}" if line else str(path)
+
+
+def _quoted_line(text: str, message: str) -> str:
+    """The offending line, for a TOML error that says "at line N"."""
+    match = re.search(r"at line (\d+)", message)
+    lines = text.splitlines()
+    if not match or not 0 < int(match[1]) <= len(lines):
+        return ""
+    return f": {lines[int(match[1]) - 1].strip()!r}"
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> str:
+    """All validation errors, one per line, each with the line of the file and the key."""
+    parts = []
+    for detail in error.errors(include_url=False):
+        keys = [str(k) for k in detail["loc"]]
+        where = _located(path, text, keys)
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = str(unknown("key", keys[-1], _allowed_keys(keys[:-1])))
+        elif detail["type"] != "missing":
+            message += f", got {detail['input']!r}"
+        parts.append(f"{where}: {'.'.join(keys) or 'recipe'}: {message}")
+    return "\n".join(parts)
+
+
+def _allowed_keys(keys: list[str]) -> list[str]:
+    """The field names of the (sub)model at a path of keys."""
+    model: type[BaseModel] = Recipe
+    for key in keys:
+        if key == "tolerances":
+            return list(Tolerance.model_fields)
+        annotation = model.model_fields[key].annotation
+        (model,) = (kind for kind in get_args(annotation) or (annotation,) if isinstance(kind, type(BaseModel)))
+    return list(model.model_fields)
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """The line a dotted key is on: the deepest key found inside its [table]; the table's own line otherwise."""
+    best, table, depth = None, [], 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = [part.strip().strip("\"'") for part in header[1].split(".")]
+            found = table
+        elif entry := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            found = table + [part.strip("\"'") for part in entry[1].split(".")]
+        else:
+            continue
+        if found == keys[: len(found)] and len(found) > depth:
+            best, depth = number, len(found)
+    return best
