@@ -20,11 +20,11 @@ _COMMANDS = {
     "evaluate": ("evaluate.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
     "bench": (
         "bench.cli",
-        "latency of TFLite files on this host and on Android phones; report over results of any device",
+        "latency of TFLite files on this host and Android phones; report over results of any device",
     ),
     "arm64": (
         "runtimes.emulator.cli",
-        "set up (or remove) the sandbox that runs a phone's CPU kernels on this machine",
+        "set up (or remove) the sandbox that runs a phone's CPU kernels here",
     ),
     "ablate": ("ablate.cli", "what each idea of a method is worth: trained with and without it"),
     "corrupt": ("corruptions.cli", "one labelled picture of a photo with every corruption at every level"),

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-import tomli_w
 from rich.console import Console
 
-from mobile_robust.ablate.plans import PLANS, Row
-from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
-from mobile_robust.files import write_output
+from mobile_robust.methods.registry import methods
 from mobile_robust.recipes import load_recipe
-from mobile_robust.train.cli import main as train
+from mobile_robust.train.settings import TrainSettings
 
 _EXAMPLES = """examples:
   python -m mobile_robust.ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
@@ -30,49 +26,60 @@ def main(argv: list[str]) -> int:
     """Trains every row with the same seed, photos and steps, and scores all of them on the held-out photos.
 
     Raises:
-        InputError: Bad input; what was trained so far stays, and the same command goes on.
+        InputError: Bad input; what was trained so far stays, and the same command resumes.
     """
     options = _parser().parse_args(argv)
     check_holdout(options)
     recipe = load_recipe(options.recipe)
+    if recipe.method != options.method:
+        raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}, not {options.method!r}")
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
-    out: Path = options.out
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: {error.strerror or error}") from None
-    rows = PLANS[options.method](recipe, out, options.seed)
-    common = _common(options)
-    _claim(out, [recipe.model_dump(mode="json"), common])
+    settings = TrainSettings.of(
+        methods()[options.method],
+        corruptions=tuple(options.corruption),
+        steps=options.steps,
+        batch=options.batch,
+        seed=options.seed,
+        labels=options.labels if methods()[options.method].training.labels else None,
+        holdout=options.holdout,
+        holdout_seed=options.holdout_seed,
+        threads=options.threads,
+    )
+    from mobile_robust.ablate.run import train_ablations  # PyTorch: too slow for --help and mistyped options
+
     console = Console(stderr=True)
-    for number, row in enumerate(rows, start=1):
-        weights = out / f"{row.name}.safetensors"
-        if weights.exists():
-            continue
-        console.print(f"{number} of {len(rows)}: {row.name}", highlight=False)
-        path = _write_recipe(out, row, None)
-        words = ["--images", str(options.images), "--steps", str(options.steps), "--batch", str(options.batch)]
-        words += ["--threads", str(options.threads), "--out", str(weights)]
-        if options.labels:
-            words += ["--labels", options.labels]
-        train([options.method, str(path), *words, *common, *row.words])
-    paths = [str(_write_recipe(out, row, out / f"{row.name}.safetensors")) for row in rows]
-    scored = ["--images", str(options.images), "--labels", options.labels or "names", "--out", str(out / "scores")]
+    paths = train_ablations(
+        recipe,
+        options.images,
+        options.out,
+        settings,
+        lambda number, count, name: console.print(f"{number} of {count}: {name}", highlight=False),
+    )
+    words = [
+        "--images",
+        str(options.images),
+        "--labels",
+        options.labels or "names",
+        "--out",
+        str(options.out / "scores"),
+    ]
     if options.jobs:
-        scored += ["--jobs", str(options.jobs)]
-    return evaluate([*paths, *scored, *common])
+        words += ["--jobs", str(options.jobs)]
+    words += ["--holdout", f"{options.holdout:g}", "--holdout-seed", str(options.holdout_seed)]
+    return evaluate([*map(str, paths), *words, "--seed", str(options.seed), "--corruption", *options.corruption])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.ablate",
         description="What each idea of a method is worth: trains it with and without, with the same seed, photos and "
-        "steps, and scores everything on the held-out photos. Stopped and started again, it goes on where it was.",
+        "steps, and scores everything on the held-out photos. Stopped and started again, it resumes where it was.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("method", choices=PLANS, help="what is ablated")
+    known = [name for name, method in methods().items() if method.ablations is not None]
+    parser.add_argument("method", choices=known, help="what is ablated")
     parser.add_argument("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
     parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
@@ -88,31 +95,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, metavar="N", help="processes that score (default: one a CPU core)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="recipes, weights, scores")
     return parser
-
-
-def _common(options: argparse.Namespace) -> list[str]:
-    """What training and scoring have in common."""
-    holdout = ["--holdout", f"{options.holdout:g}", "--holdout-seed", str(options.holdout_seed)]
-    return [*holdout, "--seed", str(options.seed), "--corruption", *options.corruption]
-
-
-def _claim(out: Path, settings: object) -> None:
-    """Says in the folder what it is for.
-
-    Raises:
-        InputError: It is for something else, or cannot be written.
-    """
-    path, text = out / "settings.json", json.dumps(settings, indent=2) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise InputError(f"--out {out}: holds an ablation of another recipe or with other options; choose another")
-    write_output(path, text)
-
-
-def _write_recipe(out: Path, row: Row, weights: Path | None) -> Path:
-    """``out/ROW.toml``, with its weights where there are any."""
-    section = WeightsSection(file=str(weights.resolve())) if weights else row.recipe.weights
-    recipe: Recipe = row.recipe.model_copy(update={"weights": section})
-    path = out / f"{row.name}.toml"
-    content = recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True, exclude_defaults=True)
-    write_output(path, tomli_w.dumps(content))
-    return path
