@@ -12,7 +12,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
 from mobile_robust.methods.registry import methods
 from mobile_robust.recipes import load_recipe
-from mobile_robust.train.settings import TrainSettings
+from mobile_robust.train.settings import TrainSettings, training_of
 
 _EXAMPLES = """examples:
   python -m mobile_robust.ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
@@ -35,13 +35,14 @@ def main(argv: list[str]) -> int:
         raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}, not {options.method!r}")
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
+    method = methods()[options.method]
     settings = TrainSettings.of(
-        methods()[options.method],
+        method,
         corruptions=tuple(options.corruption),
         steps=options.steps,
         batch=options.batch,
         seed=options.seed,
-        labels=options.labels if methods()[options.method].training.labels else None,
+        labels=options.labels if training_of(method).labels else None,
         holdout=options.holdout,
         holdout_seed=options.holdout_seed,
         threads=options.threads,
