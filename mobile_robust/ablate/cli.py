@@ -11,10 +11,10 @@ from rich.console import Console
 
 from mobile_robust.ablate.plans import PLANS, Row
 from mobile_robust.contracts.recipe import Recipe, WeightsSection, load_recipe
-from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
 from mobile_robust.files import write_output
+from mobile_robust.options import add_split, split_of
 from mobile_robust.train.cli import main as train
 
 _EXAMPLES = """examples:
@@ -32,7 +32,6 @@ def main(argv: list[str]) -> int:
         InputError: Bad input; what was trained so far stays, and the same command goes on.
     """
     options = _parser().parse_args(argv)
-    check_holdout(options)
     recipe = load_recipe(options.recipe)
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
@@ -76,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
     parser.add_argument("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
-    add_holdout(parser, "of the photos: scored, never trained on", required=True)
+    add_split(parser, "of the photos: scored, never trained on", required=True)
     parser.add_argument(
         "--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)"
     )
@@ -91,8 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _common(options: argparse.Namespace) -> list[str]:
     """What training and scoring have in common."""
-    holdout = ["--holdout", f"{options.holdout:g}", "--holdout-seed", str(options.holdout_seed)]
-    return [*holdout, "--seed", str(options.seed), "--corruption", *options.corruption]
+    return [*str(split_of(options)).split(), "--seed", str(options.seed), "--corruption", *options.corruption]
 
 
 def _claim(out: Path, settings: object) -> None:

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mobile_robust.contracts.recipe import load_recipe
-from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
+from mobile_robust.options import add_split
 
 _EXAMPLES = """examples:
   python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
             "--rate", type=float, default=rate, metavar="R", help="learning rate (default: %(default)s)"
         )
         method.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
-        add_holdout(method)
+        add_split(method)
         method.add_argument(
             "--checkpoint-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)"
         )
@@ -196,7 +196,6 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"--crop {options.crop}: allowed are multiples of 32")
     if not 0 < options.rate <= 1:
         raise InputError(f"--rate {options.rate:g}: allowed are rates greater than 0, at most 1")
-    check_holdout(options)
     if options.quantized and options.start is None:
         raise InputError("--quantized finishes trained weights: name them with --start FILE")
     if options.out.suffix != ".safetensors":

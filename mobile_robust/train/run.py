@@ -18,12 +18,11 @@ from safetensors.torch import save
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
-from mobile_robust.data.images import find_images
-from mobile_robust.data.labels import label_images
-from mobile_robust.data.split import training_part
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, write_output
 from mobile_robust.methods.task import Degradation
+from mobile_robust.options import split_of
 from mobile_robust.train.card import WINDOW, card
 from mobile_robust.train.checkpoints import Checkpoints
 from mobile_robust.train.loop import Settings, Step, train
@@ -50,9 +49,7 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     size = recipe.input.height_width
     chosen = select(options.corruption, small=size[0] <= SMALL_SIDE)
     degradations: list[Degradation] = [(entry.name, level) for entry, levels in chosen.items() for level in levels]
-    paths = find_images(options.images)
-    classes = label_images(paths, options.images, options.labels) if options.labels else {}
-    paths = training_part(paths, options.holdout, options.holdout_seed)
+    dataset = PhotoDataset.from_folder(options.images, options.labels, split_of(options))
     if options.batch < accelerator.num_processes:
         raise InputError(f"--batch {options.batch}: must be {accelerator.num_processes} or more, one crop a process")
 
@@ -63,10 +60,9 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     system = start(options.method, recipe, options.seed)
     task = method.task(system, crop, options)
     share = (accelerator.process_index, accelerator.num_processes)
-    labels = [classes.get(path, -1) for path in paths]
     short = round(min(size) * 256 / 224)
     sampler = method.sampler(crop, degradations)
-    batches = Batches(paths, labels, sampler, short, crop, options.batch, options.seed, share)
+    batches = Batches(dataset, sampler, short, crop, options.batch, options.seed, share)
     settings = Settings(options.steps, options.rate, options.seed, options.checkpoint_every, options.readers)
     out: Path = options.out
     if options.start:
@@ -82,8 +78,8 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
             "recipe": recipe.model_dump(mode="json", exclude={"weights"}),
             "module": [options.method, options.loss, options.fit, options.ranking and options.ranking.read_text()],
             "backbone": system.provenance.backbone_sha256,
-            "photos": [[path.relative_to(options.images).as_posix(), path.stat().st_size] for path in paths],
-            "labels": labels,
+            "photos": [[name, size] for name, size, _ in dataset.identity()],
+            "labels": dataset.labels,
             "start": [options.start and sha256(options.start), options.quantized],
             "degradations": degradations,
             "training": [crop, options.steps, options.batch, options.rate, options.seed, options.mixed_precision],
@@ -99,7 +95,7 @@ def run(options: argparse.Namespace, recipe: Recipe, words: Sequence[str]) -> No
     state = task.result()
     write_output(out, save(state))
     seconds = sum(step.seconds for step in steps)
-    facts = _facts(options, len(paths), crop, chosen, accelerator, seconds)
+    facts = _facts(options, len(dataset), crop, chosen, accelerator, seconds)
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
     write_output(out.with_suffix(".md"), card(out, system, facts, [step.loss for step in steps], words, options.start))
     checkpoints.remove()
@@ -167,9 +163,7 @@ def _facts(
     seconds: float,
 ) -> dict[str, str]:
     """Rows of the card."""
-    split = "all"
-    if options.holdout is not None:
-        split = f"all but those of `evaluate --holdout {options.holdout:g} --holdout-seed {options.holdout_seed}`"
+    split = f"all but those of `evaluate {split_of(options)}`" if split_of(options) else "all"
     labels = "with labels" if options.labels else "no labels"
     names: dict[str, list[str]] = {}  # of one set of levels
     for entry, found in chosen.items():
