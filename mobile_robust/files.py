@@ -1,16 +1,20 @@
-"""Files written whole or not at all, and their SHA-256."""
+"""Files written whole or not at all, the lock of a folder, and every hash of this project."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobile_robust.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -44,16 +48,16 @@ def user_cache() -> Path:
 
 
 @contextmanager
-def alone_in(folder: Path, option: str = "--out") -> Iterator[None]:
-    """Inside, no other process is in here for the same folder: two that write the same files would mix them up. The end
-    of a process, whatever ends it, lets the next one in.
+def folder_lock(folder: Path, option: str = "--out") -> Iterator[None]:
+    """Holds ``folder/.lock``, so that no two processes write the same files. The end of a process, however it ends,
+    releases the lock.
 
     Args:
         folder: The folder.
-        option: What the user gave it by, for the message.
+        option: What the user named it with, for the message.
 
     Raises:
-        InputError: Another process is.
+        InputError: Another process holds it, or the folder cannot be written.
     """
     try:
         lock = (folder / ".lock").open("a")
@@ -81,12 +85,18 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def state_hash(state: Mapping[str, Any]) -> str:
-    """Hex SHA-256 over the tensors of a state dict, in order of name."""
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """Hex SHA-256 of a state dict: names and raw bytes of its tensors, in order of name."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
-        digest.update(name.encode() + b"\0" + tensor.contiguous().numpy().tobytes())
+        digest.update(name.encode() + b"\0" + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def resume_key(settings: Any) -> str:
+    """Hex SHA-256 of settings that JSON can hold, whatever the order of their keys: work that was stopped is resumed
+    only under the key it was begun with."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def size(path: Path) -> int:

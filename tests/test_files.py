@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import torch
 
 from mobile_robust import files
 from mobile_robust.errors import InputError
-from mobile_robust.files import alone_in, sha256, size, write_atomically
+from mobile_robust.files import folder_lock, resume_key, sha256, size, state_hash, write_atomically
 
 
 def test_writes_text_and_bytes_and_replaces(tmp_path: Path) -> None:
@@ -73,14 +74,31 @@ def test_a_folders_hash_covers_names_and_contents(tmp_path: Path) -> None:
 
 
 def test_only_one_process_works_in_a_folder(tmp_path: Path) -> None:
-    with alone_in(tmp_path):
-        with pytest.raises(InputError, match=f"--out {tmp_path}: another process is writing there"), alone_in(tmp_path):
+    with folder_lock(tmp_path):
+        with (
+            pytest.raises(InputError, match=f"--out {tmp_path}: another process is writing there"),
+            folder_lock(tmp_path),
+        ):
             pytest.fail("let in")
         other = tmp_path / "other"
         other.mkdir()
-        with alone_in(other):
+        with folder_lock(other):
             pass
-    with alone_in(tmp_path):
+    with folder_lock(tmp_path):
         pass
-    with pytest.raises(InputError, match="gone: cannot be written: No such file"), alone_in(tmp_path / "gone"):
+    with pytest.raises(InputError, match="gone: cannot be written: No such file"), folder_lock(tmp_path / "gone"):
         pytest.fail("let in")
+
+
+def test_a_state_dicts_hash_covers_names_and_values_in_any_order_and_layout() -> None:
+    a, b = torch.arange(6.0).view(2, 3), torch.tensor(7)
+    known = hashlib.sha256(b"a\0" + a.numpy().tobytes() + b"b\0" + b.numpy().tobytes()).hexdigest()
+    assert state_hash({"b": b, "a": a}) == known
+    assert state_hash({"b": b, "a": torch.nn.Parameter(a.t().contiguous().t())}) == known
+    assert len({known, state_hash({"a": a + 1, "b": b}), state_hash({"a": a, "c": b}), state_hash({"a": a})}) == 4
+
+
+def test_a_resume_key_depends_on_values_not_on_the_order_of_keys() -> None:
+    key = resume_key({"steps": 5, "size": (32, 64), "method": {"loss": "tail", "fit": 0}})
+    assert resume_key({"method": {"fit": 0, "loss": "tail"}, "size": [32, 64], "steps": 5}) == key
+    assert resume_key({"method": {"fit": 1, "loss": "tail"}, "size": [32, 64], "steps": 5}) != key

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.cli import main as evaluate
 from mobile_robust.methods.registry import methods
+from mobile_robust.options import add_split, split_of
 from mobile_robust.recipes import load_recipe
 from mobile_robust.train.settings import TrainSettings, training_of
 
@@ -29,7 +29,6 @@ def main(argv: list[str]) -> int:
         InputError: Bad input; what was trained so far stays, and the same command resumes.
     """
     options = _parser().parse_args(argv)
-    check_holdout(options)
     recipe = load_recipe(options.recipe)
     if recipe.method != options.method:
         raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}, not {options.method!r}")
@@ -43,8 +42,7 @@ def main(argv: list[str]) -> int:
         batch=options.batch,
         seed=options.seed,
         labels=options.labels if training_of(method).labels else None,
-        holdout=options.holdout,
-        holdout_seed=options.holdout_seed,
+        split=split_of(options),
         threads=options.threads,
     )
     from mobile_robust.ablate.run import train_ablations  # PyTorch: too slow for --help and mistyped options
@@ -67,7 +65,7 @@ def main(argv: list[str]) -> int:
     ]
     if options.jobs:
         words += ["--jobs", str(options.jobs)]
-    words += ["--holdout", f"{options.holdout:g}", "--holdout-seed", str(options.holdout_seed)]
+    words += str(settings.split).split()
     return evaluate([*map(str, paths), *words, "--seed", str(options.seed), "--corruption", *options.corruption])
 
 
@@ -85,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
     parser.add_argument("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
-    add_holdout(parser, "of the photos: scored, never trained on", required=True)
+    add_split(parser, "of the photos: scored, never trained on", required=True)
     parser.add_argument(
         "--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)"
     )

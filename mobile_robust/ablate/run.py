@@ -68,8 +68,8 @@ def _words(row: Ablation, images: Path, weights: Path, settings: TrainSettings) 
     words = [row.recipe.method, f"{row.name}.toml", "--images", str(images), "--out", str(weights)]
     words += ["--steps", str(settings.steps), "--batch", str(settings.batch), "--seed", str(settings.seed)]
     words += ["--corruption", *settings.corruptions]
-    if settings.holdout is not None:
-        words += ["--holdout", f"{settings.holdout:g}", "--holdout-seed", str(settings.holdout_seed)]
+    if settings.split is not None:
+        words += str(settings.split).split()
     for name, value in row.train.items():
         words += [f"--{name}", f"{value}"]
     return words

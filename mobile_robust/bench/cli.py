@@ -13,7 +13,7 @@ from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
-from mobile_robust.files import alone_in
+from mobile_robust.files import folder_lock
 
 _EXAMPLES = """examples:
   python -m mobile_robust.bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
@@ -132,15 +132,15 @@ def _host(options: argparse.Namespace) -> int:
         profile_all(models, options.threads, options.out, Console())
         return 0
     from mobile_robust.bench.host.session import measure
-    from mobile_robust.bench.inputs import Photos
+    from mobile_robust.bench.inputs import describe, open_photos
     from mobile_robust.bench.protocol import make_protocol
 
-    photos = Photos(options.images)
-    protocol = make_protocol(photos.described(), options.repetitions, options.threads, pin, options.cool_down)
+    photos = open_photos(options.images)
+    protocol = make_protocol(describe(photos), options.repetitions, options.threads, pin, options.cool_down)
     path = options.out / RESULT_NAME
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("repetitions"), TimeElapsedColumn()
     progress = Progress(*columns, TextColumn("{task.description}"), console=console, transient=True)
-    with alone_in(options.out), progress:
+    with folder_lock(options.out), progress:
         bar = progress.add_task("", total=protocol.repetitions * len(models))
         result = measure(
             models, protocol, photos, path, lambda what, done: progress.update(bar, completed=done, description=what)

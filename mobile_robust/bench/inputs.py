@@ -1,4 +1,5 @@
-"""The test set: photos, and what every artifact takes for them, written once to a file that its process reads."""
+"""The test set: photos, and the input tensors of every artifact for them, written once to a file that the process which
+measures reads."""
 
 from __future__ import annotations
 
@@ -12,40 +13,28 @@ from numpy.typing import NDArray
 
 from mobile_robust.bench.models import Model
 from mobile_robust.contracts.result import Inputs
-from mobile_robust.data.images import BUILT_IN_DESCRIPTION, Photo, Size, built_in_photos, load_crops
+from mobile_robust.contracts.tensors import Role
+from mobile_robust.data.dataset import BuiltInPhotos, PhotoDataset
+from mobile_robust.data.image_spec import ImageSpec
 
 #: Photos where the user gives none.
 BUILT_IN = 20
 
+Photos = PhotoDataset | BuiltInPhotos
 
-@dataclass(frozen=True)
-class Photos:
-    """The photos, cropped anew for every size. ``folder`` None: those that ship with the dependencies."""
 
-    folder: Path | None
+def open_photos(folder: Path | None) -> Photos:
+    """All photos of a folder that can be read; None: those that ship with the dependencies.
 
-    def described(self) -> Inputs:
-        """How many, which, and their hash.
+    Raises:
+        InputError: The folder is missing or holds no image that can be read.
+    """
+    return BuiltInPhotos(BUILT_IN) if folder is None else PhotoDataset.from_folder(folder).readable()
 
-        Raises:
-            InputError: The folder is missing or holds no image that can be read.
-        """
-        if self.folder is None:
-            digest = hashlib.sha256()
-            for photo in built_in_photos((224, 224), BUILT_IN):
-                digest.update(photo.tobytes())
-            return Inputs(count=BUILT_IN, description=BUILT_IN_DESCRIPTION, sha256=digest.hexdigest())
-        crops = load_crops(self.folder, (224, 224))
-        digest_of_files = crops.digest
-        return Inputs(count=len(crops.used), description=f"photos of {self.folder.name}", sha256=digest_of_files)
 
-    def crops(self, size: Size) -> Iterator[Photo]:
-        """uint8, height x width x 3, always in the same order."""
-        if self.folder is None:
-            yield from built_in_photos(size, BUILT_IN)
-        else:
-            for _, photo in load_crops(self.folder, size):
-                yield photo
+def describe(photos: Photos) -> Inputs:
+    """How many, which, and their hash."""
+    return Inputs(count=len(photos), description=photos.describe(), sha256=photos.digest)
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class TestSet:
 
 
 class TestSets:
-    """Writes test sets; models of one build share theirs where they take the same.
+    """Writes test sets; models of one build share theirs where they take the same inputs.
 
     Args:
         photos: The photos.
@@ -85,8 +74,8 @@ class TestSets:
         Raises:
             InputError: A build whose stored weights do not fit its recipe.
         """
-        borders = str([(t.name, t.shape, t.layout, t.value_range) for t in model.artifact.inputs])
-        key = model.manifest.fingerprint, borders
+        inputs = str([(t.name, t.shape, t.layout, t.value_range) for t in model.artifact.inputs])
+        key = model.manifest.fingerprint, inputs
         if key not in self._written:
             self._written[key] = self._write(model, self._folder / f"{len(self._written)}.f32")
         return self._written[key]
@@ -103,16 +92,14 @@ class TestSets:
 
 
 def _arrays(model: Model, photos: Photos) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """What the artifact takes for every photo, by name, channels last."""
-    recipe = model.manifest.recipe
-    crops = photos.crops(recipe.input.height_width)
-    if [tensor.name for tensor in model.artifact.inputs] == ["image"]:
-        scale = np.float32(recipe.input.range / 255)
-        yield from ({"image": crop[None].astype(np.float32) * scale} for crop in crops)
+    """The artifact's inputs for every photo, by name, channels last."""
+    spec, inputs = ImageSpec.of(model.manifest.recipe.input), model.artifact.inputs
+    crops = photos.crops(spec.size)
+    if [tensor.role for tensor in inputs] == [Role.IMAGE]:
+        yield from ({inputs[0].name: spec.array(crop[None], "NHWC")} for crop in crops)
         return
-    from mobile_robust.convert.targets.tflite import (
-        channels_last,  # PyTorch: only where a part of the backbone must run first
-    )
+    # PyTorch: only where layers of the backbone must run first
+    from mobile_robust.convert.targets.tflite import channels_last
     from mobile_robust.pipelines import rebuild
 
     system = rebuild(model.folder, model.manifest)

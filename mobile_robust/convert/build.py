@@ -38,6 +38,7 @@ from mobile_robust.convert.targets.tflite import channels_last, convert_tflite
 from mobile_robust.convert.targets.tflite_quantize import Sample, static_wi8_ai8, weights_fp16
 from mobile_robust.convert.workspace import refuse_foreign, replace, workspace
 from mobile_robust.data import calibration as samples
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_atomically
@@ -62,7 +63,7 @@ class Build:
     notice: str | None = None
 
 
-def build(recipe: Recipe, out: Path, calibration: samples.PhotoFolder | None, force: bool, step: Step) -> Build:
+def build(recipe: Recipe, out: Path, calibration: PhotoDataset | None, force: bool, step: Step) -> Build:
     """Builds and proves one recipe in ``out/NAME``, or finds that nothing has changed since the last time.
 
     Everything is written into a hidden folder beside it, which takes the name at the very end.
@@ -78,7 +79,7 @@ def build(recipe: Recipe, out: Path, calibration: samples.PhotoFolder | None, fo
         InputError: Bad input of any kind, or an int8 file that still computes in float.
     """
     folder = out / recipe.name
-    mark = fingerprint(recipe, samples.identity(calibration))
+    mark = fingerprint(recipe, calibration.identity() if calibration else [])
     if not force and (manifest := reusable(folder, mark)):
         return Build(folder, manifest, reused=True)
     refuse_foreign(folder)
@@ -118,7 +119,7 @@ class _Builder:
 
     recipe: Recipe
     folder: Path
-    calibration: samples.PhotoFolder | None
+    calibration: PhotoDataset | None
     mark: str
     step: Step
     seconds: dict[str, float] = field(default_factory=dict)
@@ -131,7 +132,7 @@ class _Builder:
             wanted = recipe.quantization.calibration_images, recipe.parity_images
             photos = samples.choose(self.calibration, recipe.input.height_width, *wanted)
             provenance = system.provenance.model_copy(
-                update={"calibration": photos.calibration_words, "parity_images": photos.parity_words}
+                update={"calibration": photos.calibration_source, "parity_images": photos.parity_source}
             )
             cost = count(system.deploy, system.example(photos.parity[0]))
         self.step("PyTorch reference")

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe
-from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
+from mobile_robust.options import add_split, split_of
 from mobile_robust.parity.table import progress_bar, render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"
     )
-    add_holdout(p, "of --calibration, never touch the photos that evaluate --holdout FRACTION scores")
+    add_split(p, "of --calibration, never touch the photos that evaluate --holdout FRACTION scores")
     p.add_argument("--list", action="store_true", help="list the built-in recipes and stop")
     p.add_argument("--json", action="store_true", help="print the manifests as JSON instead of tables")
     p.add_argument("--force", action="store_true", help="build again even if nothing has changed")
@@ -86,15 +86,14 @@ def main(arguments: list[str]) -> int:
     recipes = [_override(recipe, options) for recipe in _recipes(options.recipe)]
     if len({recipe.name for recipe in recipes}) < len(recipes):
         raise InputError("two recipes have the same name, so they would share a folder")
-    check_holdout(options)
     if options.holdout is not None and options.calibration is None:
         raise InputError(f"--holdout {options.holdout:g}: of the photos in --calibration DIR, which is missing")
     from mobile_robust.convert.build import Build, build, count_steps  # imports PyTorch: not for --help and --list
-    from mobile_robust.data.calibration import PhotoFolder
+    from mobile_robust.data.dataset import PhotoDataset
 
     photos = None
     if options.calibration:
-        photos = PhotoFolder(options.calibration, options.holdout, options.holdout_seed)
+        photos = PhotoDataset.from_folder(options.calibration, split=split_of(options))
 
     builds: list[Build] = []
     notes = Console(stderr=True)

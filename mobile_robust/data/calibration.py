@@ -1,85 +1,56 @@
-"""The photos a build needs: some to read int8 ranges from, others to compare the artifacts on."""
+"""The photos a build needs: some to calibrate int8 ranges with, others to compare the artifacts on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 
-from mobile_robust.data.images import (
-    BUILT_IN_DESCRIPTION,
-    JPEG_QUALITIES,
-    Photo,
-    Size,
-    built_in_photos,
-    draw_crops,
-    find_images,
-    jpeg,
-)
-from mobile_robust.data.split import training_part
-from mobile_robust.errors import InputError
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.images import BUILT_IN_DESCRIPTION, JPEG_QUALITIES, Photo, Size, built_in_photos, jpeg
 
 
 @dataclass(frozen=True)
-class PhotoFolder:
-    """The user's photos; those held out for the evaluation are left alone.
+class BuildPhotos:
+    """Photos (uint8, height x width x 3).
 
     Attributes:
-        path: The folder.
-        holdout: Fraction that is held out, or None.
-        holdout_seed: Which ones.
-    """
-
-    path: Path
-    holdout: float | None = None
-    holdout_seed: int = 0
-
-    def images(self) -> list[Path]:
-        """Raises InputError where there is no such folder, or nothing is left in it."""
-        return training_part(find_images(self.path), self.holdout, self.holdout_seed)
-
-    def words(self) -> str:
-        """For the manifest."""
-        if self.holdout is None:
-            return self.path.name
-        return f"{self.path.name} but those of evaluate --holdout {self.holdout:g} --holdout-seed {self.holdout_seed}"
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Photos (uint8, height x width x 3) and where they are from, in words.
-
-    ``notice`` names images that could not be read, or is None.
+        calibration: To calibrate with.
+        parity: To compare on.
+        calibration_source: Where the first are from, for the manifest.
+        parity_source: Where the others are from.
+        notice: Names images that could not be read; None: all could.
     """
 
     calibration: list[Photo]
     parity: list[Photo]
-    calibration_words: str
-    parity_words: str
+    calibration_source: str
+    parity_source: str
     notice: str | None = None
 
 
-def choose(folder: PhotoFolder | None, size: Size, calibration: int, parity: int) -> Samples:
+def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: int) -> BuildPhotos:
     """Calibration and parity photos: different ones as long as there are enough.
 
-    Without a folder they come from photos that ship in installed packages. Of a folder's photos, every second one for
-    calibration is JPEG-compressed: bad photos are what the artifacts will meet.
+    Args:
+        dataset: The user's photos; None: photos that ship with the dependencies. Of the user's, every second one for
+            calibration is JPEG-compressed: compressed photos are what the artifacts will meet.
+        size: Of the crops.
+        calibration: How many to calibrate with.
+        parity: How many to compare on.
 
     Raises:
-        InputError: The folder holds no readable image.
+        InputError: None of the photos can be read.
     """
-    if folder is None:
+    if dataset is None:
         photos = built_in_photos(size, calibration + parity)
-        words = BUILT_IN_DESCRIPTION
-        return Samples(
+        return BuildPhotos(
             photos[:calibration],
             photos[calibration:],
-            f"the first {calibration} of {words}",
-            f"the next {parity} of {words}",
+            f"the first {calibration} of {BUILT_IN_DESCRIPTION}",
+            f"the next {parity} of {BUILT_IN_DESCRIPTION}",
         )
-    crops = draw_crops(folder.images(), size, calibration + parity)
-    photos = [photo for _, photo in crops]
-    if not photos:
-        raise InputError(f"--calibration {folder.path}: no images")
+    drawn = dataset.shuffled(0)
+    photos = list(islice(drawn.crops(size), calibration + parity))
     enough = len(photos) - parity >= min(calibration, parity)  # otherwise too few would be left for either
     calibration = min(calibration, len(photos) - parity) if enough else calibration
     compressed = [
@@ -88,19 +59,10 @@ def choose(folder: PhotoFolder | None, size: Size, calibration: int, parity: int
     ]
     rest = (photos[calibration:] if enough else photos)[:parity]
     shared = "" if enough else " (the calibration photos again: the folder holds too few)"
-    return Samples(
+    return BuildPhotos(
         compressed,
         rest,
-        f"{len(compressed)} photos of {folder.words()}, every second one JPEG-compressed",
-        f"{len(rest)} photos of {folder.words()}{shared}",
-        crops.skipped_message(),
+        f"{len(compressed)} {dataset.describe()}, every second one JPEG-compressed",
+        f"{len(rest)} {dataset.describe()}{shared}",
+        drawn.skipped_message(),
     )
-
-
-def identity(folder: PhotoFolder | None) -> list[tuple[str, int, int]]:
-    """What changes when a folder's images change: name, bytes and modification time (ns) of each."""
-    if folder is None:
-        return []
-    return [
-        (str(path.relative_to(folder.path)), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.images()
-    ]

@@ -1,38 +1,199 @@
-"""The photos of one evaluation: where they lie, what they show, and what tells them from others."""
+"""Photos as every command takes them: from a folder, one at a time, or those that ship with the dependencies."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from mobile_robust.data.images import (
+    BUILT_IN_DESCRIPTION,
+    Photo,
+    Size,
+    built_in_photos,
+    centre_crop,
+    find_images,
+    read_image,
+)
+from mobile_robust.data.labels import label_images
+from mobile_robust.data.split import Split
+from mobile_robust.errors import InputError
 
 
-@dataclass(frozen=True)
-class Photos:
-    """Photos in the order in which they are scored; a photo's index seeds its noise.
+@dataclass(eq=False)
+class PhotoDataset:
+    """Photos of a folder. They are decoded one at a time; broken files are skipped and noted.
 
     Attributes:
-        paths: The files.
-        labels: Class index of each.
-        digest: Hex SHA-256 over contents and labels.
+        folder: The folder.
+        paths: Its image files. A photo's index is its position here; it seeds the photo's noise.
+        labels: Class index of every photo; None: unknown.
+        split: What the folder was split by; None: not at all.
+        labels_from: "names", "folders" or the name of a CSV file; None: no labels.
+        broken: The files that turned out to be broken so far, with the reason.
     """
 
+    folder: Path
     paths: tuple[Path, ...]
-    labels: tuple[int, ...]
-    digest: str
+    labels: tuple[int, ...] | None = None
+    split: Split | None = None
+    labels_from: str | None = None
+    broken: dict[Path, str] = field(default_factory=dict)
+    _tried: set[Path] = field(default_factory=set)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path,
+        labels: str | None = None,
+        split: Split | None = None,
+        part: Literal["train", "test"] = "train",
+    ) -> PhotoDataset:
+        """The images in a folder and its sub-folders, in order of path; of a split, one part.
+
+        Args:
+            folder: The folder.
+            labels: Where the classes are from, see :func:`~mobile_robust.data.labels.label_images`; None: unknown.
+            split: Which photos are held out.
+            part: "train": those that are not held out; "test": those that are, in the order of the split.
+
+        Raises:
+            InputError: No usable folder, an image without a label, or a split that leaves no image. Broken images show
+                when they are read.
+        """
+        paths: Sequence[Path] = find_images(folder)
+        classes = label_images(paths, folder, labels) if labels else None
+        if split is not None:
+            paths = split.train(paths) if part == "train" else split.test(paths)
+        if labels is None or classes is None:
+            return cls(folder, tuple(paths), split=split)
+        source = labels if labels in ("names", "folders") else Path(labels).name
+        return cls(folder, tuple(paths), tuple(classes[path] for path in paths), split, source)
 
     def __len__(self) -> int:
         return len(self.paths)
 
+    def read(self, index: int) -> Photo:
+        """One photo, uint8 (H, W, 3).
 
-def read_photos(paths: Sequence[Path], labels: Mapping[Path, int]) -> Photos:
-    """Reads every file once, without decoding it. What cannot be read or decoded is found out when it is scored."""
-    content = hashlib.sha256()
-    for path in paths:
+        Raises:
+            InputError: The file is broken; it is noted in ``broken``.
+        """
+        path = self.paths[index]
+        self._tried.add(path)
         try:
-            data = path.read_bytes()
-        except OSError:
-            data = b""
-        content.update(f"{labels[path]} {len(data)} ".encode() + data)
-    return Photos(tuple(paths), tuple(labels[path] for path in paths), content.hexdigest())
+            return read_image(path)
+        except InputError as error:
+            self.broken[path] = str(error).removeprefix(f"{path}: ")
+            raise
+
+    def __iter__(self) -> Iterator[tuple[int, Photo]]:
+        """Index and photo, uint8 (H, W, 3), of every file that is not broken.
+
+        Raises:
+            InputError: At the end, where all of them are broken.
+        """
+        found = False
+        for index in range(len(self)):
+            try:
+                photo = self.read(index)
+            except InputError:
+                continue
+            found = True
+            yield index, photo
+        if not found:
+            raise self.none_readable()
+
+    def crops(self, size: Size) -> Iterator[Photo]:
+        """:func:`~mobile_robust.data.images.centre_crop` of every photo that is not broken, uint8 (*size, 3)."""
+        return (centre_crop(photo, size) for _, photo in self)
+
+    def subset(self, indices: Sequence[int]) -> PhotoDataset:
+        """Some of the photos, in the order of ``indices``; what is known of broken files stays known."""
+        labels = None if self.labels is None else tuple(self.labels[i] for i in indices)
+        paths, known = tuple(self.paths[i] for i in indices), (dict(self.broken), set(self._tried))
+        return PhotoDataset(self.folder, paths, labels, self.split, self.labels_from, *known)
+
+    def shuffled(self, seed: int) -> PhotoDataset:
+        """All photos in the order of ``numpy.random.default_rng(seed).permutation``."""
+        return self.subset([int(i) for i in np.random.default_rng(seed).permutation(len(self))])
+
+    def readable(self, count: int | None = None) -> PhotoDataset:
+        """Only photos that can be decoded, which this tries: the first ``count`` of them, or all.
+
+        Raises:
+            InputError: There is none.
+        """
+        return self.subset([index for index, _ in islice(self, count)])
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 over the bytes of the files, in order: the hash of an image set, wherever one is stored."""
+        content = hashlib.sha256()
+        for path in self.paths:
+            try:
+                data = path.read_bytes()
+            except OSError:
+                data = b""
+            content.update(len(data).to_bytes(8, "little") + data)
+        return content.hexdigest()
+
+    def identity(self) -> list[tuple[str, int, int]]:
+        """Name, bytes and modification time (ns) of every file: changes with the photos, and reads none of them."""
+        stats = [(path, path.stat()) for path in self.paths]
+        return [(path.relative_to(self.folder).as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+    def describe(self) -> str:
+        """Provenance: "photos of NAME", and what is left out of them."""
+        name = f"photos of {self.folder.name}"
+        return name if self.split is None else f"{name} but those of evaluate {self.split}"
+
+    def skipped_message(self) -> str | None:
+        """One line that counts the files found broken and names three; None where there is none."""
+        return skipped_message(self.broken, len(self._tried))
+
+    def none_readable(self) -> InputError:
+        """The error where every file is broken."""
+        path, reason = next(iter(self.broken.items()))
+        return InputError(f"none of {len(self.broken)} images can be read; the first, {path}: {reason}")
+
+
+@dataclass(frozen=True)
+class BuiltInPhotos:
+    """``count`` of the photos that ship with the dependencies, for whom a folder is not needed."""
+
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def crops(self, size: Size) -> Iterator[Photo]:
+        """See :func:`~mobile_robust.data.images.built_in_photos`."""
+        return iter(built_in_photos(size, self.count))
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 over their pixels at 224 x 224."""
+        digest = hashlib.sha256()
+        for photo in self.crops((224, 224)):
+            digest.update(photo.tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> str:
+        """Provenance."""
+        return BUILT_IN_DESCRIPTION
+
+
+def skipped_message(broken: Mapping[Path, str], total: int) -> str | None:
+    """One line that names the first three broken files and counts all of ``total``; None where none is broken."""
+    if not broken:
+        return None
+    named = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:3])
+    more = f"; and {len(broken) - 3} more" if len(broken) > 3 else ""
+    return f"skipped {len(broken)} of {total} images: {named}{more}"

@@ -1,14 +1,12 @@
-"""Images for calibration, parity and evaluation: read one after the other, never the whole set in memory.
+"""One image: found, decoded, cropped, compressed; and the photos that ship with the dependencies.
 
 Every image is uint8, height x width x 3, RGB, values 0..255.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
-from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,17 +68,10 @@ def read_image(path: Path) -> Photo:
     Raises:
         InputError: The file cannot be read or decoded.
     """
-    return _decode(path, _read_bytes(path))
-
-
-def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def _decode(path: Path, data: bytes) -> Photo:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.array(_as_rgb(ImageOps.exif_transpose(image)))
@@ -103,8 +94,8 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 
 def centre_crop(image: Photo, size: Size) -> Photo:
-    """A square the ImageNet way: short side to side x 256 / 224, then the middle. Any other size: a frame of a camera,
-    scaled until it covers that size, then the middle.
+    """A square ``size`` as for ImageNet: the short side scaled to side x 256 / 224, then the middle. Any other size: a
+    camera frame, scaled until it covers ``size``, then the middle.
 
     An image that has the size already is taken as it is; one whose short side is already right is not resampled.
     """
@@ -133,79 +124,6 @@ def jpeg(image: Photo, quality: int) -> Photo:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality)
     return np.array(Image.open(buffer))
-
-
-class Crops:
-    """Centre crops of image files, decoded while iterating; broken files are skipped.
-
-    Iterating yields (path, uint8 height x width x 3 RGB) and may be repeated. After a whole pass ``used`` holds the
-    paths that were read and ``skipped`` the broken ones with the reason.
-
-    Args:
-        paths: Files in the order in which they are tried.
-        size: Of the crop.
-        count: Stop after this many good images; fewer are yielded where there are fewer.
-    """
-
-    def __init__(self, paths: Sequence[Path], size: Size, count: int | None = None) -> None:
-        self.paths = tuple(paths)
-        self.size = size
-        self.count = len(self.paths) if count is None else count
-        self.used: list[Path] = []
-        self.skipped: list[tuple[Path, str]] = []
-        self._digest: str | None = None
-
-    def __iter__(self) -> Iterator[tuple[Path, Photo]]:
-        """Raises InputError at the end of a pass in which every file was broken."""
-        self.used, self.skipped = [], []
-        content = hashlib.sha256()
-        for path in self.paths:
-            if len(self.used) >= self.count:
-                break
-            try:
-                data = _read_bytes(path)
-                crop = centre_crop(_decode(path, data), self.size)
-            except InputError as error:
-                self.skipped.append((path, str(error).removeprefix(f"{path}: ")))
-                continue
-            content.update(len(data).to_bytes(8, "little") + data)
-            self.used.append(path)
-            yield path, crop
-        if self.skipped and not self.used:
-            path, reason = self.skipped[0]
-            raise InputError(f"none of {len(self.skipped)} images can be read; the first, {path}: {reason}")
-        self._digest = content.hexdigest()
-
-    @property
-    def digest(self) -> str:
-        """Hex SHA-256 over the bytes of the files used, in order; makes a pass when none was completed yet."""
-        if self._digest is None:
-            for _ in self:
-                pass
-        assert self._digest is not None
-        return self._digest
-
-    def skipped_message(self) -> str | None:
-        """One line naming the skipped files (the first three) with their count; None where all were good."""
-        if not self.skipped:
-            return None
-        named = "; ".join(f"{path}: {reason}" for path, reason in self.skipped[:3])
-        more = f"; and {len(self.skipped) - 3} more" if len(self.skipped) > 3 else ""
-        return f"skipped {len(self.skipped)} of {len(self.used) + len(self.skipped)} images: {named}{more}"
-
-
-def load_crops(folder: Path, size: Size) -> Crops:
-    """Crops of all images in a folder, in order of path.
-
-    Raises:
-        InputError: No usable folder (see :func:`find_images`). That all images are broken shows while iterating.
-    """
-    return Crops(find_images(folder), size)
-
-
-def draw_crops(paths: Sequence[Path], size: Size, count: int, seed: int = 0) -> Crops:
-    """Crops of ``count`` images drawn with ``seed``; where some are broken, others take their place."""
-    return Crops([paths[i] for i in np.random.default_rng(seed).permutation(len(paths))], size, count)
 
 
 def built_in_photos(size: Size, count: int) -> list[Photo]:

@@ -1,12 +1,9 @@
-"""Which photos are held out for the evaluation; whatever learns from photos takes the others.
-
-One folder and two numbers say it for every command, so that nothing can be scored on what it was trained on.
-"""
+"""Which photos are held out for testing; whatever learns from photos takes the others."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,42 +11,54 @@ import numpy as np
 from mobile_robust.errors import InputError
 
 
-def add_holdout(
-    parser: ArgumentParser,
-    says: str = "never touch the photos that evaluate --holdout FRACTION scores",
-    required: bool = False,
-) -> None:
-    """The options that part the photos, with what they do here; as it stands for a command that must not see the test
-    part."""
-    parser.add_argument("--holdout", type=float, required=required, metavar="FRACTION", help=says)
-    parser.add_argument("--holdout-seed", type=int, default=0, metavar="SEED", help="default: 0")
+@dataclass(frozen=True)
+class Split:
+    """A random split of a folder's photos, the same one for every command that is given both numbers.
 
+    The test photos are the last ``fraction`` after ``numpy.random.default_rng(seed).permutation``.
 
-def check_holdout(options: Namespace, most: str = "less than 1") -> None:
-    """Raises InputError for a fraction or a seed that is not allowed; ``most``: "less than 1" or "at most 1"."""
-    fraction: float | None = options.holdout
-    if fraction is not None and not (0 < fraction < 1 or (most == "at most 1" and fraction == 1)):
-        raise InputError(f"--holdout {fraction:g}: allowed are fractions greater than 0 and {most}")
-    if options.holdout_seed < 0:
-        raise InputError(f"--holdout-seed {options.holdout_seed}: must be 0 or more")
-
-
-def hold_out(paths: Sequence[Path], fraction: float, seed: int) -> list[Path]:
-    """The last ``fraction`` of the images after ``numpy.random.default_rng(seed).permutation``: the test part."""
-    order = np.random.default_rng(seed).permutation(len(paths))
-    return [paths[i] for i in order[len(paths) - round(len(paths) * fraction) :]]
-
-
-def training_part(paths: Sequence[Path], fraction: float | None, seed: int) -> list[Path]:
-    """All images but those that are held out, in the order given; all of them where ``fraction`` is None.
+    Attributes:
+        fraction: Share of the photos that are held out, in (0, 1].
+        seed: Of the permutation, 0 or more.
 
     Raises:
-        InputError: None is left.
+        InputError: Another fraction or seed.
     """
-    if fraction is None:
-        return list(paths)
-    held = set(hold_out(paths, fraction, seed))
-    left = [path for path in paths if path not in held]
-    if not left:
-        raise InputError(f"--holdout {fraction:g}: of {len(paths)} images that leaves none")
-    return left
+
+    fraction: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise InputError(f"--holdout {self.fraction:g}: allowed are fractions greater than 0 and at most 1")
+        if self.seed < 0:
+            raise InputError(f"--holdout-seed {self.seed}: must be 0 or more")
+
+    def __str__(self) -> str:
+        """The command-line options that name this split."""
+        return f"--holdout {self.fraction:g} --holdout-seed {self.seed}"
+
+    def test(self, paths: Sequence[Path]) -> list[Path]:
+        """The photos that are held out, in the order of the permutation.
+
+        Raises:
+            InputError: There is none.
+        """
+        order = np.random.default_rng(self.seed).permutation(len(paths))
+        return self._some([paths[i] for i in order[len(paths) - round(len(paths) * self.fraction) :]], paths)
+
+    def train(self, paths: Sequence[Path]) -> list[Path]:
+        """The other photos, in the order given.
+
+        Raises:
+            InputError: There is none.
+        """
+        if not round(len(paths) * self.fraction):
+            return list(paths)
+        held_out = set(self.test(paths))
+        return self._some([path for path in paths if path not in held_out], paths)
+
+    def _some(self, chosen: list[Path], paths: Sequence[Path]) -> list[Path]:
+        if not chosen:
+            raise InputError(f"--holdout {self.fraction:g}: of {len(paths)} images that leaves none")
+        return chosen

@@ -16,12 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobile_robust.corruptions import select
-from mobile_robust.data.dataset import Photos, read_photos
-from mobile_robust.data.images import find_images
-from mobile_robust.data.labels import label_images
-from mobile_robust.data.split import add_holdout, check_holdout, hold_out
+from mobile_robust.data.dataset import PhotoDataset, skipped_message
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.settings import CLEAN, Condition, select_conditions
+from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, select_settings
+from mobile_robust.options import add_split, at_least, split_of
 
 if TYPE_CHECKING:
     from mobile_robust.evaluate.models import Model
@@ -53,12 +51,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     _check(options)
-    paths = find_images(options.images)
-    labels = label_images(paths, options.images, options.labels)
-    if options.holdout is not None:
-        paths = hold_out(paths, options.holdout, options.holdout_seed)
-        if not paths:
-            raise InputError(f"--holdout {options.holdout:g}: of {len(labels)} images that leaves none")
+    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), "test")
     select(text for text in options.corruption if text != CLEAN.name)
 
     from mobile_robust.evaluate import models as found  # PyTorch: too slow for --help and mistyped options
@@ -68,16 +61,13 @@ def main(argv: list[str]) -> int:
         models = found.resolve(options.models, options.backbone_weights, options.runtime)
     for label, groups in _labels(models).items():
         errors.print(f"{', '.join(groups)}: {label}", style="yellow", markup=False, highlight=False)
-    conditions = select_conditions(options.corruption, [model.size for model in models])
-    _check_classes(models, paths, labels)
+    conditions = select_settings(options.corruption, [model.size for model in models])
+    _check_classes(models, photos)
     alexnet: dict[str, float] = {}
     if options.alexnet_errors:
         from mobile_robust.evaluate.mce import read_errors
 
         alexnet = read_errors(options.alexnet_errors, conditions)
-    with errors.status("reading photos"):
-        photos = read_photos(paths, labels)
-
     records = _measure(options, models, photos, conditions, errors)
     _report(options, models, photos, conditions, records, alexnet)
     return 0
@@ -107,9 +97,10 @@ def _parser() -> argparse.ArgumentParser:
         help="names: the file name is the class index, as in 0123.webp (default); folders: sub-folders are the classes "
         "in alphabetical order; FILE.csv: with the header file,label, files relative to --images",
     )
-    add_holdout(
+    add_split(
         parser,
         "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives",
+        whole=True,
     )
     parser.add_argument(
         "--corruption",
@@ -119,7 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         help="corruptions, families or imagenet_c; without LEVEL all levels of the source; clean photos are always "
         "scored (default: jpeg, at qualities 25 18 15 10 7)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the corruptions (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, action=at_least(0), default=0, metavar="N", help="of the corruptions (default: 0)"
+    )
     parser.add_argument("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
     parser.add_argument(
         "--runtime",
@@ -135,7 +128,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.csv",
         help="corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE",
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes of one thread each (default: one a CPU core)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        action=at_least(1),
+        metavar="N",
+        help="processes of one thread each (default: one a CPU core)",
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -146,10 +145,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> None:
-    check_holdout(options, "at most 1")
-    for name, least in (("seed", 0), ("jobs", 1)):
-        if (value := getattr(options, name)) is not None and value < least:
-            raise InputError(f"--{name.replace('_', '-')} {value}: must be {least} or more")
     if options.out and options.out.exists() and not options.out.is_dir():
         raise InputError(f"--out {options.out}: is a file; give a folder")
 
@@ -163,12 +158,13 @@ def _labels(models: Sequence[Model]) -> dict[str, list[str]]:
     return found
 
 
-def _check_classes(models: Sequence[Model], paths: Sequence[Path], labels: dict[Path, int]) -> None:
-    last = max(paths, key=lambda path: labels[path])
+def _check_classes(models: Sequence[Model], photos: PhotoDataset) -> None:
+    assert photos.labels is not None
+    largest, path = max(zip(photos.labels, photos.paths, strict=True))
     for model in models:
-        if labels[last] >= model.classes:
+        if largest >= model.classes:
             raise InputError(
-                f"--labels: {last} has label {labels[last]}, but {model.name} of {model.group} "
+                f"--labels: {path} has label {largest}, but {model.name} of {model.group} "
                 f"knows the classes 0 to {model.classes - 1}"
             )
 
@@ -176,20 +172,21 @@ def _check_classes(models: Sequence[Model], paths: Sequence[Path], labels: dict[
 def _measure(
     options: argparse.Namespace,
     models: Sequence[Model],
-    photos: Photos,
-    conditions: Sequence[Condition],
+    photos: PhotoDataset,
+    conditions: Sequence[CorruptionSetting],
     console: Console,
 ) -> Records:
     """Asks for every answer that is not there yet."""
-    from mobile_robust.evaluate.measure import Measure
+    from mobile_robust.evaluate.measure import Evaluator
     from mobile_robust.evaluate.records import Records
     from mobile_robust.evaluate.workers import answer_all
 
-    records = Records(options.out, photos, options.seed)
+    with console.status("reading photos"):
+        records = Records(options.out, photos, options.seed)
     if records.notice:
         console.print(records.notice, style="yellow", markup=False, highlight=False)
     tasks = list(records.missing(models, conditions))
-    todo, total = sum(task.answers for task in tasks), len(photos) * len(models) * len(conditions)
+    todo, total = sum(task.count for task in tasks), len(photos) * len(models) * len(conditions)
     if todo < total:
         console.print(f"{total - todo} of {total} answers are in {options.out} already", markup=False, highlight=False)
     jobs = max(1, min(options.jobs or _cores(), len(tasks)))
@@ -204,17 +201,18 @@ def _measure(
     try:
         with Progress(*columns, console=console, transient=True) as progress:
             bar = progress.add_task("", total=total, completed=total - todo, rate=0.0)
-            for task, answer in answer_all(Measure(models, photos, options.seed), tasks, jobs):
+            for task, answer in answer_all(Evaluator(models, photos, options.seed), tasks, jobs):
                 records.add(task, answer, models)
-                done += task.answers
-                progress.update(bar, advance=task.answers, rate=done / (monotonic() - started))
+                done += task.count
+                progress.update(bar, advance=task.count, rate=done / (monotonic() - started))
     finally:
         records.close()
     seconds = monotonic() - started
     if done:
         rate = f"{done} answers in {seconds:.0f} s, {done / seconds:.0f} a second, {jobs} at a time"
         console.print(rate, highlight=False)
-    if message := _unreadable(photos, records.unreadable):
+    unreadable = {photos.paths[index]: reason for index, reason in sorted(records.unreadable.items())}
+    if message := skipped_message(unreadable, len(photos)):
         if len(records.unreadable) == len(photos):
             raise InputError(f"--images {options.images}: no image can be read; {message}")
         console.print(message, style="yellow", markup=False, highlight=False)
@@ -226,18 +224,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
 
 
-def _unreadable(photos: Photos, reasons: dict[int, str]) -> str | None:
-    """One line that names the first three unreadable photos and counts them all."""
-    named = "; ".join(f"{photos.paths[index]}: {reasons[index]}" for index in sorted(reasons)[:3])
-    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    return f"skipped {len(reasons)} of {len(photos)} images: {named}{more}" if reasons else None
-
-
 def _report(
     options: argparse.Namespace,
     models: Sequence[Model],
-    photos: Photos,
-    conditions: Sequence[Condition],
+    photos: PhotoDataset,
+    conditions: Sequence[CorruptionSetting],
     records: Records,
     alexnet: dict[str, float],
 ) -> None:
@@ -257,7 +248,7 @@ def _report(
         console.print("\n".join(map(str, written)), highlight=False, markup=False, soft_wrap=True)
 
 
-def _facts(options: argparse.Namespace, photos: Photos, records: Records) -> dict[str, Any]:
+def _facts(options: argparse.Namespace, photos: PhotoDataset, records: Records) -> dict[str, Any]:
     """What the scores were measured on, and with what."""
     from mobile_robust.convert.fingerprint import tool_versions
     from mobile_robust.evaluate.scores import LEAST_LOSS
@@ -271,7 +262,7 @@ def _facts(options: argparse.Namespace, photos: Photos, records: Records) -> dic
         "photos": {
             "used": len(photos) - len(records.unreadable),
             "sha256": photos.digest,
-            "labels": options.labels if options.labels in ("names", "folders") else Path(options.labels).name,
+            "labels": photos.labels_from,
             "holdout": options.holdout,
             "holdout_seed": None if options.holdout is None else options.holdout_seed,
             "skipped": [

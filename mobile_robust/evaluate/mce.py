@@ -10,10 +10,10 @@ from mobile_robust.corruptions import CORRUPTIONS, IMAGENET_C
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.scores import Score
-from mobile_robust.evaluate.settings import Condition, by_corruption
+from mobile_robust.evaluate.settings import CorruptionSetting, by_corruption
 
 
-def read_errors(path: Path, conditions: Sequence[Condition]) -> dict[str, float]:
+def read_errors(path: Path, conditions: Sequence[CorruptionSetting]) -> dict[str, float]:
     """AlexNet's error in % by corruption, for those of ImageNet-C's fifteen that are evaluated.
 
     Args:

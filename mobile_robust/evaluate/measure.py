@@ -1,4 +1,4 @@
-"""Answers: what place the right class takes, for some photos under the levels of one corruption."""
+"""Predictions: at which rank the true class comes, for some photos under the levels of one corruption."""
 
 from __future__ import annotations
 
@@ -8,106 +8,112 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.data.dataset import Photos
-from mobile_robust.data.images import Photo, Size, centre_crop, read_image
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.images import Photo, Size, centre_crop
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.predictors import Predict
-from mobile_robust.evaluate.settings import Condition
+from mobile_robust.evaluate.settings import CorruptionSetting
 
-#: Photos that are answered together. Never changed by what else is asked for: a batch of another size may round
-#: differently, and an answer may hang on that.
-SLICE = 8
+#: Photos that are classified together. Never changed by what else is asked for: a batch of another size may round
+#: differently, and a prediction may depend on that.
+BATCH_SIZE = 8
 
-#: Places that are told apart: 0 to 4 (the top-5), and all that come after.
-BEYOND = 5
-#: The place in an unreadable photo.
+#: Ranks that are distinguished: 0 to 4 (the top-5), and all that come after.
+BEYOND_TOP5 = 5
+#: The rank in an unreadable photo.
 UNREADABLE = 9
 
 
 @dataclass(frozen=True)
-class Task:
-    """Some photos under some conditions, and which models are asked under each (by their index)."""
+class EvaluationBatch:
+    """The photos from ``start`` up to ``stop``, cropped to ``size``; ``work``: corruption settings, and which models
+    (by index) classify the photos under each."""
 
     size: Size
     start: int
     stop: int
-    work: tuple[tuple[Condition, tuple[int, ...]], ...]
+    work: tuple[tuple[CorruptionSetting, tuple[int, ...]], ...]
 
     @property
-    def answers(self) -> int:
-        """How many answers it gives."""
+    def count(self) -> int:
+        """Number of its predictions."""
         return (self.stop - self.start) * sum(len(models) for _, models in self.work)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Places by (index of the model, condition), one digit a photo; and why photos are unreadable, by index."""
+class Predictions:
+    """Of one batch.
 
-    places: dict[tuple[int, Condition], str] = field(default_factory=dict)
+    Attributes:
+        ranks: By (index of the model, setting): rank of the true class, one digit a photo.
+        unreadable: Why photos are unreadable, by index.
+    """
+
+    ranks: dict[tuple[int, CorruptionSetting], str] = field(default_factory=dict)
     unreadable: dict[int, str] = field(default_factory=dict)
 
 
-class Measure:
-    """Answers tasks; opens a model when it is first asked, and reads a slice of photos once.
+class Evaluator:
+    """Evaluates batches; opens a model when it is first needed, and reads the photos of a batch once.
 
     Args:
-        models: All that tasks speak of.
-        photos: The photos.
+        models: All that batches refer to.
+        photos: The photos, with labels.
         seed: Of the corruptions.
     """
 
-    def __init__(self, models: Sequence[Model], photos: Photos, seed: int) -> None:
-        self._models, self._photos, self._seed = tuple(models), photos, seed
+    def __init__(self, models: Sequence[Model], photos: PhotoDataset, seed: int) -> None:
+        assert photos.labels is not None
+        self._models, self._photos, self._labels, self._seed = tuple(models), photos, photos.labels, seed
         self._opened: dict[int, Predict] = {}
-        self._slice: tuple[Size, int] | None = None
+        self._read: tuple[Size, int] | None = None
         self._crops: dict[int, Photo] = {}
         self._unreadable: dict[int, str] = {}
 
-    def __call__(self, task: Task) -> Answer:
-        """Answers a task.
+    def __call__(self, batch: EvaluationBatch) -> Predictions:
+        """Evaluates a batch.
 
         Raises:
             InputError: A model cannot be opened or executed, or a corruption cannot be done here.
         """
-        self._read(task)
-        answer = Answer(unreadable=self._unreadable)
-        for condition, models in task.work:
-            corrupted = [condition.apply(crop, self._seed, index) for index, crop in self._crops.items()]
+        self._read_photos(batch)
+        predictions = Predictions(unreadable=self._unreadable)
+        for setting, models in batch.work:
+            corrupted = [setting.apply(crop, self._seed, index) for index, crop in self._crops.items()]
             for model in models:
-                answer.places[model, condition] = self._places(task, model, corrupted)
-        return answer
+                predictions.ranks[model, setting] = self._ranks(batch, model, corrupted)
+        return predictions
 
     def close(self) -> None:
-        """Lets go of the models: one on the GPU engine holds a process."""
+        """Releases the models: one on the GPU engine holds a process."""
         self._opened.clear()
 
-    def _places(self, task: Task, model: int, corrupted: list[Photo]) -> str:
-        places = dict.fromkeys(range(task.start, task.stop), UNREADABLE)
+    def _ranks(self, batch: EvaluationBatch, model: int, corrupted: list[Photo]) -> str:
+        ranks = dict.fromkeys(range(batch.start, batch.stop), UNREADABLE)
         if corrupted:
             if model not in self._opened:
                 self._opened[model] = self._models[model].source.open()
-            logits = self._opened[model](corrupted)
+            logits = self._opened[model](corrupted)  # (photos, classes)
             for index, row in zip(self._crops, logits, strict=True):
-                places[index] = min(place(row, self._photos.labels[index]), BEYOND)
-        return "".join(map(str, places.values()))
+                ranks[index] = min(rank_of(self._labels[index], row), BEYOND_TOP5)
+        return "".join(map(str, ranks.values()))
 
-    def _read(self, task: Task) -> None:
-        if self._slice == (task.size, task.start):
+    def _read_photos(self, batch: EvaluationBatch) -> None:
+        if self._read == (batch.size, batch.start):
             return
-        self._slice, self._crops, self._unreadable = (task.size, task.start), {}, {}
-        for index in range(task.start, task.stop):
-            path = self._photos.paths[index]
+        self._read, self._crops, self._unreadable = (batch.size, batch.start), {}, {}
+        for index in range(batch.start, batch.stop):
             try:
-                self._crops[index] = centre_crop(read_image(path), task.size)
-            except InputError as error:
-                self._unreadable[index] = str(error).removeprefix(f"{path}: ")
+                self._crops[index] = centre_crop(self._photos.read(index), batch.size)
+            except InputError:
+                self._unreadable[index] = self._photos.broken[self._photos.paths[index]]
 
 
-def place(logits: NDArray[np.floating], label: int) -> int:
-    """How many classes come before the right one; of equal logits the first comes first, as in argmax.
+def rank_of(label: int, logits: NDArray[np.floating]) -> int:
+    """How many classes come before the true one; of equal logits the first comes first, as in argmax.
 
-    Logits that are not all finite put every class last: such an answer must never count as right.
+    Logits that are not all finite put every class last: such a prediction must never count as right.
     """
     if not np.isfinite(logits).all():
         return len(logits)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -27,6 +25,7 @@ from mobile_robust.evaluate.predictors import (
     classifier,
     system,
 )
+from mobile_robust.files import resume_key, state_hash
 from mobile_robust.methods.pipeline import BaselinePipeline, Pipeline
 from mobile_robust.recipes import built_in_recipes, load_recipe
 
@@ -232,7 +231,4 @@ def _alone(
 def _digest(runtime: str, facts: object, tensors: Mapping[str, Tensor]) -> str:
     """Hex SHA-256 of what a model's answers depend on: facts, tensors, and the versions of what computes."""
     versions = {name: version(name) for name in ("numpy", "pillow", *_PACKAGES.get(runtime, ()))}
-    content = hashlib.sha256(json.dumps([runtime, facts, versions], sort_keys=True).encode())
-    for name, tensor in sorted(tensors.items()):
-        content.update(name.encode() + b"\0" + tensor.contiguous().numpy().tobytes())
-    return content.hexdigest()
+    return resume_key([runtime, facts, versions, state_hash(tensors)])

@@ -13,14 +13,14 @@ from typing import Any
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.plot import plot
 from mobile_robust.evaluate.scores import Score
-from mobile_robust.evaluate.settings import Condition
+from mobile_robust.evaluate.settings import CorruptionSetting
 from mobile_robust.files import write_output
 
 
 def write_all(
     folder: Path,
     models: Sequence[Model],
-    conditions: Sequence[Condition],
+    conditions: Sequence[CorruptionSetting],
     scores: Sequence[Score],
     facts: Mapping[str, Any],
     markdown: str,

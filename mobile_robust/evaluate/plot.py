@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.scores import Score
-from mobile_robust.evaluate.settings import CLEAN, Condition, by_corruption
+from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, by_corruption
 
 #: Okabe & Ito's colours, which people who confuse colours tell apart, without grey, black and the pale yellow.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
@@ -23,7 +23,7 @@ _MOST_ACROSS = 5
 _MOST_BANDS = 3
 
 
-def plot(models: Sequence[Model], conditions: Sequence[Condition], scores: Sequence[Score]) -> bytes:
+def plot(models: Sequence[Model], conditions: Sequence[CorruptionSetting], scores: Sequence[Score]) -> bytes:
     """PNG. Every panel begins with clean photos; the backbone alone is dashed in grey."""
     panels = by_corruption(conditions) or {CLEAN.corruption: []}
     across = len(panels) if len(panels) < _MOST_ACROSS else min(_MOST_ACROSS, math.ceil(math.sqrt(len(panels) * 1.6)))

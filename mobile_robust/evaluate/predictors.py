@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import Layout, read_manifest
 from mobile_robust.contracts.recipe import InputSection, Recipe
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
@@ -71,11 +72,9 @@ class FileSource:
             raise InputError(f"--runtime {self.runtime}: {error}") from None
 
         def answer(photo: Photo) -> NDArray[np.float32]:
-            image = photo.astype(np.float32) * np.float32((self.high - self.low) / 255) + np.float32(self.low)
-            if self.layout == "NCHW":
-                image = image.transpose(2, 0, 1)
+            spec = ImageSpec(photo.shape[:2], self.low, self.high)
             try:
-                return session.run({self.image: np.ascontiguousarray(image[None])})[self.logits][0]
+                return session.run({self.image: spec.array(photo[None], self.layout)})[self.logits][0]
             except RuntimeError as error:
                 raise InputError(f"{self.path}: {self.runtime} failed: {error}") from error
 
@@ -92,7 +91,7 @@ class BuildSource:
     def open(self) -> Predict:
         """See :class:`Source`."""
         pipeline, section = built(self.folder)
-        return _pytorch(pipeline.baseline if self.alone else pipeline, section.range)
+        return _pytorch(pipeline.baseline if self.alone else pipeline, section)
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class RecipeSource:
     def open(self) -> Predict:
         """See :class:`Source`."""
         pipeline, section = system(self.recipe)
-        return _pytorch(pipeline.baseline if self.alone else pipeline, section.range)
+        return _pytorch(pipeline.baseline if self.alone else pipeline, section)
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class TimmSource:
         """See :class:`Source`."""
         network, section = classifier(self.name)
         normalize = Normalize(ImageRange(section.mean, section.std))
-        return _pytorch(lambda image: network(normalize(image)), section.range)
+        return _pytorch(lambda image: network(normalize(image)), section)
 
 
 @cache  # a backbone alone and the network with its module share one pipeline
@@ -154,10 +153,9 @@ def _channels_last(model: Any) -> Any:
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def _pytorch(model: Callable[[Tensor], Tensor], top: float) -> Predict:
+def _pytorch(model: Callable[[Tensor], Tensor], section: InputSection) -> Predict:
     def predict(photos: Sequence[Photo]) -> NDArray[np.float32]:
-        # Photos are stored channels last already, so this is a view in the layout that PyTorch is fastest with.
-        image = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() * (top / 255)  # (B, 3, H, W)
+        image = ImageSpec.of(section).tensor(torch.from_numpy(np.stack(photos)))  # (B, 3, H, W)
         with torch.inference_mode():
             return model(image).numpy()
 

@@ -17,11 +17,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.data.dataset import Photos
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.measure import SLICE, Answer, Task
+from mobile_robust.evaluate.measure import BATCH_SIZE, EvaluationBatch, Predictions
 from mobile_robust.evaluate.models import Model
-from mobile_robust.evaluate.settings import Condition, by_corruption
+from mobile_robust.evaluate.settings import CorruptionSetting, by_corruption
+from mobile_robust.files import resume_key
 
 FILE = "answers.jsonl"
 
@@ -45,7 +46,7 @@ class Records:
         InputError: The folder holds answers to other photos, cannot be read or written, or another run writes to it.
     """
 
-    def __init__(self, folder: Path | None, photos: Photos, seed: int) -> None:
+    def __init__(self, folder: Path | None, photos: PhotoDataset, seed: int) -> None:
         self.unreadable: dict[int, str] = {}
         self.notice: str | None = None
         self._count, self._seed = len(photos), seed
@@ -54,7 +55,7 @@ class Records:
         if folder is None:
             return
         self._path = folder / FILE
-        header = {"photos": len(photos), "sha256": photos.digest}
+        header = {"photos": len(photos), "sha256": resume_key([photos.digest, photos.labels])}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+b")
@@ -66,15 +67,15 @@ class Records:
         except OSError as error:
             raise InputError(f"--out {folder}: {error.filename or FILE}: {error.strerror or error}") from None
 
-    def places(self, model: Model, condition: Condition) -> NDArray[np.uint8]:
+    def places(self, model: Model, condition: CorruptionSetting) -> NDArray[np.uint8]:
         """Place of the right class in every photo, all of which must have been answered."""
         return np.frombuffer(self._of(model.fingerprint, condition.name), np.uint8) - ord("0")
 
-    def missing(self, models: Sequence[Model], conditions: Sequence[Condition]) -> Iterator[Task]:
+    def missing(self, models: Sequence[Model], conditions: Sequence[CorruptionSetting]) -> Iterator[EvaluationBatch]:
         """What is still to be answered, photo by photo; all levels of a corruption in one task."""
         groups = [conditions[:1], *by_corruption(conditions).values()]
-        for start in range(0, self._count, SLICE):
-            stop = min(start + SLICE, self._count)
+        for start in range(0, self._count, BATCH_SIZE):
+            stop = min(start + BATCH_SIZE, self._count)
             for size in dict.fromkeys(model.size for model in models):
                 fitting = [(index, model) for index, model in enumerate(models) if model.size == size]
                 for group in groups:
@@ -83,16 +84,16 @@ class Records:
                         todo = tuple(i for i, model in fitting if self._lacks(model, condition, start, stop))
                         work += [(condition, todo)] if todo else []
                     if work:
-                        yield Task(size, start, stop, tuple(work))
+                        yield EvaluationBatch(size, start, stop, tuple(work))
 
-    def add(self, task: Task, answer: Answer, models: Sequence[Model]) -> None:
+    def add(self, task: EvaluationBatch, answer: Predictions, models: Sequence[Model]) -> None:
         """Takes an answer and appends it to the file.
 
         Raises:
             InputError: The file cannot be written, for instance because the disk is full.
         """
         found: dict[str, dict[str, str]] = {}
-        for (model, condition), places in answer.places.items():
+        for (model, condition), places in answer.ranks.items():
             found.setdefault(models[model].fingerprint, {})[condition.name] = places
         line = {"from": task.start, "seed": self._seed, "places": found, "unreadable": answer.unreadable}
         self._take(line)
@@ -111,7 +112,7 @@ class Records:
     def _of(self, fingerprint: str, condition: str) -> bytearray:
         return self._places.setdefault((fingerprint, condition), bytearray([_MISSING]) * self._count)
 
-    def _lacks(self, model: Model, condition: Condition, start: int, stop: int) -> bool:
+    def _lacks(self, model: Model, condition: CorruptionSetting, start: int, stop: int) -> bool:
         return _MISSING in self._of(model.fingerprint, condition.name)[start:stop]
 
     def _append(self, line: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mobile_robust.evaluate.measure import UNREADABLE
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.records import Records
-from mobile_robust.evaluate.settings import CLEAN, Condition, by_corruption
+from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, by_corruption
 from mobile_robust.evaluate.statistics import Floats, interval, mcnemar, resampled_means
 
 #: Of the clean accuracy: where a corruption takes less from the backbone alone, what comes back of it is noise.
@@ -84,7 +84,7 @@ class _Row:
     weights: Floats
 
 
-def score_all(models: Sequence[Model], conditions: Sequence[Condition], records: Records) -> list[Score]:
+def score_all(models: Sequence[Model], conditions: Sequence[CorruptionSetting], records: Records) -> list[Score]:
     """Scores of all models under all conditions, then means over corruptions, model by model.
 
     Args:
@@ -144,7 +144,7 @@ class _Compared:
     samples: Floats
 
 
-def _rows(conditions: Sequence[Condition]) -> list[_Row]:
+def _rows(conditions: Sequence[CorruptionSetting]) -> list[_Row]:
     """Every condition, in their order, then the mean of every corruption, then that of all."""
     single = np.eye(len(conditions))
     rows = [_Row(c.corruption, c.level, w) for c, w in zip(conditions, single, strict=True)]

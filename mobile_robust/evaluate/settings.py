@@ -1,4 +1,4 @@
-"""Under which conditions models are compared: clean, and every corruption at every level."""
+"""The corruption settings that models are compared under: clean, and every corruption at every level."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mobile_robust.errors import InputError
 
 
 @dataclass(frozen=True)
-class Condition:
-    """What is done to the crop before it is classified. ``level`` None: nothing, the photo is clean."""
+class CorruptionSetting:
+    """What is done to a crop before it is classified. ``level`` None: nothing, the photo is clean."""
 
     corruption: str = "clean"
     level: float | None = None
@@ -24,14 +24,14 @@ class Condition:
         return self.corruption if self.level is None else f"{self.corruption}:{self.level:g}"
 
     def apply(self, crop: Photo, seed: int, index: int) -> Photo:
-        """uint8 H x W x 3 -> the same shape; ``index`` is the photo's place in its set."""
+        """uint8 H x W x 3 -> the same shape; ``index`` is the photo's index in its dataset."""
         return crop if self.level is None else corrupt(crop, self.corruption, self.level, seed, index)
 
 
-CLEAN = Condition()
+CLEAN = CorruptionSetting()
 
 
-def select_conditions(texts: Iterable[str], sizes: Iterable[Size]) -> list[Condition]:
+def select_settings(texts: Iterable[str], sizes: Iterable[Size]) -> list[CorruptionSetting]:
     """Clean, then every corruption that is named at its levels from mild to strong.
 
     Args:
@@ -51,14 +51,14 @@ def select_conditions(texts: Iterable[str], sizes: Iterable[Size]) -> list[Condi
                 f"models take such photos: name the level, as in {entry.name}:{entry.levels[0]:g}, "
                 "or evaluate these models apart"
             )
-    conditions = [CLEAN]
+    settings = [CLEAN]
     for entry, levels in first.items():
         falling = entry.levels[0] > entry.levels[-1]  # a quality: less is worse
-        conditions += [Condition(entry.name, level) for level in sorted(levels, reverse=falling)]
-    return conditions
+        settings += [CorruptionSetting(entry.name, level) for level in sorted(levels, reverse=falling)]
+    return settings
 
 
-def by_corruption(conditions: Sequence[Condition]) -> dict[str, list[Condition]]:
-    """Corruption -> its conditions, without the clean one."""
-    corrupted = [condition for condition in conditions if condition != CLEAN]
-    return {name: list(group) for name, group in groupby(corrupted, lambda condition: condition.corruption)}
+def by_corruption(settings: Sequence[CorruptionSetting]) -> dict[str, list[CorruptionSetting]]:
+    """Corruption -> its settings, without the clean one."""
+    corrupted = [setting for setting in settings if setting != CLEAN]
+    return {name: list(group) for name, group in groupby(corrupted, lambda setting: setting.corruption)}

@@ -15,7 +15,7 @@ from mobile_robust.corruptions import SMALL_SIDE
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.published import published, summary
 from mobile_robust.evaluate.scores import ALL, Score
-from mobile_robust.evaluate.settings import CLEAN, Condition, by_corruption
+from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, by_corruption
 
 #: What a cell says.
 LEGEND = (
@@ -53,7 +53,7 @@ class Grid:
 
 def grids(
     models: Sequence[Model],
-    conditions: Sequence[Condition],
+    conditions: Sequence[CorruptionSetting],
     scores: Sequence[Score],
     errors: Mapping[tuple[str, str, str], float],
 ) -> list[Grid]:
@@ -153,7 +153,7 @@ def _key(model: Model) -> tuple[str, str, str]:
     return model.group, model.name, model.runtime
 
 
-def _columns(conditions: Sequence[Condition]) -> list[tuple[str, float | None]]:
+def _columns(conditions: Sequence[CorruptionSetting]) -> list[tuple[str, float | None]]:
     """(corruption, level) of what is shown: clean, then the levels of a single corruption or the means of several.
 
     A mean over one level is that level, which has a test of its own.
@@ -193,7 +193,7 @@ def _half(low: float | None, high: float | None, digits: int) -> str:
 
 
 def _paper(
-    method: str, columns: Sequence[tuple[str, float | None]], conditions: Sequence[Condition], small: bool
+    method: str, columns: Sequence[tuple[str, float | None]], conditions: Sequence[CorruptionSetting], small: bool
 ) -> tuple[list[Cell], str]:
     """What the method's paper says under each condition shown, and where."""
     levels = {name: [c.level or 0.0 for c in members] for name, members in by_corruption(conditions).items()}

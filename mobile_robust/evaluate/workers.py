@@ -14,13 +14,15 @@ from typing import Any
 import torch
 
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.measure import Answer, Measure, Task
+from mobile_robust.evaluate.measure import EvaluationBatch, Evaluator, Predictions
 
 #: Seconds in which an idle process closes its models.
 _PATIENCE = 5
 
 
-def answer_all(measure: Measure, tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Answer]]:
+def answer_all(
+    measure: Evaluator, tasks: Iterable[EvaluationBatch], jobs: int
+) -> Iterator[tuple[EvaluationBatch, Predictions]]:
     """Every task with its answer, in whatever order they are ready.
 
     Args:
@@ -37,7 +39,7 @@ def answer_all(measure: Measure, tasks: Iterable[Task], jobs: int) -> Iterator[t
                 yield task, measure(task)
         return
     todo = iter(tasks)
-    busy: dict[Connection, Task] = {}
+    busy: dict[Connection, EvaluationBatch] = {}
     started: list[tuple[BaseProcess, Connection]] = []
     try:
         for task in islice(todo, jobs):
@@ -59,7 +61,7 @@ def answer_all(measure: Measure, tasks: Iterable[Task], jobs: int) -> Iterator[t
             process.join()
 
 
-def _start(measure: Measure) -> tuple[BaseProcess, Connection]:
+def _start(measure: Evaluator) -> tuple[BaseProcess, Connection]:
     context = multiprocessing.get_context("spawn")  # forked copies of PyTorch's and LiteRT's threads would hang
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(measure, theirs), daemon=True)
@@ -73,13 +75,13 @@ def _start(measure: Measure) -> tuple[BaseProcess, Connection]:
     return process, ours
 
 
-def _send(connection: Connection, task: Task, busy: dict[Connection, Task]) -> None:
+def _send(connection: Connection, task: EvaluationBatch, busy: dict[Connection, EvaluationBatch]) -> None:
     busy[connection] = task
     with suppress(ConnectionError):  # _receive says that the process is gone
         connection.send(task)
 
 
-def _receive(connection: Connection) -> Answer:
+def _receive(connection: Connection) -> Predictions:
     try:
         kind, content = connection.recv()
     except (EOFError, ConnectionError):
@@ -92,11 +94,11 @@ def _receive(connection: Connection) -> Answer:
     return content
 
 
-def _serve(measure: Measure, connection: Connection) -> None:
+def _serve(measure: Evaluator, connection: Connection) -> None:
     """Answers until the other end is gone."""
     with _one_thread(), suppress(EOFError, ConnectionError):
         while True:
-            task: Task = connection.recv()
+            task: EvaluationBatch = connection.recv()
             reply: tuple[str, Any]
             try:
                 reply = "answer", measure(task)

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from mobile_robust.contracts.manifest import Layout
+from mobile_robust.data.image_spec import scaled
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_atomically
 from mobile_robust.runtimes.base import Arrays
@@ -42,9 +43,7 @@ class Reference:
         return {name: self._input(x[index : index + 1], layout) for name, x in self.arrays.items()}
 
     def _input(self, x: NDArray[np.uint8] | NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-        values = x.astype(np.float32)
-        if x.dtype == np.uint8:
-            values *= np.float32(self.image_scale)
+        values = scaled(x, self.image_scale if x.dtype == np.uint8 else 1)
         return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if layout == "NHWC" and x.ndim == 4 else values
 
     def first(self, count: int) -> Reference:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import pickle
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,6 +14,7 @@ from accelerate import Accelerator
 from torch.optim import Optimizer
 
 from mobile_robust.errors import InputError, first_line
+from mobile_robust.files import resume_key
 from mobile_robust.methods.task import Task
 
 #: How many are kept: the last, and the one before it in case the last one is broken.
@@ -35,7 +34,7 @@ class Checkpoints:
 
     def __init__(self, out: Path, settings: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         self.folder = out.with_name(out.name + ".checkpoints")
-        self._key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        self._key = resume_key(settings)
         self._tell = tell
 
     def save(self, step: int, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 
-from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
 from mobile_robust.methods.method import Method, Training
 from mobile_robust.methods.registry import methods
 from mobile_robust.model_flags import add_flags, parse_flags
+from mobile_robust.options import add_split, split_of
 from mobile_robust.recipes import load_recipe
 from mobile_robust.train.settings import TrainSettings
 
@@ -29,6 +30,9 @@ _EXAMPLES = """examples:
   accelerate launch -m mobile_robust.train afd my_recipe.toml --images photos/ --out afd.safetensors
 """
 
+#: Settings whose options have their names.
+_SAME_NAMES = [field.name for field in fields(TrainSettings) if field.name not in ("corruptions", "split")]
+
 
 def main(argv: list[str]) -> int:
     """Trains a module and writes its weights, a log, a plot and a card.
@@ -39,10 +43,10 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     method = methods()[options.method]
     assert method.training is not None
-    check_holdout(options)
     settings = TrainSettings(
         corruptions=tuple(options.corruption),
-        **{name: getattr(options, name) for name in TrainSettings.__dataclass_fields__ if name != "corruptions"},
+        split=split_of(options),
+        **{name: getattr(options, name) for name in _SAME_NAMES},
     )
     own = parse_flags(options, method.training.options)
     if options.out.suffix != ".safetensors":
@@ -127,7 +131,7 @@ def _add_method(parser: argparse.ArgumentParser, method: Method, training: Train
     add("--crop", type=int, metavar="N", help="side of the crops in pixels (default: the method's share of the photo)")
     add("--rate", type=float, default=training.rate, metavar="R", help="learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
-    add_holdout(parser)
+    add_split(parser)
     add("--checkpoint-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)")
     add("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
     add("--readers", type=int, default=1, metavar="N", help="processes that read photos (default: %(default)s)")

@@ -18,9 +18,7 @@ from safetensors.torch import save
 
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
-from mobile_robust.data.images import find_images
-from mobile_robust.data.labels import label_images
-from mobile_robust.data.split import training_part
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, write_output
 from mobile_robust.methods.method import Options
@@ -86,9 +84,7 @@ def train(
     size = recipe.input.height_width
     chosen = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
     degradations: list[Degradation] = [(entry.name, level) for entry, levels in chosen.items() for level in levels]
-    paths = find_images(images)
-    classes = label_images(paths, images, settings.labels) if settings.labels else {}
-    paths = training_part(paths, settings.holdout, settings.holdout_seed)
+    dataset = PhotoDataset.from_folder(images, settings.labels, settings.split)
     if settings.batch < accelerator.num_processes:
         raise InputError(f"--batch {settings.batch}: must be {accelerator.num_processes} or more, one crop a process")
     crop = (settings.crop, settings.crop) if settings.crop else training.crop(size)
@@ -98,10 +94,9 @@ def train(
     model = initial_model(recipe, settings.seed)
     task = make_task(model, crop, options, settings.steps)
     share = (accelerator.process_index, accelerator.num_processes)
-    labels = [classes.get(path, -1) for path in paths]
     short = round(min(size) * 256 / 224)
     sampler = CropPair(crop, degradations, training.clean_share)
-    batches = Batches(paths, labels, sampler, short, crop, settings.batch, settings.seed, share)
+    batches = Batches(dataset, sampler, short, crop, settings.batch, settings.seed, share)
     if settings.start:
         task.load(settings.start, f"method {recipe.method} {model.where}")
     if settings.quantized:
@@ -117,8 +112,8 @@ def train(
             "options": options.model_dump(mode="json"),
             "ranking": ranking and Path(ranking).read_text(encoding="utf-8"),
             "backbone": model.provenance.backbone_sha256,
-            "photos": [[path.relative_to(images).as_posix(), path.stat().st_size] for path in paths],
-            "labels": labels,
+            "photos": [[name, size] for name, size, _ in dataset.identity()],
+            "labels": dataset.labels,
             "start": settings.start and sha256(settings.start),
             "degradations": degradations,
             "crop": crop,
@@ -134,7 +129,7 @@ def train(
         return None
     write_output(out, save(task.result()))
     seconds = sum(step.seconds for step in steps)
-    facts = _facts(settings, options, len(paths), crop, chosen, accelerator, seconds)
+    facts = _facts(settings, options, len(dataset), crop, chosen, accelerator, seconds)
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
     losses = [step.loss for step in steps]
     write_output(out.with_suffix(".md"), card(out, model, facts, losses, command, settings.start))
@@ -243,9 +238,7 @@ def _facts(
     seconds: float,
 ) -> dict[str, str]:
     """Rows of the card."""
-    split = "all"
-    if settings.holdout is not None:
-        split = f"all but those of `evaluate --holdout {settings.holdout:g} --holdout-seed {settings.holdout_seed}`"
+    split = f"all but those of `evaluate {settings.split}`" if settings.split else "all"
     labels = "with labels" if settings.labels else "no labels"
     names: dict[str, list[str]] = {}  # of one set of levels
     for entry, found in chosen.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 from mobile_robust.methods.method import Method, Training
 
@@ -23,8 +24,7 @@ class TrainSettings:
         crop: Side of the crops in pixels; None: the method's share of the photo.
         seed: Of all that is random.
         labels: "names", "folders" or a CSV file; None: what the baseline predicts for the clean photo counts as right.
-        holdout: Fraction of the photos that is never trained on; None: no photo.
-        holdout_seed: Which ones.
+        split: Its test photos are never trained on; None: all photos are.
         start: Trained weights to begin from; None: an adapter that changes nothing.
         quantized: Quantization-aware: compute with an int8 file's rounding, batch norms fixed.
         checkpoint_every: Steps from one checkpoint to the next.
@@ -44,8 +44,7 @@ class TrainSettings:
     crop: int | None = None
     seed: int = 0
     labels: str | None = None
-    holdout: float | None = None
-    holdout_seed: int = 0
+    split: Split | None = None
     start: Path | None = None
     quantized: bool = False
     checkpoint_every: int = 100

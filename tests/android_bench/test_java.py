@@ -20,7 +20,7 @@ from PIL import Image
 from mobile_robust.bench.device.task import Task, choose_models
 from mobile_robust.bench.host.worker import Job as WorkerJob
 from mobile_robust.bench.host.worker import OpenedOnCpu, TestSet
-from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts import result as result_module
 from mobile_robust.contracts.job import DONE_NAME, JOB_NAME, PROGRESS_NAME, Done, Job, JobModel, Progress, outputs_name
 from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result, read_result
@@ -140,7 +140,7 @@ def measured(
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", f"-L{runtime}"]
     call(compiler, *flags, "-o", runtime / "libmobile_robust_xnnpack.so", own, "-ltensorflowlite_jni")
 
-    described = Photos(photos).described()
+    described = describe(open_photos(photos))
     protocol = Protocol(
         warm_up_seconds=0.1,
         warm_up_runs=2,
@@ -152,7 +152,7 @@ def measured(
         inputs=described,
     )
     models = choose_models([module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
-    sets = TestSets(Photos(photos), folder)
+    sets = TestSets(open_photos(photos), folder)
     task = Task(models, [sets.of(model) for model in models], protocol)
     job = task.job(task.runs())
     assert job is not None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.data import calibration as samples
+from mobile_robust.data.calibration import choose
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import find_images, jpeg
-from mobile_robust.data.split import hold_out
-from mobile_robust.errors import InputError
+from mobile_robust.data.split import Split
 
 
 def photos(folder: Path, count: int) -> Path:
@@ -28,70 +27,54 @@ def keys(images: list[np.ndarray]) -> set[bytes]:
 
 
 def test_without_a_folder_they_come_from_installed_packages() -> None:
-    chosen = samples.choose(None, (64, 64), 6, 3)
+    chosen = choose(None, (64, 64), 6, 3)
     assert (len(chosen.calibration), len(chosen.parity), chosen.notice) == (6, 3, None)
     assert len(keys(chosen.calibration) | keys(chosen.parity)) == 9
-    assert chosen.calibration_words.startswith("the first 6 of crops of three photos")
-    assert chosen.parity_words.startswith("the next 3 of crops of three photos")
+    assert chosen.calibration_source.startswith("the first 6 of crops of three photos")
+    assert chosen.parity_source.startswith("the next 3 of crops of three photos")
 
 
 def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 9)
-    chosen = samples.choose(samples.PhotoFolder(folder), (64, 64), 4, 3)
+    chosen = choose(PhotoDataset.from_folder(folder), (64, 64), 4, 3)
     original = keys([np.array(Image.open(p))[4:68, 4:68] for p in folder.iterdir()])
     assert [image.tobytes() in original for image in chosen.calibration] == [True, False, True, False]
     assert keys(chosen.parity) < original and len(keys(chosen.parity)) == 3
     assert not keys([jpeg(image, 25) for image in chosen.parity]) & keys(chosen.calibration)
-    assert chosen.calibration_words == "4 photos of mine, every second one JPEG-compressed"
-    assert chosen.parity_words == "3 photos of mine"
+    assert chosen.calibration_source == "4 photos of mine, every second one JPEG-compressed"
+    assert chosen.parity_source == "3 photos of mine"
 
 
 def test_few_photos_are_used_twice_and_it_says_so(tmp_path: Path) -> None:
-    chosen = samples.choose(samples.PhotoFolder(photos(tmp_path / "mine", 3)), (64, 64), 4, 2)
+    chosen = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", 3)), (64, 64), 4, 2)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 2)
-    assert chosen.parity_words == "2 photos of mine (the calibration photos again: the folder holds too few)"
+    assert chosen.parity_source == "2 photos of mine (the calibration photos again: the folder holds too few)"
 
 
 @pytest.mark.parametrize(("held", "calibration", "parity"), [(66, 32, 34), (40, 32, 4), (100, 32, 34)])
 def test_a_folder_that_holds_enough_is_split(tmp_path: Path, held: int, calibration: int, parity: int) -> None:
-    chosen = samples.choose(samples.PhotoFolder(photos(tmp_path / "mine", held)), (64, 64), calibration, parity)
+    chosen = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", held)), (64, 64), calibration, parity)
     assert (len(chosen.calibration), len(chosen.parity)) == (calibration, parity)
-    assert "again" not in chosen.parity_words
+    assert "again" not in chosen.parity_source
 
 
 def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> None:
-    chosen = samples.choose(samples.PhotoFolder(photos(tmp_path / "mine", 6)), (64, 64), 5, 3)
+    chosen = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", 6)), (64, 64), 5, 3)
     assert (len(chosen.calibration), len(chosen.parity)) == (3, 3)
     assert not keys(chosen.calibration) & keys(chosen.parity)
 
 
 def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 10)
-    held = keys([np.array(Image.open(p))[4:68, 4:68] for p in hold_out(find_images(folder), 0.4, 3)])
-    chosen = samples.choose(samples.PhotoFolder(folder, 0.4, 3), (64, 64), 4, 2)
+    held = keys([np.array(Image.open(p))[4:68, 4:68] for p in Split(0.4, 3).test(find_images(folder))])
+    chosen = choose(PhotoDataset.from_folder(folder, split=Split(0.4, 3)), (64, 64), 4, 2)
     assert not held & keys([*chosen.calibration, *chosen.parity]) and len(held) == 4
-    assert chosen.parity_words == "2 photos of mine but those of evaluate --holdout 0.4 --holdout-seed 3"
-    assert len(samples.identity(samples.PhotoFolder(folder, 0.4, 3))) == 6
+    assert chosen.parity_source == "2 photos of mine but those of evaluate --holdout 0.4 --holdout-seed 3"
 
 
 def test_broken_photos_are_noted(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 3)
     (folder / "broken.jpg").write_text("no photo")
-    chosen = samples.choose(samples.PhotoFolder(folder), (64, 64), 8, 8)
+    chosen = choose(PhotoDataset.from_folder(folder), (64, 64), 8, 8)
     assert len(chosen.calibration) == 3
     assert chosen.notice is not None and chosen.notice.startswith("skipped 1 of 4 images: ")
-
-
-def test_a_folders_identity_follows_its_photos(tmp_path: Path) -> None:
-    folder = photos(tmp_path / "mine", 2)
-    seen = [samples.identity(samples.PhotoFolder(folder))]
-    (folder / "notes.txt").write_text("no photo")
-    assert samples.identity(samples.PhotoFolder(folder)) == seen[0]
-    os.utime(folder / "0.png", (1, 1))
-    seen.append(samples.identity(samples.PhotoFolder(folder)))
-    (folder / "1.png").rename(folder / "2.png")
-    seen.append(samples.identity(samples.PhotoFolder(folder)))
-    assert len({str(identity) for identity in seen}) == 3
-    assert samples.identity(None) == []
-    with pytest.raises(InputError, match="no such folder"):
-        samples.identity(samples.PhotoFolder(tmp_path / "gone"))

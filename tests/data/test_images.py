@@ -128,57 +128,6 @@ def test_a_needle_shaped_image_costs_no_memory() -> None:
     assert data.centre_crop(np.zeros((1, 100_000, 3), np.uint8), (224, 224)).shape == (224, 224, 3)
 
 
-def test_broken_images_are_named_and_counted(tmp_path: Path) -> None:
-    good = save(tmp_path / "good.png", photo())
-    whole = save(tmp_path / "cut.jpg", photo()).read_bytes()
-    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "text.webp").write_text("hello")
-    (tmp_path / "empty.png").touch()
-    crops = data.load_crops(tmp_path, (32, 32))
-    assert [path for path, _ in crops] == [good] == crops.used
-    assert [path.name for path, _ in crops.skipped] == ["cut.jpg", "empty.png", "text.webp"]
-    message = crops.skipped_message()
-    assert message is not None and message.startswith("skipped 3 of 4 images: ") and "0x" not in message
-    assert all(name in message for name in ("cut.jpg", "empty.png", "text.webp"))
-
-
-def test_many_broken_images_are_summed_up(tmp_path: Path) -> None:
-    save(tmp_path / "z.png", photo())
-    for index in range(5):
-        (tmp_path / f"{index}.png").touch()
-    crops = data.load_crops(tmp_path, (32, 32))
-    assert len(list(crops)) == 1
-    assert str(crops.skipped_message()).endswith("and 2 more")
-
-
-def test_only_broken_images_is_an_error(tmp_path: Path) -> None:
-    for name in ("a.png", "b.jpg"):
-        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    with pytest.raises(InputError, match=r"none of 2 images can be read; the first, .*a\.png"):
-        list(data.load_crops(tmp_path, (32, 32)))
-
-
-def test_count_draws_with_the_seed_and_replaces_broken_ones(tmp_path: Path) -> None:
-    for index in range(8):
-        save(tmp_path / f"{index}.png", photo(seed=index))
-    (tmp_path / "broken.png").touch()
-    paths = data.find_images(tmp_path)
-    first, again, other = (data.draw_crops(paths, (32, 32), 7, seed) for seed in (1, 1, 2))
-    assert len(list(first)) == 7 and [p for p, _ in again] == first.used
-    assert {path for path, _ in other} != set(first.used) or other.used != first.used
-    assert len(list(data.draw_crops(paths, (32, 32), 20))) == 8
-
-
-def test_digest_follows_the_content_used(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.png", photo())
-    before = data.load_crops(tmp_path, (32, 32)).digest
-    (tmp_path / "broken.png").touch()
-    crops = data.load_crops(tmp_path, (32, 32))
-    assert len(list(crops)) == 1 and crops.digest == before
-    save(path, photo(seed=3))
-    assert data.load_crops(tmp_path, (32, 32)).digest != before
-
-
 def test_jpeg_keeps_shape_and_loses_more_at_lower_quality() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (30, 41, 3), dtype=np.uint8)
     losses = [np.abs(data.jpeg(noise, quality).astype(int) - noise).mean() for quality in (95, 25, 7)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
@@ -10,57 +9,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobile_robust.data.split import add_holdout, check_holdout, hold_out, training_part
+from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 
 
-def test_hold_out_is_the_split_of_the_project() -> None:
+def test_the_test_photos_are_the_end_of_the_permutation() -> None:
     paths = [Path(f"{i:04}.webp") for i in range(1000)]
     order = np.random.default_rng(0).permutation(1000)
-    assert hold_out(paths, 0.4, 0) == [paths[i] for i in order[600:]]
-    assert hold_out(paths, 0.4, 1) != hold_out(paths, 0.4, 0)
-
-
-@given(count=st.integers(1, 200), fraction=st.floats(0.001, 1), seed=st.integers(0, 9))
-def test_hold_out_has_the_asked_size_and_no_image_twice(count: int, fraction: float, seed: int) -> None:
-    held = hold_out([Path(str(i)) for i in range(count)], fraction, seed)
-    assert len(held) == len(set(held)) == round(count * fraction)
+    assert Split(0.4).test(paths) == [paths[i] for i in order[600:]]
+    assert Split(0.4, 1).test(paths) != Split(0.4).test(paths)
 
 
 @given(count=st.integers(2, 200), fraction=st.floats(0.001, 0.5), seed=st.integers(0, 9))
-def test_both_parts_make_the_whole(count: int, fraction: float, seed: int) -> None:
-    paths = [Path(str(i)) for i in range(count)]
-    left = training_part(paths, fraction, seed)
-    assert left == sorted(left, key=paths.index) and not set(left) & set(hold_out(paths, fraction, seed))
-    assert {*left, *hold_out(paths, fraction, seed)} == set(paths)
-
-
-def test_without_a_fraction_all_are_left() -> None:
-    assert training_part([Path("a"), Path("b")], None, 0) == [Path("a"), Path("b")]
+def test_train_and_test_make_the_whole(count: int, fraction: float, seed: int) -> None:
+    paths, split = [Path(str(i)) for i in range(count)], Split(fraction, seed)
+    train = split.train(paths)
+    test = split.test(paths) if round(count * fraction) else []
+    assert len(test) == len(set(test)) == round(count * fraction)
+    assert train == sorted(train, key=paths.index) and not set(train) & set(test)
+    assert {*train, *test} == set(paths)
 
 
 def test_that_nothing_is_left_is_an_error() -> None:
-    with pytest.raises(InputError, match="--holdout 0.9: of 3 images that leaves none"):
-        training_part([Path("a"), Path("b"), Path("c")], 0.9, 0)
+    three = [Path("a"), Path("b"), Path("c")]
+    with pytest.raises(InputError, match=r"^--holdout 0.9: of 3 images that leaves none$"):
+        Split(0.9).train(three)
+    with pytest.raises(InputError, match=r"^--holdout 0.1: of 3 images that leaves none$"):
+        Split(0.1).test(three)
+    assert Split(0.1).train(three) == three and sorted(Split(1).test(three)) == three
 
 
-@pytest.mark.parametrize(
-    ("words", "most", "message"),
-    [
-        (["--holdout", "1"], "less than 1", "--holdout 1: allowed are fractions greater than 0 and less than 1"),
-        (["--holdout", "nan"], "at most 1", "--holdout nan: allowed are fractions greater than 0 and at most 1"),
-        (["--holdout-seed", "-1"], "less than 1", "--holdout-seed -1: must be 0 or more"),
-    ],
-)
-def test_wrong_options_are_named(words: list[str], most: str, message: str) -> None:
-    parser = ArgumentParser()
-    add_holdout(parser)
-    with pytest.raises(InputError) as error:
-        check_holdout(parser.parse_args(words), most)
-    assert str(error.value) == message
+@pytest.mark.parametrize(("fraction", "seed"), [(0, 0), (1.1, 0), (float("nan"), 0), (0.5, -1)])
+def test_other_fractions_and_seeds_are_refused(fraction: float, seed: int) -> None:
+    with pytest.raises(InputError, match="--holdout"):
+        Split(fraction, seed)
 
 
-def test_the_whole_set_may_be_scored() -> None:
-    parser = ArgumentParser()
-    add_holdout(parser)
-    check_holdout(parser.parse_args(["--holdout", "1"]), "at most 1")
+def test_its_text_is_the_options_that_name_it() -> None:
+    assert str(Split(0.4, 3)) == "--holdout 0.4 --holdout-seed 3"

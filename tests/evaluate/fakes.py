@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mobile_robust.data.dataset import Photos, read_photos
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.models import Model
@@ -54,10 +54,10 @@ def model(name: str, source: Source, baseline: str = "backbone alone", method: s
 ALONE = model("backbone alone", Bright(off=9))
 
 
-def flat_photos(folder: Path, count: int) -> Photos:
+def flat_photos(folder: Path, count: int) -> PhotoDataset:
     """Photo i is flat, of brightness 20 i, and shows class i."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{i}.png" for i in range(count)]
     for i, path in enumerate(paths):
         Image.fromarray(np.full((37, 37, 3), 20 * i, np.uint8)).save(path)
-    return read_photos(paths, {path: i for i, path in enumerate(paths)})
+    return PhotoDataset(folder, tuple(paths), tuple(range(count)))

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mobile_robust.data.dataset import Photos
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
-from mobile_robust.evaluate.measure import Measure
+from mobile_robust.evaluate.measure import Evaluator
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.records import FILE, Records
-from mobile_robust.evaluate.settings import CLEAN, Condition
+from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting
+from mobile_robust.files import resume_key
 from tests.evaluate.fakes import ALONE, Bright, flat_photos, model
 
-CONDITIONS = [CLEAN, Condition("jpeg", 25), Condition("jpeg", 7), Condition("fog", 3)]
+CONDITIONS = [CLEAN, CorruptionSetting("jpeg", 25), CorruptionSetting("jpeg", 7), CorruptionSetting("fog", 3)]
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Photos:
+def photos(tmp_path: Path) -> PhotoDataset:
     return flat_photos(tmp_path / "photos", 10)
 
 
-def fill(folder: Path | None, photos: Photos, models: list[Model], conditions: list[Condition], most: int = 999) -> int:
+def fill(
+    folder: Path | None, photos: PhotoDataset, models: list[Model], conditions: list[CorruptionSetting], most: int = 999
+) -> int:
     """Answers at most so many tasks that are missing; returns how many answers that were."""
-    records, measure, answers = Records(folder, photos, 0), Measure(models, photos, 0), 0
+    records, measure, answers = Records(folder, photos, 0), Evaluator(models, photos, 0), 0
     for task in list(records.missing(models, conditions))[:most]:
         records.add(task, measure(task), models)
-        answers += task.answers
+        answers += task.count
     records.close()
     return answers
 
 
-def test_only_what_is_missing_is_answered(photos: Photos, tmp_path: Path) -> None:
+def test_only_what_is_missing_is_answered(photos: PhotoDataset, tmp_path: Path) -> None:
     assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS[:3], most=3) == (8 + 16) + 2  # a slice, and two photos
     assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS[:3]) == 4
     assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS) == 10  # a corruption more
@@ -41,25 +45,25 @@ def test_only_what_is_missing_is_answered(photos: Photos, tmp_path: Path) -> Non
     assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS) == 0
 
 
-def test_in_memory_and_from_the_file_are_the_same(photos: Photos, tmp_path: Path) -> None:
+def test_in_memory_and_from_the_file_are_the_same(photos: PhotoDataset, tmp_path: Path) -> None:
     fill(tmp_path / "out", photos, [ALONE], CONDITIONS)
     read, memory = Records(tmp_path / "out", photos, 0), Records(None, photos, 0)
     for task in list(memory.missing([ALONE], CONDITIONS)):
-        memory.add(task, Measure([ALONE], photos, 0)(task), [ALONE])
+        memory.add(task, Evaluator([ALONE], photos, 0)(task), [ALONE])
     for condition in CONDITIONS:
         assert read.places(ALONE, condition).tolist() == memory.places(ALONE, condition).tolist()
 
 
-def test_another_seed_is_measured_apart_and_both_are_kept(photos: Photos, tmp_path: Path) -> None:
+def test_another_seed_is_measured_apart_and_both_are_kept(photos: PhotoDataset, tmp_path: Path) -> None:
     fill(tmp_path / "out", photos, [ALONE], [CLEAN])
     records = Records(tmp_path / "out", photos, 1)
-    assert sum(task.answers for task in records.missing([ALONE], [CLEAN])) == 10
+    assert sum(task.count for task in records.missing([ALONE], [CLEAN])) == 10
     records.close()
     assert fill(tmp_path / "out", photos, [ALONE], [CLEAN]) == 0
 
 
 @pytest.mark.parametrize("cut", [1, 30])
-def test_an_unfinished_last_line_is_told_and_answered_again(photos: Photos, tmp_path: Path, cut: int) -> None:
+def test_an_unfinished_last_line_is_told_and_answered_again(photos: PhotoDataset, tmp_path: Path, cut: int) -> None:
     fill(tmp_path / "out", photos, [ALONE], CONDITIONS)
     path = tmp_path / "out" / FILE
     whole = path.read_bytes()
@@ -71,21 +75,23 @@ def test_an_unfinished_last_line_is_told_and_answered_again(photos: Photos, tmp_
     assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS) == 2 and path.read_bytes() == whole
 
 
-def test_a_file_that_ends_in_its_first_line_begins_anew(photos: Photos, tmp_path: Path) -> None:
+def test_a_file_that_ends_in_its_first_line_begins_anew(photos: PhotoDataset, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"pho')
     assert fill(tmp_path, photos, [ALONE], [CLEAN]) == 10 and fill(tmp_path, photos, [ALONE], [CLEAN]) == 0
 
 
-def test_answers_to_other_photos_are_left_alone(photos: Photos, tmp_path: Path) -> None:
+def test_answers_to_other_photos_or_labels_are_left_alone(photos: PhotoDataset, tmp_path: Path) -> None:
     fill(tmp_path / "out", photos, [ALONE], [CLEAN])
     before = (tmp_path / "out" / FILE).read_bytes()
     with pytest.raises(InputError, match=r"out: its answers are about 10 other photos or other labels"):
         Records(tmp_path / "out", flat_photos(tmp_path / "photos", 9), 0)
+    with pytest.raises(InputError, match=r"other labels"):
+        Records(tmp_path / "out", replace(photos, labels=(9, *photos.labels[1:])), 0)
     assert (tmp_path / "out" / FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize("line", ["{}", "[]", "broken", '{"seed":0,"from":9,"places":{"m":{"clean":"00"}}}'])
-def test_a_broken_line_is_named(photos: Photos, tmp_path: Path, line: str) -> None:
+def test_a_broken_line_is_named(photos: PhotoDataset, tmp_path: Path, line: str) -> None:
     fill(tmp_path, photos, [ALONE], [CLEAN])
     with (tmp_path / FILE).open("a") as file:
         file.write(line + "\n")
@@ -93,7 +99,7 @@ def test_a_broken_line_is_named(photos: Photos, tmp_path: Path, line: str) -> No
         Records(tmp_path, photos, 0)
 
 
-def test_two_runs_do_not_write_into_one_file(photos: Photos, tmp_path: Path) -> None:
+def test_two_runs_do_not_write_into_one_file(photos: PhotoDataset, tmp_path: Path) -> None:
     first = Records(tmp_path, photos, 0)
     with pytest.raises(InputError, match="another run is writing to answers.jsonl"):
         Records(tmp_path, photos, 0)
@@ -101,14 +107,14 @@ def test_two_runs_do_not_write_into_one_file(photos: Photos, tmp_path: Path) -> 
     Records(tmp_path, photos, 0).close()
 
 
-def test_a_folder_that_cannot_be_made_is_named(photos: Photos, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_named(photos: PhotoDataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="--out .*file/out: .*Not a directory"):
         Records(tmp_path / "file" / "out", photos, 0)
 
 
-def test_a_photo_has_one_digit_a_condition(photos: Photos, tmp_path: Path) -> None:
+def test_a_photo_has_one_digit_a_condition(photos: PhotoDataset, tmp_path: Path) -> None:
     fill(tmp_path, photos, [ALONE], [CLEAN])
     head, first, second = map(json.loads, (tmp_path / FILE).read_text().splitlines())
-    assert head == {"photos": 10, "sha256": photos.digest}
+    assert head == {"photos": 10, "sha256": resume_key([photos.digest, photos.labels])}
     assert [len(line["places"]["backbone alone"]["clean"]) for line in (first, second)] == [8, 2]

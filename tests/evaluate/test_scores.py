@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.data.dataset import Photos
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.mce import mean_corruption_errors, read_errors
-from mobile_robust.evaluate.measure import Answer, Task
+from mobile_robust.evaluate.measure import EvaluationBatch, Predictions
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.records import Records
 from mobile_robust.evaluate.scores import Score, score_all
-from mobile_robust.evaluate.settings import CLEAN, Condition, select_conditions
+from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, select_settings
 from tests.evaluate.fakes import ALONE, Bright, model
 
 WITH = model("int8.tflite", Bright(), method="afd")
-FOG = [Condition("fog", 1), Condition("fog", 2)]
+FOG = [CorruptionSetting("fog", 1), CorruptionSetting("fog", 2)]
 
 
-def scored(places: Mapping[tuple[Model, Condition], str]) -> list[Score]:
+def scored(places: Mapping[tuple[Model, CorruptionSetting], str]) -> list[Score]:
     """Scores of models whose answers are given."""
     models = list(dict.fromkeys(model for model, _ in places))
     conditions = list(dict.fromkeys(condition for _, condition in places))
     count = len(next(iter(places.values())))
-    photos = Photos(tuple(Path(str(i)) for i in range(count)), (0,) * count, "x")
+    photos = PhotoDataset(Path(), tuple(Path(str(i)) for i in range(count)), (0,) * count)
     records = Records(None, photos, 0)
-    answer = Answer({(models.index(m), condition): text for (m, condition), text in places.items()})
-    records.add(Task((32, 32), 0, count, ()), answer, models)
+    answer = Predictions({(models.index(m), condition): text for (m, condition), text in places.items()})
+    records.add(EvaluationBatch((32, 32), 0, count, ()), answer, models)
     return score_all(models, conditions, records)
 
 
@@ -45,7 +45,7 @@ def pick(scores: Sequence[Score], name: str, corruption: str, level: float | Non
 @pytest.fixture(scope="module")
 def scores() -> list[Score]:
     counts = {ALONE: (18, 10, 4, 18), WITH: (17, 12, 11, 17)}
-    conditions = (CLEAN, *FOG, Condition("jpeg", 25))
+    conditions = (CLEAN, *FOG, CorruptionSetting("jpeg", 25))
     return scored({(m, c): right(n) for m, row in counts.items() for c, n in zip(conditions, row, strict=True)})
 
 
@@ -95,7 +95,7 @@ def errors_file(folder: Path, text: str) -> Path:
 
 
 def test_mce_by_hand(tmp_path: Path) -> None:
-    conditions = select_conditions(["fog", "snow", "jpeg:7"], [(224, 224)])
+    conditions = select_settings(["fog", "snow", "jpeg:7"], [(224, 224)])
     path = errors_file(tmp_path, "corruption,error\nfog,80\nsnow,50\nfrost,60\n")
     alexnet = read_errors(path, conditions)
     assert alexnet == {"fog": 80, "snow": 50}
@@ -122,9 +122,9 @@ def test_alexnet_errors_that_do_not_fit_are_refused(
     tmp_path: Path, text: str, corruptions: list[str], message: str
 ) -> None:
     with pytest.raises(InputError, match=rf"alexnet\.csv.*{message}"):
-        read_errors(errors_file(tmp_path, text), select_conditions(corruptions, [(224, 224)]))
+        read_errors(errors_file(tmp_path, text), select_settings(corruptions, [(224, 224)]))
 
 
 def test_missing_alexnet_errors_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--alexnet-errors .*gone.csv: no such file"):
-        read_errors(tmp_path / "gone.csv", select_conditions(["fog"], [(224, 224)]))
+        read_errors(tmp_path / "gone.csv", select_settings(["fog"], [(224, 224)]))

@@ -13,7 +13,7 @@ from rich.console import Console
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.plot import plot
 from mobile_robust.evaluate.scores import Score
-from mobile_robust.evaluate.settings import Condition, select_conditions
+from mobile_robust.evaluate.settings import CorruptionSetting, select_settings
 from mobile_robust.evaluate.table import as_markdown, grids, print_grids
 from tests.evaluate.fakes import ALONE, Bright, model
 from tests.evaluate.test_scores import right, scored
@@ -29,9 +29,9 @@ NAMES = (
 )
 
 
-def measured(method: str, *corruptions: str) -> tuple[list[Model], list[Condition], list[Score]]:
+def measured(method: str, *corruptions: str) -> tuple[list[Model], list[CorruptionSetting], list[Score]]:
     random, models = np.random.default_rng(0), [ALONE, *(model(n, Bright(), method=method) for n in NAMES)]
-    conditions = select_conditions(corruptions, [(224, 224)])
+    conditions = select_settings(corruptions, [(224, 224)])
     return (
         models,
         conditions,
@@ -40,7 +40,7 @@ def measured(method: str, *corruptions: str) -> tuple[list[Model], list[Conditio
 
 
 def printed(
-    models: Sequence[Model], conditions: Sequence[Condition], scores: Sequence[Score], width: int = 120
+    models: Sequence[Model], conditions: Sequence[CorruptionSetting], scores: Sequence[Score], width: int = 120
 ) -> list[str]:
     console = Console(width=width, file=io.StringIO())
     print_grids(grids(models, conditions, scores, {}), 40, console)

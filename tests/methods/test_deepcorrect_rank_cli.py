@@ -88,7 +88,7 @@ def test_a_recipe_says_what_is_ranked(photos: Path) -> None:
         main([str(recipe), "--images", str(photos), "--corruption", "awgn", "--out", out, "--size", "32"])
 
 
-def test_a_stopped_run_goes_on_to_the_same_bytes(
+def test_a_stopped_run_is_resumed_to_the_same_bytes(
     photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = photos.parent / "ranking.json"
@@ -110,20 +110,18 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     partial = photos.parent / "ranking.json.partial"
     assert partial.exists() and not out.exists()
     left = 100
-    with pytest.raises(
-        InputError, match=r"ranking\.json\.partial: cannot go on from here: it belongs to a run with other"
-    ):
+    with pytest.raises(InputError, match=r"ranking\.json\.partial: cannot be resumed: it belongs to a run with other"):
         main(arguments(photos, "--seed", 1))
     capsys.readouterr()
     assert main(arguments(photos)) == 0
-    assert "going on after" in capsys.readouterr().err
+    assert "resumed at" in capsys.readouterr().err
     assert left == 97  # of 6 batches, 3 were done before
     assert out.read_bytes() == whole and not partial.exists()
 
 
-def test_a_broken_partial_file_is_not_gone_on_from(photos: Path) -> None:
+def test_a_broken_partial_file_is_not_resumed(photos: Path) -> None:
     (photos.parent / "ranking.json.partial").write_text('{"key": ')
-    with pytest.raises(InputError, match="cannot go on from here: it cannot be read; delete it"):
+    with pytest.raises(InputError, match="cannot be resumed: it cannot be read; delete it"):
         main(arguments(photos))
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from mobile_robust.corruptions import corrupt
 from mobile_robust.errors import InputError
 from mobile_robust.methods.deepcorrect.rank import priority
-from mobile_robust.methods.deepcorrect.rank.priority import Counts, Task, count
+from mobile_robust.methods.deepcorrect.rank.priority import Counts, RankingSetup, count_hits
 from tests.randomize import randomize
 
 COUNT = 11
@@ -43,13 +43,13 @@ def prepare(photos: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2) / 255
 
 
-def task(sized: bool = False, labels: list[int] | None = None) -> Task:
+def make_setup(sized: bool = False, labels: list[int] | None = None) -> RankingSetup:
     torch.manual_seed(1)
     network = randomize(Tiny(sized))
     logits = network(prepare(list(PHOTOS)))
     network.head.weight /= logits.std(0)[:, None]
-    network.head.bias -= network(prepare(list(PHOTOS))).mean(0)  # so that the answers are not all the same
-    return Task(
+    network.head.bias -= network(prepare(list(PHOTOS))).mean(0)  # so that the predictions are not all the same
+    return RankingSetup(
         network=network,
         name="tiny",
         layers={"conv1": 5, "conv2": 5},
@@ -76,14 +76,14 @@ class Swap:
         return output
 
 
-def swap_by_hand(task: Task, layer: str, j: int, labels: list[int]) -> int:
+def swap_by_hand(setup: RankingSetup, layer: str, j: int, labels: list[int]) -> int:
     """p_swp of one filter, as the paper writes it, in photos."""
     right = 0
     for m in range(COUNT):
-        for level in task.levels:
-            hook = task.network.get_submodule(layer).register_forward_hook(Swap(j))
-            task.network(prepare([PHOTOS[m]]))
-            logits = task.network(prepare([corrupt(PHOTOS[m], task.corruption, level, task.seed, m)]))
+        for level in setup.levels:
+            hook = setup.network.get_submodule(layer).register_forward_hook(Swap(j))
+            setup.network(prepare([PHOTOS[m]]))
+            logits = setup.network(prepare([corrupt(PHOTOS[m], setup.corruption, level, setup.seed, m)]))
             hook.remove()
             right += int(logits.argmax()) == labels[m]
     return right
@@ -96,46 +96,46 @@ def test_the_priorities_are_those_of_the_plain_algorithm(
 ) -> None:
     monkeypatch.setattr(priority, "PHOTOS", 4)  # batches of 4, 4, 3
     monkeypatch.setattr(priority, "COPIES", 2)  # filters by 2, 2, 1
-    subject = task(sized, [i % 4 for i in range(COUNT)] if labelled else None)
-    answers = subject.network(prepare(list(PHOTOS))).argmax(1).tolist()
-    labels = list(subject.labels) if subject.labels is not None else answers
+    setup = make_setup(sized, [i % 4 for i in range(COUNT)] if labelled else None)
+    predictions = setup.network(prepare(list(PHOTOS))).argmax(1).tolist()
+    labels = list(setup.labels) if setup.labels is not None else predictions
     counts = Counts()
-    steps = list(count(subject, counts))
+    steps = list(count_hits(setup, counts))
     assert steps == ["", "", "", "conv1", "conv1", "conv1", "conv2", "conv2", "conv2"]
-    assert counts.work(subject) == subject.work
+    assert counts.work(setup) == setup.work
     assert counts.expected == labels
-    assert counts.clean == sum(a == b for a, b in zip(answers, labels, strict=True))
+    assert counts.clean == sum(a == b for a, b in zip(predictions, labels, strict=True))
     corrupted = [
-        subject.network(prepare([corrupt(PHOTOS[m], "awgn", level, 5, m)])).argmax(1).item() == labels[m]
+        setup.network(prepare([corrupt(PHOTOS[m], "awgn", level, 5, m)])).argmax(1).item() == labels[m]
         for m in range(COUNT)
-        for level in subject.levels
+        for level in setup.levels
     ]
     assert counts.corrupted == sum(corrupted)
-    tau = counts.priorities(subject)
+    tau = counts.priorities(setup)
     for layer in ("conv1", "conv2"):
-        expected = [(swap_by_hand(subject, layer, j, labels) - sum(corrupted)) / (2 * COUNT) for j in range(5)]
+        expected = [(swap_by_hand(setup, layer, j, labels) - sum(corrupted)) / (2 * COUNT) for j in range(5)]
         assert tau[layer] == tuple(expected)
     assert len({t for layer in tau.values() for t in layer}) > 2  # the filters do differ
 
 
-def test_counting_goes_on_from_any_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_is_resumed_from_any_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "PHOTOS", 4)
-    subject = task()
+    setup = make_setup()
     whole = Counts()
-    steps = len(list(count(subject, whole)))
+    steps = len(list(count_hits(setup, whole)))
     for stop in range(steps):
         part = Counts()
-        for _ in zip(range(stop), count(subject, part), strict=False):
+        for _ in zip(range(stop), count_hits(setup, part), strict=False):
             pass
-        rest = list(count(subject, part))
+        rest = list(count_hits(setup, part))
         assert part == whole and len(rest) in (steps - stop, steps - stop - 1)
 
 
 def test_a_label_that_is_no_class_is_named() -> None:
     with pytest.raises(InputError, match="label 9: tiny has the classes 0 to 3"):
-        list(count(task(labels=[9] * COUNT), Counts()))
+        list(count_hits(make_setup(labels=[9] * COUNT), Counts()))
 
 
 def test_an_unknown_layer_is_named() -> None:
     with pytest.raises(InputError, match="unknown layer of tiny 'conv3'; known: "):
-        list(count(replace(task(), layers={"conv3": 5}), Counts()))
+        list(count_hits(replace(make_setup(), layers={"conv3": 5}), Counts()))

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.train.stream import Batches, random_crop, with_short_side
 
@@ -19,9 +20,14 @@ def sampler(photo: Photo, label: int, random: np.random.Generator) -> tuple[np.n
 
 
 def batches(photos: Path, **changed: Any) -> Batches:
-    paths = sorted(photos.iterdir())
+    dataset = PhotoDataset(photos, tuple(sorted(photos.iterdir())))
+    dataset.labels = tuple(range(len(dataset)))
     given = {"short": 40, "size": (32, 32), "batch": 4, "seed": 0, **changed}
-    return Batches(paths, [*range(len(paths))], sampler, **given)
+    return Batches(dataset, sampler, **given)
+
+
+def test_without_labels_they_are_minus_one(photos: Path) -> None:
+    assert Batches(PhotoDataset.from_folder(photos), sampler, 40, (32, 32), 4, 0)[0].tensors[1].tolist() == [-1] * 4
 
 
 def test_every_photo_comes_once_before_any_comes_twice(photos: Path) -> None:

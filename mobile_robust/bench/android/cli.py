@@ -88,14 +88,14 @@ def run(options: argparse.Namespace) -> int:
     from mobile_robust.bench.android.adb import choose, find_adb
     from mobile_robust.bench.device.devices import Setting, measure_all
     from mobile_robust.bench.device.task import Task, choose_models
-    from mobile_robust.bench.inputs import Photos, TestSets
+    from mobile_robust.bench.inputs import TestSets, describe, open_photos
     from mobile_robust.bench.protocol import make_protocol
 
     adb = find_adb()
     serials = choose(adb, options.serial)
     models = choose_models(options.builds, options.precision, options.accelerator)
-    photos = Photos(options.images)
-    protocol = make_protocol(photos.described(), options.repetitions, options.threads, [], options.cool_down)
+    photos = open_photos(options.images)
+    protocol = make_protocol(describe(photos), options.repetitions, options.threads, [], options.cool_down)
     setting = Setting(adb, options.apk or _apk(console), options.keep)
     with TemporaryDirectory() as folder:
         with console.status("making the test set"):

@@ -18,7 +18,7 @@ from mobile_robust.bench.device.session import Session
 from mobile_robust.bench.device.task import Task
 from mobile_robust.contracts.result import Result
 from mobile_robust.errors import InputError
-from mobile_robust.files import alone_in
+from mobile_robust.files import folder_lock
 
 #: Told of every step: serial, what is done now, and how many repetitions of all models are there; None: as before.
 Notify = Callable[[str, str, int | None], None]
@@ -86,7 +86,7 @@ def _measure_one(serial: str, task: Task, folder: Path, setting: Setting, notify
 
     phone = Phone(Link(setting.adb, serial, pause), setting.reconnect, lambda what: notify(serial, what, None))
     folder.mkdir(parents=True, exist_ok=True)
-    with alone_in(folder):
+    with folder_lock(folder):
         session = Session(phone, task, folder, setting.limits, lambda *step: notify(serial, *step), stop)
         if task.job(session.result.runs) is None:
             return session.measure()  # all is there; the phone is left alone

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from mobile_robust.errors import InputError
-from mobile_robust.files import alone_in, size
+from mobile_robust.files import folder_lock, size
 from mobile_robust.runtimes.emulator import packages as contents
 from mobile_robust.runtimes.emulator import sandbox, wheels
 from mobile_robust.runtimes.emulator.apt import Apt
@@ -41,7 +41,7 @@ def set_up(step: Step) -> tuple[Sandbox, bool]:
     base = sandbox.base()
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with alone_in(base, "XDG_CACHE_HOME:"):
+        with folder_lock(base, "XDG_CACHE_HOME:"):
             found, _ = sandbox.find()
             if found is not None:
                 return found, False
@@ -60,7 +60,7 @@ def remove() -> int:
     base = sandbox.base()
     if not base.is_dir():
         return 0
-    with alone_in(base, "XDG_CACHE_HOME:"):
+    with folder_lock(base, "XDG_CACHE_HOME:"):
         freed = size(base)
         shutil.rmtree(base)
     sandbox.forget()

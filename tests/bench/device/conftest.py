@@ -13,7 +13,7 @@ import pytest
 from mobile_robust.bench.device.devices import Setting
 from mobile_robust.bench.device.monitor import Limits
 from mobile_robust.bench.device.task import Task, choose_models
-from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from tests.bench.device.fake_device import Double, own_server, plugged_in
 from tests.bench.device.harness import Desk
 from tests.bench.fakes import protocol
@@ -81,11 +81,11 @@ def phone(make_phone: Callable[..., Double]) -> Double:
 @pytest.fixture(scope="session")
 def task(pipeline_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Task:
     """Two files on the CPU, six photos, two repetitions."""
-    chosen = Photos(photos)
+    chosen = open_photos(photos)
     models = choose_models([pipeline_build], [], ["cpu"])
     sets = TestSets(chosen, tmp_path_factory.mktemp("sets"))
     quick = protocol(
-        2, inputs=chosen.described(), warm_up_seconds=0, warm_up_runs=1, cool_down_seconds=0, pinned_cpus=None
+        2, inputs=describe(chosen), warm_up_seconds=0, warm_up_runs=1, cool_down_seconds=0, pinned_cpus=None
     )
     return Task(models, [sets.of(model) for model in models], quick)
 

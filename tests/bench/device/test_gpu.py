@@ -17,7 +17,7 @@ from mobile_robust.bench.cli import main
 from mobile_robust.bench.device import devices as fleet
 from mobile_robust.bench.device.monitor import Limits
 from mobile_robust.bench.device.task import Task, choose_models
-from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts.result import RESULT_NAME, Result, Run, read_result
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 from tests.bench.device.fake_device import Double
@@ -102,8 +102,8 @@ def test_both_accelerators_from_the_phone_to_the_report(
 def test_a_run_that_is_dropped_at_the_gpu_goes_on_at_its_missing_repetition(
     desk: Desk, gpu_phone: Callable[..., Double], module_build: Path, two: Path, tmp_path: Path
 ) -> None:
-    models, sets = choose_models([module_build], ["fp32"], ["cpu", "gpu"]), TestSets(Photos(two), tmp_path)
-    how = desk.task.protocol.model_copy(update={"inputs": Photos(two).described()})
+    models, sets = choose_models([module_build], ["fp32"], ["cpu", "gpu"]), TestSets(open_photos(two), tmp_path)
+    how = desk.task.protocol.model_copy(update={"inputs": describe(open_photos(two))})
     desk.task = Task(models, [sets.of(model) for model in models], how)
     desk.setting = replace(desk.setting, reconnect=1)
     phone = gpu_phone(apps=[{"crash": 3}])  # before the GPU's second repetition

@@ -16,7 +16,7 @@ from mobile_robust.bench.device import parity
 from mobile_robust.bench.device.outputs import Answers
 from mobile_robust.bench.device.parity import Proof, Prover, print_proofs
 from mobile_robust.bench.device.task import Task, choose_models
-from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.inputs import TestSets, open_photos
 from mobile_robust.bench.models import Model
 from mobile_robust.contracts.job import JobTensor
 from mobile_robust.contracts.recipe import Tolerance
@@ -61,7 +61,7 @@ def prove(task: Task, photos: Path, tmp_path: Path) -> Callable[..., list[Proof]
     def proofs(models: Sequence[Model], *outputs: Sequence[Floats]) -> list[Proof]:
         runs = replace(task, models=models).runs()
         said = [phone_says(m, run, tmp_path, x) for m, run, x in zip(models, runs, outputs, strict=True)]
-        return Prover(models, Photos(photos)).prove(results(*said), Answers(tmp_path))
+        return Prover(models, open_photos(photos)).prove(results(*said), Answers(tmp_path))
 
     return proofs
 
@@ -126,7 +126,7 @@ def test_an_int8_file_is_asked_for_what_this_computer_reaches(task: Task, right:
 
 def test_a_module_is_compared_channels_first(module_build: Path, photos: Path, tmp_path: Path, prove) -> None:
     (model,) = choose_models([module_build], ["fp32"], ["cpu"])
-    inputs = TestSets(Photos(photos), tmp_path).of(model)
+    inputs = TestSets(open_photos(photos), tmp_path).of(model)
     rows = np.fromfile(inputs.path, "<f4").reshape(6, -1)[:2]
     right = answered(model, rows)
     (proof,) = prove([model], right)
@@ -148,14 +148,14 @@ def test_answers_that_do_not_fit_their_checksums_are_not_kept(task: Task, tmp_pa
         asked: list[int] = []
         assert not answers.keep(run, tensors, 2, lambda bad=bad, asked=asked: asked.append(1) or bad)
         assert len(asked) == 3 and not answers.there(run)
-    (proof,) = Prover([model], Photos(photos)).prove(results(run), answers)
+    (proof,) = Prover([model], open_photos(photos)).prove(results(run), answers)
     assert proof.verdict.verdict == "fail" and "nothing is proven" in proof.verdict.failures[0]
     late = iter([good, good * 2])
     assert answers.keep(run, tensors, 2, lambda: next(late)) and answers.there(run)
 
 
 def test_a_run_that_was_never_loaded_has_nothing_to_prove(task: Task, photos: Path, tmp_path: Path) -> None:
-    assert Prover(task.models, Photos(photos)).prove(results(*task.runs()), Answers(tmp_path)) == []
+    assert Prover(task.models, open_photos(photos)).prove(results(*task.runs()), Answers(tmp_path)) == []
 
 
 def test_the_table_says_error_tolerance_and_verdict(task: Task, right: list[list[Floats]], prove) -> None:

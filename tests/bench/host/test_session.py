@@ -18,7 +18,7 @@ import pytest
 
 from mobile_robust.bench.host import session as host
 from mobile_robust.bench.host.session import measure
-from mobile_robust.bench.inputs import Photos, TestSets
+from mobile_robust.bench.inputs import Photos, TestSets, describe, open_photos
 from mobile_robust.bench.models import Model, resolve
 from mobile_robust.contracts.result import RESULT_NAME, Inputs, Protocol, Result, read_result, write_result
 from mobile_robust.errors import InputError
@@ -30,11 +30,11 @@ from tests.bench.fakes import digest, protocol
 
 @pytest.fixture
 def set_of_six(photos: Path) -> Photos:
-    return Photos(photos)
+    return open_photos(photos)
 
 
 def quick(photos: Photos, repetitions: int = 2) -> Protocol:
-    return protocol(repetitions, inputs=photos.described(), warm_up_seconds=0, warm_up_runs=1, cool_down_seconds=0)
+    return protocol(repetitions, inputs=describe(photos), warm_up_seconds=0, warm_up_runs=1, cool_down_seconds=0)
 
 
 def silent(what: str, done: int) -> None:
@@ -102,7 +102,7 @@ def script(build: Path, photos: Path, out: Path) -> list[str]:
     text = (
         "import sys; from pathlib import Path; from mobile_robust.bench import host, inputs, models;"
         "from tests.bench.host.test_session import quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
-        "photos = inputs.Photos(photos); found = models.resolve([build], [], ['litert_cpu']);"
+        "photos = inputs.open_photos(photos); found = models.resolve([build], [], ['litert_cpu']);"
         "host.measure(found, quick(photos, 4000), photos, out, silent)"
     )
     return [sys.executable, "-c", text, str(build), str(photos), str(out)]
@@ -122,9 +122,9 @@ def test_a_killed_run_loses_no_repetition(pipeline_build: Path, photos: Path, tm
     old = read_result(path)
     assert not old.complete
     there = len(old.runs[0].repetitions)
-    shorter = old.model_copy(update={"protocol": quick(Photos(photos), there + 1)})
+    shorter = old.model_copy(update={"protocol": quick(open_photos(photos), there + 1)})
     write_result(shorter, path)
-    new = measured(resolve([pipeline_build], [], ["litert_cpu"]), Photos(photos), path, there + 1)
+    new = measured(resolve([pipeline_build], [], ["litert_cpu"]), open_photos(photos), path, there + 1)
     assert new.complete and new.created == old.created
     for before, after in zip(old.runs, new.runs, strict=True):
         assert after.repetitions[: len(before.repetitions)] == before.repetitions
@@ -169,7 +169,7 @@ def test_a_result_of_something_else_is_refused(
 @pytest.fixture(scope="module")
 def finished(pipeline_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("finished") / "r.json"
-    measured(resolve([pipeline_build], [], ["litert_cpu"]), Photos(photos), path, 1)
+    measured(resolve([pipeline_build], [], ["litert_cpu"]), open_photos(photos), path, 1)
     return path
 
 
@@ -237,6 +237,6 @@ def test_the_gpu_engine(pipeline_build: Path, set_of_six: Photos, tmp_path: Path
 
 
 def test_the_built_in_photos_are_always_the_same() -> None:
-    described = Photos(None).described()
-    assert isinstance(described, Inputs) and described.count == 20 and described == Photos(None).described()
-    assert len(list(Photos(None).crops((40, 30)))) == 20
+    described = describe(open_photos(None))
+    assert isinstance(described, Inputs) and described.count == 20 and described == describe(open_photos(None))
+    assert len(list(open_photos(None).crops((40, 30)))) == 20

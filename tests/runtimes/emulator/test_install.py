@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mobile_robust.errors import InputError
-from mobile_robust.files import alone_in
+from mobile_robust.files import folder_lock
 from mobile_robust.runtimes.emulator import install, sandbox, wheels
 from mobile_robust.runtimes.emulator import packages as contents
 from mobile_robust.runtimes.emulator.apt import Apt
@@ -87,7 +87,7 @@ def test_a_failure_of_apt_is_told_and_nothing_passes_for_whole(apt_get, cache: P
 
 def test_two_at_a_time_do_not_mix(cache: Path) -> None:
     cache.mkdir(parents=True)
-    with alone_in(cache), pytest.raises(InputError, match="another process is writing there"):
+    with folder_lock(cache), pytest.raises(InputError, match="another process is writing there"):
         main(["setup"])
 
 

@@ -1,7 +1,7 @@
 """Algorithm 1 of DeepCorrect (Borkar & Karam, IEEE TIP 2019, section 4.1), one batch of photos at a time.
 
-For every filter: how many corrupted photos the network gets right when this filter's map, and no other, is that of the
-clean photo. What comes before the layer is computed once a batch, what comes behind it once a filter.
+For every filter: how many corrupted photos the network classifies correctly when this filter's map, and no other, is
+that of the clean photo. The layers before it are computed once a batch, those behind it once a filter.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ PHOTOS, COPIES = 16, 2
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is ranked on what.
+class RankingSetup:
+    """What is ranked, and on what.
 
     Attributes:
         network: The classifier, in eval mode.
@@ -32,7 +32,7 @@ class Task:
         layers: Layer -> number of its filters.
         photos: The photos from one index up to another, each (H, W, 3) uint8.
         count: Number of photos.
-        labels: Their classes; None: the network's own answers to the clean photos.
+        labels: Their classes; None: the network's own predictions for the clean photos.
         prepare: Photos -> what the network takes, (B, 3, H, W).
         corruption: A key of :data:`~mobile_robust.corruptions.CORRUPTIONS`.
         levels: How strong; every photo counts once per level.
@@ -58,7 +58,7 @@ class Task:
 
 @dataclass
 class Counts:
-    """How far the counting is; all of it numbers, so that it can be saved after any batch.
+    """The counts so far: numbers only, so that they can be saved after any batch.
 
     Attributes:
         expected: The class of each photo that has been through without a swap.
@@ -74,39 +74,41 @@ class Counts:
     swapped: dict[str, list[int]] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
 
-    def work(self, task: Task) -> int:
-        """The steps of :attr:`Task.work` that are done."""
-        return len(self.expected) + sum(task.layers[layer] * photos for layer, photos in self.done.items())
+    def work(self, setup: RankingSetup) -> int:
+        """The steps of :attr:`RankingSetup.work` that are done."""
+        return len(self.expected) + sum(setup.layers[layer] * photos for layer, photos in self.done.items())
 
-    def priorities(self, task: Task) -> dict[str, tuple[float, ...]]:
+    def priorities(self, setup: RankingSetup) -> dict[str, tuple[float, ...]]:
         """Layer -> tau of each filter, from finished counts."""
-        trials = task.count * len(task.levels)
-        return {layer: tuple((hits - self.corrupted) / trials for hits in self.swapped[layer]) for layer in task.layers}
+        trials = setup.count * len(setup.levels)
+        return {
+            layer: tuple((hits - self.corrupted) / trials for hits in self.swapped[layer]) for layer in setup.layers
+        }
 
 
 @torch.inference_mode()
-def count(task: Task, counts: Counts) -> Iterator[str]:
-    """Counts on from where ``counts`` is, in place.
+def count_hits(setup: RankingSetup, counts: Counts) -> Iterator[str]:
+    """Continues ``counts``, in place, to the end.
 
     Yields:
         After each batch: the layer it was for, "" for the pass without a swap.
 
     Raises:
-        InputError: A layer that cannot be cut out, or a label that is no class of the network.
+        InputError: A layer the network cannot be split at, or a label that is no class of the network.
     """
-    cuts = {layer: prefix_suffix(task.network, layer, task.name) for layer in task.layers}
-    for start in range(len(counts.expected), task.count, PHOTOS):
-        _count_unswapped(task, counts, start)
+    cuts = {layer: prefix_suffix(setup.network, layer, setup.name) for layer in setup.layers}
+    for start in range(len(counts.expected), setup.count, PHOTOS):
+        _count_unswapped(setup, counts, start)
         yield ""
     for layer, (prefix, suffix) in cuts.items():
-        counts.swapped.setdefault(layer, [0] * task.layers[layer])
-        for start in range(counts.done.setdefault(layer, 0), task.count, PHOTOS):
-            photos = task.photos(start, start + PHOTOS)
+        counts.swapped.setdefault(layer, [0] * setup.layers[layer])
+        for start in range(counts.done.setdefault(layer, 0), setup.count, PHOTOS):
+            photos = setup.photos(start, start + PHOTOS)
             expected = torch.tensor(counts.expected[start : start + PHOTOS])
-            clean = prefix(task.prepare(photos))[-1]  # (B, N, h, w)
-            hits = torch.zeros(task.layers[layer], dtype=torch.int64)
-            for level in task.levels:
-                values = prefix(_corrupted(task, photos, level, start))
+            clean = prefix(setup.prepare(photos))[-1]  # (B, N, h, w)
+            hits = torch.zeros(setup.layers[layer], dtype=torch.int64)
+            for level in setup.levels:
+                values = prefix(_corrupted(setup, photos, level, start))
                 hits += _hits_by_filter(suffix, values, clean, expected)
             counts.swapped[layer] = [
                 before + new for before, new in zip(counts.swapped[layer], hits.tolist(), strict=True)
@@ -115,25 +117,24 @@ def count(task: Task, counts: Counts) -> Iterator[str]:
             yield layer
 
 
-def _count_unswapped(task: Task, counts: Counts, start: int) -> None:
-    photos = task.photos(start, start + PHOTOS)
-    logits = task.network(task.prepare(photos))  # (B, classes)
-    answers = logits.argmax(1)
-    expected = answers
-    if task.labels is not None:
-        expected = torch.tensor(task.labels[start : start + PHOTOS])
+def _count_unswapped(setup: RankingSetup, counts: Counts, start: int) -> None:
+    photos = setup.photos(start, start + PHOTOS)
+    logits = setup.network(setup.prepare(photos))  # (B, classes)
+    expected = predictions = logits.argmax(1)
+    if setup.labels is not None:
+        expected = torch.tensor(setup.labels[start : start + PHOTOS])
         if int(expected.max()) >= logits.shape[1]:
-            raise InputError(f"label {int(expected.max())}: {task.name} has the classes 0 to {logits.shape[1] - 1}")
-    counts.clean += int((answers == expected).sum())
-    for level in task.levels:
-        answers = task.network(_corrupted(task, photos, level, start)).argmax(1)
-        counts.corrupted += int((answers == expected).sum())
+            raise InputError(f"label {int(expected.max())}: {setup.name} has the classes 0 to {logits.shape[1] - 1}")
+    counts.clean += int((predictions == expected).sum())
+    for level in setup.levels:
+        predictions = setup.network(_corrupted(setup, photos, level, start)).argmax(1)
+        counts.corrupted += int((predictions == expected).sum())
     counts.expected += expected.tolist()
 
 
-def _corrupted(task: Task, photos: list[Photo], level: float, start: int) -> Tensor:
-    return task.prepare(
-        [corrupt(photo, task.corruption, level, task.seed, start + i) for i, photo in enumerate(photos)]
+def _corrupted(setup: RankingSetup, photos: list[Photo], level: float, start: int) -> Tensor:
+    return setup.prepare(
+        [corrupt(photo, setup.corruption, level, setup.seed, start + i) for i, photo in enumerate(photos)]
     )
 
 
@@ -159,6 +160,6 @@ def _hits_by_filter(suffix: nn.Module, values: tuple, clean: Tensor, expected: T
             swapped[i, :, first + i] = clean[:, first + i]
         # Copies even where there is but one: a ReLU of the suffix may work in place.
         repeated = [torch.cat([value] * copies) if isinstance(value, Tensor) else value for value in around]
-        answers = suffix(*repeated, swapped.flatten(0, 1)).argmax(1)  # (copies * B,)
-        hits.append((answers.unflatten(0, (copies, batch)) == expected).sum(1))
+        predictions = suffix(*repeated, swapped.flatten(0, 1)).argmax(1)  # (copies * B,)
+        hits.append((predictions.unflatten(0, (copies, batch)) == expected).sum(1))
     return torch.cat(hits)

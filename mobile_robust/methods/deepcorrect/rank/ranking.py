@@ -1,0 +1,149 @@
+"""DeepCorrect's ranking as one call: a recipe's backbone and photos in, every filter's correction priority out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobile_robust import __version__
+from mobile_robust.contracts.ranking import Ranking
+from mobile_robust.contracts.recipe import BackboneSection, Recipe
+from mobile_robust.corruptions import PAPER_LEVELS, SMALL_SIDE, check
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.data.images import Photo, centre_crop
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.files import state_hash
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def rank(
+    recipe: Recipe,
+    dataset: PhotoDataset,
+    corruption: str,
+    levels: Sequence[float] | None = None,
+    layers: Sequence[str] | None = None,
+    count: int | None = None,
+    seed: int = 0,
+    threads: int = 2,
+    partial: Path | None = None,
+    notify: Callable[[str], None] = lambda sentence: None,
+    on_progress: Callable[[str, int, int], None] = lambda layer, done, total: None,
+) -> Ranking:
+    """Ranks the filters of some layers by how much accuracy is recovered when their output alone is that of the clean
+    photo (DeepCorrect, Algorithm 1).
+
+    Args:
+        recipe: Names the backbone, its weights and layers, the photos' size and normalization.
+        dataset: The photos; without labels, what the backbone predicts for the clean photo counts as right.
+        corruption: A key of :data:`~mobile_robust.corruptions.CORRUPTIONS`.
+        levels: How strong it is, in the corruption's own unit; None: the paper's levels for photos of this size.
+        layers: Convolutions of the backbone; None: the recipe's, or the paper's.
+        count: Use only the first so many photos that can be decoded; None: all.
+        seed: Of the corruption.
+        threads: Of PyTorch on the CPU.
+        partial: File that holds the counts after every batch and is resumed from. It is left there: delete it once the
+            ranking is safe.
+        notify: Called with a sentence for the user: broken photos, a run that is resumed.
+        on_progress: Called after each batch with the layer ("": none), the steps done, and all steps.
+
+    Raises:
+        InputError: No backbone, one that is unknown, weights, layers or labels that do not fit it, an unknown
+            corruption or level, no photo that can be read, or a partial file of other settings.
+    """
+    size = recipe.input.height_width
+    if corruption not in PAPER_LEVELS:
+        raise unknown("corruption", corruption, PAPER_LEVELS)
+    levels = levels or PAPER_LEVELS[corruption]["cifar" if size[0] <= SMALL_SIDE else "imagenet"]
+    for level in levels:
+        check(corruption, level)
+    section = recipe.backbone
+    if section is None:
+        raise InputError(f"recipe {recipe.name} has no backbone to rank")
+
+    import torch  # too slow for mistyped options
+
+    from mobile_robust.methods.deepcorrect.filter_selection import corrected_layers, filter_counts
+    from mobile_robust.methods.deepcorrect.rank.priority import Counts, RankingSetup, count_hits
+    from mobile_robust.methods.deepcorrect.rank.progress import Partial
+
+    torch.set_num_threads(threads)
+    network, weights = _load(section)
+    names = corrected_layers(section.name, recipe.options.get("layers") if layers is None else layers)
+    widths = filter_counts(network, section.name, names)
+    photos = dataset.readable(count)
+    if message := photos.skipped_message():
+        notify(message)
+    setup = RankingSetup(
+        network=network,
+        name=section.name,
+        layers=widths,
+        photos=lambda start, stop: [centre_crop(photos.read(i), size) for i in range(len(photos))[start:stop]],
+        count=len(photos),
+        labels=photos.labels,
+        prepare=_preparation(recipe),
+        corruption=corruption,
+        levels=tuple(levels),
+        seed=seed,
+    )
+    source = photos.labels_from or "network"
+    facts: dict[str, Any] = {
+        "tool": f"mobile-robust {__version__}",
+        "backbone": section.name,
+        "weights": weights,
+        "weights_sha256": state_hash(network.state_dict()),
+        "size": size,
+        "images": setup.count,
+        "images_sha256": photos.digest,
+        "labels": source if source in ("network", "names", "folders") else "table",
+        "corruption": corruption,
+        "levels": setup.levels,
+        "seed": seed,
+    }
+    normalization = [recipe.input.mean, recipe.input.std]
+    settings = {**facts, "layers": widths, "classes": setup.labels, "normalization": normalization}
+    saved = Partial(partial, settings) if partial else None
+    counts = saved.read() if saved else Counts()
+    if done := counts.work(setup):
+        notify(f"resumed at {100 * done / setup.work:.0f} % ({partial})")
+    for layer in count_hits(setup, counts):
+        if saved:
+            saved.write(counts)
+        on_progress(layer, counts.work(setup), setup.work)
+    return Ranking(
+        **facts,
+        clean_accuracy=counts.clean / setup.count,
+        corrupted_accuracy=counts.corrupted / (setup.count * len(setup.levels)),
+        layers=counts.priorities(setup),
+    )
+
+
+def _load(section: BackboneSection) -> tuple[nn.Module, str]:
+    """The backbone with its weights, frozen, and where these are from."""
+    from mobile_robust.backbones.create import create_network
+    from mobile_robust.state_dicts import apply_state, read_state
+
+    weights = section.weights or ""
+    pretrained = weights.removeprefix("timm:") if weights.startswith("timm:") else None
+    network = create_network(section.name, section.options, pretrained, section.seed).requires_grad_(False)
+    if pretrained:
+        return network, f"timm {pretrained}"
+    if not weights:
+        return network, f"random, seed {section.seed}"
+    path = Path(weights)
+    apply_state(network, read_state(path), path, f"backbone {section.name}")
+    return network, path.name
+
+
+def _preparation(recipe: Recipe) -> Callable[[list[Photo]], Tensor]:
+    """Photos (H, W, 3) uint8 -> what the recipe's backbone takes, (B, 3, H, W)."""
+    import torch
+
+    from mobile_robust.layers.normalize import ImageRange, Normalize
+
+    spec = ImageSpec(recipe.input.height_width, high=1.0)
+    normalize = Normalize(ImageRange(recipe.input.mean, recipe.input.std))
+    return lambda photos: normalize(torch.from_numpy(spec.array(photos)))

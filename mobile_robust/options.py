@@ -1,0 +1,90 @@
+"""Command-line options that several commands share, checked where they are parsed; every mistake is one message."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mobile_robust.data.split import Split
+from mobile_robust.errors import InputError
+
+
+def checked(complain: Callable[[Any], str | None]) -> type[argparse.Action]:
+    """An action that stores an option's value, or raises InputError "--NAME VALUE: ..." where ``complain`` says why a
+    value is not allowed. Of several values (nargs) each is checked."""
+
+    class Checked(argparse.Action):
+        def __call__(
+            self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+        ) -> None:
+            for value in values if isinstance(values, list) else [values]:
+                if problem := complain(value):
+                    shown = f"{value:g}" if isinstance(value, float) else value
+                    raise InputError(f"{self.option_strings[0]} {shown}: {problem}")
+            setattr(namespace, self.dest, values)
+
+    return Checked
+
+
+def at_least(least: int, unit: str = "") -> type[argparse.Action]:
+    """Action for a finite number of ``least`` or more."""
+    wrong = f"must be {least} or more{f' {unit}' if unit else ''}"
+    return checked(lambda value: None if least <= value < float("inf") else wrong)
+
+
+def fraction(whole: bool = False) -> type[argparse.Action]:
+    """Action for a fraction greater than 0 and less than 1; 1 itself where ``whole``."""
+    wrong = f"allowed are fractions greater than 0 and {'at most' if whole else 'less than'} 1"
+    return checked(lambda value: None if 0 < value < 1 or (whole and value == 1) else wrong)
+
+
+def file_name(*suffixes: str) -> type[argparse.Action]:
+    """Action for the path of a file to be written, in a folder that exists, with one of the suffixes."""
+
+    def complain(path: Path) -> str | None:
+        if path.suffix not in suffixes:
+            return f"the file's name must end with {' or '.join(suffixes)}"
+        return None if path.parent.is_dir() else f"no such folder: {path.parent}"
+
+    return checked(complain)
+
+
+def add_split(
+    parser: argparse.ArgumentParser,
+    help: str = "never touch the photos that evaluate --holdout FRACTION scores",
+    required: bool = False,
+    whole: bool = False,
+) -> None:
+    """Adds --holdout and --holdout-seed, for :func:`split_of`.
+
+    Args:
+        parser: Of the command.
+        help: What --holdout does here; the default is for a command that must not see the test photos.
+        required: Whether it must be given.
+        whole: Whether all photos may be held out.
+    """
+    parser.add_argument(
+        "--holdout", type=float, action=fraction(whole), required=required, metavar="FRACTION", help=help
+    )
+    parser.add_argument(
+        "--holdout-seed", type=int, action=at_least(0), default=0, metavar="SEED", help="default: %(default)s"
+    )
+
+
+def split_of(options: argparse.Namespace) -> Split | None:
+    """The split that the options of :func:`add_split` name; None: all photos are used."""
+    return None if options.holdout is None else Split(options.holdout, options.holdout_seed)
+
+
+def make_folder(path: Path, option: str = "--out") -> None:
+    """Makes a folder that an option names, where it is missing.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{option} {path}: cannot be made: {error.strerror or error}") from None

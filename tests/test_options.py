@@ -1,0 +1,65 @@
+"""Options that commands share: every mistake is one message that names option, value and what is allowed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from mobile_robust.data.split import Split
+from mobile_robust.errors import InputError
+from mobile_robust.options import add_split, at_least, file_name, make_folder, split_of
+
+
+def parser(whole: bool = False) -> ArgumentParser:
+    made = ArgumentParser()
+    made.add_argument("--steps", type=int, action=at_least(1), default=5)
+    made.add_argument("--cool-down", "-c", type=float, action=at_least(0, "seconds"))
+    made.add_argument("--levels", type=int, nargs="+", action=at_least(2))
+    made.add_argument("--out", type=Path, action=file_name(".json", ".csv"))
+    add_split(made, whole=whole)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", "0"], "--steps 0: must be 1 or more"),
+        (["-c", "-0.5"], "--cool-down -0.5: must be 0 or more seconds"),
+        (["--cool-down", "inf"], "--cool-down inf: must be 0 or more seconds"),
+        (["--cool-down", "nan"], "--cool-down nan: must be 0 or more seconds"),
+        (["--levels", "2", "1"], "--levels 1: must be 2 or more"),
+        (["--out", "a.txt"], "--out a.txt: the file's name must end with .json or .csv"),
+        (["--out", "gone/a.csv"], "--out gone/a.csv: no such folder: gone"),
+        (["--holdout", "1"], "--holdout 1: allowed are fractions greater than 0 and less than 1"),
+        (["--holdout", "nan"], "--holdout nan: allowed are fractions greater than 0 and less than 1"),
+        (["--holdout-seed", "-1"], "--holdout-seed -1: must be 0 or more"),
+    ],
+)
+def test_wrong_values_are_named(words: list[str], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        parser().parse_args(words)
+    assert str(error.value) == message
+
+
+def test_right_values_are_stored_and_missing_ones_have_their_defaults() -> None:
+    options = parser().parse_args(["--levels", "2", "3", "-c", "0", "--out", "a.csv"])
+    assert (options.steps, options.cool_down, options.levels, options.out) == (5, 0.0, [2, 3], Path("a.csv"))
+    assert split_of(options) is None
+
+
+def test_a_split_has_a_fraction_and_a_seed() -> None:
+    assert split_of(parser().parse_args(["--holdout", "0.4", "--holdout-seed", "3"])) == Split(0.4, 3)
+    assert split_of(parser(whole=True).parse_args(["--holdout", "1"])) == Split(1)
+    with pytest.raises(InputError, match="at most 1"):
+        parser(whole=True).parse_args(["--holdout", "1.5"])
+
+
+def test_a_folder_is_made_or_the_reason_is_told(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--to .*file/b: cannot be made: Not a directory"):
+        make_folder(tmp_path / "file" / "b", "--to")
