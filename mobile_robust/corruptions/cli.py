@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobile_robust.corruptions import Corruption, by_family, corrupt, select
-from mobile_robust.corruptions.contact_sheet import Sheet
+from mobile_robust.corruptions import Corruption, by_family, select
+from mobile_robust.corruptions.contact_sheet import contact_sheet
 from mobile_robust.data.images import Photo, Size, built_in_photos, centre_crop, read_image
 from mobile_robust.errors import InputError
-from mobile_robust.files import write_atomically
+from mobile_robust.files import write_output
 
 _EXAMPLES = """examples:
   python -m mobile_robust.corrupt --out sheets
@@ -27,7 +26,7 @@ _EXAMPLES = """examples:
 #: Of the built-in photo.
 _CREDIT = "photo: danielbuechele (Flickr), CC BY 2.0, as it comes with scikit-learn; cropped"
 
-#: Sides that are allowed, of the photo and of a small copy on the sheet.
+#: Allowed sides in pixels, of the photo and of its small copies on the sheet.
 _SIDES, _CELLS = (32, 4096), (32, 512)
 
 
@@ -42,17 +41,18 @@ def main(argv: list[str]) -> int:
     rows = select(options.names or by_family())
     photo = _photo(options.image, size)
     _make_folder(options.out)
-    sheet = Sheet(photo, rows, options.cell, "" if options.image else _CREDIT)
-    errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("corrupting", total=sum(map(len, rows.values())))
-        for corruption, level, corrupted in _corrupted(photo, rows, options.seed):
+
+        def on_photo(corruption: Corruption, level: float, corrupted: Photo) -> None:
             progress.update(bar, advance=1, description=corruption.name)
-            sheet.place(corruption, level, corrupted)
             if options.each:
                 _write(options.out / f"{corruption.name}_{level:g}.png", Image.fromarray(corrupted))
-    _write(options.out / options.sheet, sheet.image)
+
+        credit = "" if options.image else _CREDIT
+        sheet = contact_sheet(photo, rows, cell=options.cell, seed=options.seed, credit=credit, on_photo=on_photo)
+    _write(options.out / options.sheet, sheet)
     print(options.out / options.sheet)
     return 0
 
@@ -124,14 +124,6 @@ def _photo(path: Path | None, size: Size) -> Photo:
         ) from None
 
 
-def _corrupted(
-    photo: Photo, rows: dict[Corruption, tuple[float, ...]], seed: int
-) -> Iterator[tuple[Corruption, float, Photo]]:
-    for corruption, levels in rows.items():
-        for level in levels:
-            yield corruption, level, corrupt(photo, corruption.name, level, seed, 0)
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +134,4 @@ def _make_folder(folder: Path) -> None:
 def _write(path: Path, image: Image.Image) -> None:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG" if path.suffix == ".jpg" else "PNG", quality=75)
-    try:
-        write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_output(path, buffer.getvalue())

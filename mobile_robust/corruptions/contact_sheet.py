@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mobile_robust.corruptions import Corruption
+from mobile_robust.corruptions import Corruption, corrupt
 from mobile_robust.data.images import Photo
 
 _LABEL, _GAP, _CAPTION, _HEADING, _MARGIN = 190, 6, 18, 34, 20
 _PAPER, _INK, _FAINT, _BAR = "white", "#1a1a1a", "#666666", "#e8edf2"
-#: From so many rows on the sheet has two panels side by side.
+#: Sheets of at least this many rows have two panels side by side.
 _TWO_PANELS = 12
 
 
-class Sheet:
-    """A sheet that is filled cell by cell; only small copies of the photos are kept.
+def contact_sheet(
+    photo: Photo,
+    rows: Mapping[Corruption, tuple[float, ...]],
+    *,
+    cell: int = 160,
+    seed: int = 0,
+    credit: str = "",
+    on_photo: Callable[[Corruption, float, Photo], None] = lambda corruption, level, photo: None,
+) -> Image.Image:
+    """A photo, corrupted in every way asked for, as one labelled picture.
 
     Args:
-        photo: The clean one.
-        rows: What will be shown: corruption -> its levels.
-        cell: Height of a small photo in pixels.
+        photo: (H, W, 3) RGB uint8, the clean one.
+        rows: Corruption -> its levels, families together, as :func:`~mobile_robust.corruptions.select` returns them.
+        cell: Height of a photo on the sheet in pixels; smaller photos are not enlarged.
+        seed: Of everything random.
         credit: Whose photo it is; may be empty.
+        on_photo: Called with every corrupted photo, at the size of ``photo``.
     """
+    sheet = Sheet(photo, rows, cell, credit)
+    for corruption, levels in rows.items():
+        for level in levels:
+            corrupted = corrupt(photo, corruption.name, level, seed, 0)
+            sheet.paste(corruption, level, corrupted)
+            on_photo(corruption, level, corrupted)
+    return sheet.image
+
+
+class Sheet:
+    """The layout of :func:`contact_sheet`, filled cell by cell; only small copies of the photos are kept."""
 
     def __init__(self, photo: Photo, rows: Mapping[Corruption, tuple[float, ...]], cell: int, credit: str = "") -> None:
         height, width = photo.shape[:2]
@@ -38,15 +59,15 @@ class Sheet:
         height = self._top + max(map(self._height, panels)) + _MARGIN
         self.image = Image.new("RGB", (_MARGIN + len(panels) * (self._panel + _MARGIN), height), _PAPER)
         self._draw = ImageDraw.Draw(self.image)
-        self._places: dict[Corruption, tuple[int, int]] = {}
+        self._corners: dict[Corruption, tuple[int, int]] = {}
         self._levels = dict(rows)
         self._head(photo, credit)
         for i, panel in enumerate(panels):
             self._lay_out(panel, _MARGIN + i * (self._panel + _MARGIN))
 
-    def place(self, corruption: Corruption, level: float, photo: Photo) -> None:
-        """Puts a corrupted photo into its cell."""
-        left, top = self._places[corruption]
+    def paste(self, corruption: Corruption, level: float, photo: Photo) -> None:
+        """Pastes a corrupted photo into its cell."""
+        left, top = self._corners[corruption]
         left += _LABEL + self._levels[corruption].index(level) * (max(self._size[0], 64) + _GAP)
         self.image.paste(self._small(photo), (left, top))
         self._text((left, top + self._size[1] + 2), f"{corruption.unit} {level:g}", 11, _FAINT)
@@ -58,7 +79,7 @@ class Sheet:
         return sum(_HEADING + len(family) * self._row for family in panel)
 
     def _split(self, rows: Mapping[Corruption, tuple[float, ...]]) -> list[list[list[Corruption]]]:
-        """One panel of families, or two that are as equally high as whole families allow."""
+        """One panel of families, or two of heights as equal as whole families allow."""
         families = [list(members) for _, members in groupby(rows, lambda corruption: corruption.family)]
         if len(rows) < _TWO_PANELS or len(families) < 2:
             return [families]
@@ -82,7 +103,7 @@ class Sheet:
             self._text((left + 130, top + 6), source, 12, _FAINT)
             top += _HEADING
             for corruption in family:
-                self._places[corruption] = (left, top)
+                self._corners[corruption] = (left, top)
                 self._text((left, top + 2), corruption.name, 14, _INK)
                 self._text((left, top + 22), "\n".join(textwrap.wrap(corruption.description, 28)), 12, _FAINT)
                 top += self._row

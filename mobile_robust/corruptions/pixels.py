@@ -1,6 +1,6 @@
-"""What several corruptions share: pixels as floats, filters and warps, all of them whole-array operations.
+"""Pixels as floats, filters and warps that several corruptions share, all of them whole-array operations.
 
-Filters work on planes, (…, H, W), because one matrix product or one FFT then does a whole colour.
+Filters work on planes, (…, H, W), because one matrix product or one FFT then does a whole channel.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from PIL import Image
 from mobile_robust.data.images import Photo
 
 Floats = NDArray[np.floating]
-#: How an image goes on beyond its border, in numpy.pad's words: its last pixel again and again, mirrored at that
-#: pixel's middle, or at its outer side.
+Dtype = type[np.float32] | type[np.float64]
+#: Padding, in numpy.pad's terms: the last pixel repeated, mirrored at that pixel's centre, or at its outer side.
 Border = Literal["edge", "reflect", "symmetric"]
 
 #: Output columns that a filter computes in one matrix product.
 _BLOCK = 128
 
 
-def unit(photo: Photo) -> Floats:
-    """(H, W, 3) uint8 -> (H, W, 3) float32 in [0, 1]."""
-    return photo.astype(np.float32) / np.float32(255)
+def unit(photo: Photo, dtype: Dtype = np.float32) -> Floats:
+    """(H, W, 3) uint8 -> (H, W, 3) floats in [0, 1]."""
+    return np.divide(photo, 255, dtype=dtype)
 
 
 def from_unit(values: Floats) -> Photo:
@@ -34,9 +34,9 @@ def from_unit(values: Floats) -> Photo:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def planes(photo: Photo) -> Floats:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1]."""
-    return unit(np.ascontiguousarray(photo.transpose(2, 0, 1)))
+def planes(photo: Photo, dtype: Dtype = np.float32) -> Floats:
+    """(H, W, 3) uint8 -> (3, H, W) floats in [0, 1]."""
+    return unit(np.ascontiguousarray(photo.transpose(2, 0, 1)), dtype)
 
 
 def from_planes(values: Floats) -> Photo:
@@ -50,9 +50,14 @@ def gaussian_kernel(sigma: float, radius: int) -> Floats:
     return weights / weights.sum()
 
 
-def gaussian(image: Floats, sigma: float, truncate: float = 4, border: Border = "edge") -> Floats:
-    """Gaussian blur of planes; ImageNet-C's (scikit-image's) cuts the kernel at four standard deviations."""
-    return separable(image, gaussian_kernel(sigma, int(truncate * sigma + 0.5)), border)
+def kernel_radius(sigma: float, truncate: float = 4) -> int:
+    """Radius of scikit-image's Gaussian kernel, which ImageNet-C cuts at four standard deviations."""
+    return int(truncate * sigma + 0.5)
+
+
+def gaussian(image: Floats, sigma: float, radius: int | None = None, border: Border = "edge") -> Floats:
+    """Gaussian blur of planes; without ``radius`` as ImageNet-C's (scikit-image's)."""
+    return separable(image, gaussian_kernel(sigma, kernel_radius(sigma) if radius is None else radius), border)
 
 
 def separable(image: Floats, kernel: Floats, border: Border) -> Floats:
@@ -75,7 +80,7 @@ def _along_last(image: Floats, kernel: tuple[float, ...], border: Border) -> Flo
 
 @lru_cache(maxsize=4)  # both axes of two filters; 30 MB each at a side of 2000
 def _band(length: int, kernel: tuple[float, ...], border: Border) -> Floats:
-    """The matrix that filters a row of that length when the row is multiplied by it."""
+    """(length, length): a row times this matrix is the filtered row."""
     source = np.pad(np.arange(length), len(kernel) // 2, mode=border)
     matrix = np.zeros((length, length))
     for offset, weight in enumerate(kernel):
@@ -84,7 +89,7 @@ def _band(length: int, kernel: tuple[float, ...], border: Border) -> Floats:
 
 
 def convolve(image: Floats, kernel: Floats, border: Border = "reflect") -> Floats:
-    """(C, H, W) convolved with any kernel of odd sides, by FFT."""
+    """(C, H, W) convolved with any kernel of odd sides, by FFT; same size."""
     down, right = kernel.shape[0] // 2, kernel.shape[1] // 2
     padded = np.pad(image, ((0, 0), (down, down), (right, right)), mode=border)
     shape = [-(-side // 16) * 16 for side in padded.shape[1:]]  # lengths without a large prime are faster
@@ -95,13 +100,13 @@ def convolve(image: Floats, kernel: Floats, border: Border = "reflect") -> Float
 
 def trail(image: Floats, radius: float, sigma: float, angle: float) -> Floats:
     """ImageMagick's motion blur, which ImageNet-C's generator calls: one half of a Gaussian, 2 * radius + 1 pixels
-    long, laid out from each pixel along ``angle`` (degrees) at whole pixels.
+    long, sampled from each pixel along a line at whole pixels.
 
     Args:
         image: (…, H, W).
         radius: Pixels.
         sigma: Of the Gaussian, pixels.
-        angle: 0 is to the right, 90 down.
+        angle: Of the line, degrees: 0 is to the right, 90 down.
     """
     steps = np.arange(2 * math.ceil(radius) + 1)
     weights = np.exp(-(steps**2) / (2 * sigma**2))

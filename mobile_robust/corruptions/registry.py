@@ -1,70 +1,120 @@
-"""What an entry of the registry is, and how its level is checked and named."""
+"""The registry: every corruption that a module of :mod:`mobile_robust.corruptions.phenomena` lists, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Iterable
+from importlib import import_module
+from pkgutil import iter_modules
 
 import numpy as np
 
+from mobile_robust.corruptions import phenomena
+from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.papers import IMAGENET_C
 from mobile_robust.data.images import Photo
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, unknown
 
-#: (photo (H, W, 3) RGB uint8, level or the parameters of a severity, source of randomness) -> corrupted photo of the
-#: same size.
-Apply = Callable[[Photo, Any, np.random.Generator], Photo]
+#: Images up to this height get the papers' levels for CIFAR.
+SMALL_SIDE = 64
 
-IMAGENET_C = "ImageNet-C (Hendrycks & Dietterich, ICLR 2019), parameters of its published generator"
+#: Order of the families in listings; any other family follows these.
+_FAMILIES = (
+    *("noise", "blur", "weather", "digital", "extra"),  # ImageNet-C's
+    *("light", "mixed", "compression", "deepcorrect", "fidelity"),
+)
 
 
-@dataclass(frozen=True)
-class Corruption:
-    """One thing that goes wrong with photos.
+def _discover() -> dict[str, Corruption]:
+    modules = [import_module(f"{phenomena.__name__}.{found.name}") for found in iter_modules(phenomena.__path__)]
+    entries = [entry for module in sorted(modules, key=lambda module: module.ORDER) for entry in module.ENTRIES]
+    families = dict.fromkeys((*_FAMILIES, *(entry.family for entry in entries)))
+    return {entry.name: entry for family in families for entry in entries if entry.family == family}
 
-    Attributes:
-        name: Unique in the registry.
-        apply: Does it.
-        family: The group it is listed under.
-        source: Paper and section.
-        description: One line.
-        parameters: What ``apply`` gets at severity 1, 2, …; empty where it gets the level itself.
-        levels: The source's levels from mild to strong; for those with ``parameters`` the severities.
-        small_levels: The source's levels for images of 32x32 (CIFAR), where they differ.
-        unit: Of the level: "severity", "quality", "sigma", …
-        limits: Least and largest level.
-        whole: Only whole numbers are levels.
+
+#: Name -> corruption, family by family.
+CORRUPTIONS = _discover()
+
+#: Name -> the paper's levels for images of 32x32 ("cifar") and for larger ones ("imagenet").
+PAPER_LEVELS: dict[str, dict[str, tuple[float, ...]]] = {
+    name: {"cifar": entry.small_levels, "imagenet": entry.levels} for name, entry in CORRUPTIONS.items()
+}
+
+
+def by_family() -> dict[str, tuple[Corruption, ...]]:
+    """Family -> its corruptions, in the registry's order."""
+    families: dict[str, tuple[Corruption, ...]] = {}
+    for entry in CORRUPTIONS.values():
+        families[entry.family] = (*families.get(entry.family, ()), entry)
+    return families
+
+
+def check(name: str, level: float) -> None:
+    """Raises InputError for an unknown corruption or a level outside its limits."""
+    _find(name).check(level)
+
+
+def _find(name: str) -> Corruption:
+    if name not in CORRUPTIONS:
+        raise unknown("corruption", name, CORRUPTIONS)
+    return CORRUPTIONS[name]
+
+
+def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Photo:
+    """A corrupted copy of a photo.
+
+    Args:
+        photo: (H, W, 3) RGB uint8, sides of at least 32 pixels; not modified.
+        name: A key of :data:`CORRUPTIONS`.
+        level: Severity, 1 to 5, or the level in the corruption's unit.
+        seed: Of the random draws, together with the index.
+        index: Of the photo in its dataset: every photo has its own draws, independent of the processing order.
+
+    Raises:
+        InputError: Unknown corruption, or a level outside its limits.
     """
+    check(name, level)
+    key = hashlib.sha256(f"{name} {float(level)!r} {seed} {index}".encode()).digest()
+    return CORRUPTIONS[name](photo, level, np.random.default_rng(int.from_bytes(key, "little")))
 
-    name: str
-    apply: Apply
-    family: str
-    source: str
-    description: str
-    parameters: tuple[Any, ...] = ()
-    levels: tuple[float, ...] = ()
-    small_levels: tuple[float, ...] = ()
-    unit: str = "severity"
-    limits: tuple[float, float] = (1, 5)
-    whole: bool = True
 
-    def __post_init__(self) -> None:
-        if self.parameters:
-            object.__setattr__(self, "levels", tuple(range(1, len(self.parameters) + 1)))
-            object.__setattr__(self, "limits", (1, len(self.parameters)))
-        if not self.small_levels:
-            object.__setattr__(self, "small_levels", self.levels)
+def parse(text: str, small: bool = False) -> tuple[Corruption, tuple[float, ...]]:
+    """Resolves ``NAME`` (all levels of its paper) or ``NAME:LEVEL`` (one level).
 
-    def check(self, level: float) -> None:
-        """Raises InputError for a level that is not allowed."""
-        least, most = self.limits
-        if not least <= level <= most or (self.whole and level != round(level)):
-            kind = "whole numbers from " if self.whole else ""
-            word = "severity" if self.unit == "severity" else "level"
-            raise InputError(f"corruption {self.name}: {word} {level:g}: allowed are {kind}{least:g} to {most:g}")
+    Args:
+        text: As given on a command line.
+        small: Use the levels for images of up to :data:`SMALL_SIDE` pixels.
 
-    def __call__(self, photo: Photo, level: float, rng: np.random.Generator) -> Photo:
-        """The corrupted photo; ``level`` must have passed :meth:`check`."""
-        if self.parameters:
-            return self.apply(photo, self.parameters[round(level) - 1], rng)
-        return self.apply(photo, round(level) if self.whole else level, rng)
+    Raises:
+        InputError: Unknown corruption, or a level that is no number or outside its limits.
+    """
+    name, colon, number = text.partition(":")
+    entry = _find(name)
+    if not colon:
+        return entry, entry.small_levels if small else entry.levels
+    try:
+        level = float(number)
+    except ValueError:
+        least, most = entry.limits
+        raise InputError(f"corruption {text}: {number!r} is no number; allowed are {least:g} to {most:g}") from None
+    entry.check(level)
+    return entry, (level,)
+
+
+def select(texts: Iterable[str], small: bool = False) -> dict[Corruption, tuple[float, ...]]:
+    """Corruption -> levels for names, families and ``imagenet_c`` (the fifteen), each with or without a level as in
+    :func:`parse`; repeated levels count once.
+
+    Raises:
+        InputError: As :func:`parse`; close matches include families.
+    """
+    families = {**by_family(), "imagenet_c": tuple(CORRUPTIONS[name] for name in IMAGENET_C)}
+    found: dict[Corruption, tuple[float, ...]] = {}
+    for text in texts:
+        name, colon, number = text.partition(":")
+        if name not in CORRUPTIONS and name not in families:
+            raise unknown("corruption or family", name, [*CORRUPTIONS, *families])
+        for member in [entry.name for entry in families.get(name, ())] or [name]:
+            entry, levels = parse(member + colon + number, small)
+            found[entry] = tuple(dict.fromkeys((*found.get(entry, ()), *levels)))
+    return found

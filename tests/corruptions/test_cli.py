@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.corruptions import CORRUPTIONS, by_family, corrupt, select
+from mobile_robust.corruptions import CORRUPTIONS, corrupt, select
 from mobile_robust.corruptions.cli import main
-from mobile_robust.corruptions.contact_sheet import Sheet
 from mobile_robust.data.images import built_in_photos, centre_crop, read_image
 from mobile_robust.errors import InputError
 from tests.conftest import Command
@@ -37,21 +36,6 @@ def test_single_photos_are_those_of_the_registry(tmp_path: Path, capsys: pytest.
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.jpg", *names} and len(names) == 10
     for name, (corruption, level) in names.items():
         assert np.array_equal(read_image(tmp_path / "out" / name), corrupt(photo, corruption, level, 4, 0))
-
-
-@pytest.mark.parametrize("shape", [(64, 64, 3), (60, 33, 3), (40, 200, 3)])
-def test_every_cell_has_its_own_place(shape: tuple[int, ...]) -> None:
-    rows = select(by_family())
-    sheet = Sheet(np.zeros(shape, np.uint8), rows, 32)
-    random, boxes = np.random.default_rng(0), 0
-    before = np.asarray(sheet.image).copy()
-    for entry, levels in rows.items():
-        for level in levels:
-            sheet.place(entry, level, random.integers(20, 30, shape, dtype=np.uint8))
-            boxes += 1
-    changed = (np.asarray(sheet.image) < 40).all(-1) & ~(before < 40).all(-1)
-    width = max(1, round(shape[1] * 32 / shape[0]))
-    assert changed.sum() == boxes * 32 * width and boxes == sum(len(entry.levels) for entry in CORRUPTIONS.values())
 
 
 @pytest.mark.parametrize(
@@ -90,7 +74,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mobile_robust.corruptions.cli.write_atomically", full)
+    monkeypatch.setattr("mobile_robust.files.write_atomically", full)
     with pytest.raises(InputError, match=r"sheet.png: cannot be written: No space left"):
         main(["--out", str(tmp_path), "--names", "fog:1", "--size", "32"])
 

@@ -1,4 +1,4 @@
-"""A texture like a photo of frosted glass: feathers of ice needles, dense in some places, nearly clear in others."""
+"""A texture like a photo of frosted glass: feathers of ice needles, of varying density."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from mobile_robust.corruptions.pixels import Floats
 
-#: Directions that needles can have.
+#: Number of directions of needles.
 _DIRECTIONS = 6
-#: Side of the image for which lengths in pixels are meant; at another size the texture is scaled with it.
+#: Side of the image for which lengths in pixels are given; at other sizes the texture scales with the image.
 _SIDE = 224
 #: Colours of clear and of frosted glass, RGB in [0, 1].
 _CLEAR, _ICE = np.array([0.30, 0.35, 0.41], np.float32), np.array([0.85, 0.90, 0.95], np.float32)
@@ -20,9 +20,9 @@ def frost_texture(height: int, width: int, rng: np.random.Generator) -> Floats:
     """(H, W, 3) float32 in [0, 1], mean about 0.55.
 
     White noise, filtered to needles (long and thin) in several directions and sharpened to ridges. Smooth noise picks
-    the direction at each place, so that needles lie in feathers; other smooth noise says where the glass is frosted.
+    the direction at each pixel, so that needles form feathers; more smooth noise decides how frosted each region is.
     """
-    # Fields wrap around at their borders: the part that would repeat the other side is cut off.
+    # Fields are periodic: a margin is generated and cut off, so that opposite sides do not match.
     shape = (height + height // 4, width + width // 4)
     scale = min(height, width) / _SIDE
     down = np.fft.fftfreq(shape[0])[:, None].astype(np.float32) * scale

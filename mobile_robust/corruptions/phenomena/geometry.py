@@ -1,28 +1,22 @@
-"""ImageNet-C's digital corruptions."""
+"""Geometry and resolution: ImageNet-C's elastic warp and pixelation, the fidelity map's crop."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
-from mobile_robust.corruptions.pixels import Floats, from_planes, from_unit, gaussian, planes, sample, unit
-from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
-from mobile_robust.data.images import JPEG_QUALITIES, Photo, jpeg
-
-
-def contrast(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
-    """Every channel's distance from its mean times ``factor``; no randomness."""
-    values = unit(photo)
-    mean = values.mean((0, 1), dtype=np.float64).astype(np.float32)
-    return from_unit((values - mean) * np.float32(factor) + mean)
+from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.papers import FIDELITY_OTHERS, imagenet_c
+from mobile_robust.corruptions.pixels import Floats, from_planes, gaussian, kernel_radius, planes, sample
+from mobile_robust.data.images import Photo
 
 
 def elastic_transform(photo: Photo, parameters: tuple[float, float, float], rng: np.random.Generator) -> Photo:
-    """A random affine warp, then a rubber-like one: (strength, smoothness, reach of the affine warp).
+    """A random affine warp, then an elastic one: (strength, smoothness, range of the affine warp).
 
-    The affine warp moves three points around the middle by up to the reach, the rubber one moves each pixel by
+    The affine warp moves three points around the middle by up to its range, the elastic one moves each pixel by
     smoothed noise. The published lengths are multiples of an image side of (mistyped) 244 pixels at images of 224; here
-    they scale with the short side, so that any size is bent alike (with pixels kept, images of 32 would be turned
+    they scale with the short side, so that any size is bent alike (with unscaled lengths, images of 32 would be turned
     inside out). Both warps are one interpolation, the original's are two.
     """
     height, width = photo.shape[:2]
@@ -42,28 +36,34 @@ def elastic_transform(photo: Photo, parameters: tuple[float, float, float], rng:
 
 def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> Floats:
     """Uniform noise of -1 to 1 for both directions, (2, H, W), blurred."""
-    return gaussian(rng.uniform(-1, 1, (2, height, width)), sigma, truncate=3, border="symmetric")
+    return gaussian(rng.uniform(-1, 1, (2, height, width)), sigma, kernel_radius(sigma, 3), "symmetric")
 
 
 def pixelate(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
-    """Made smaller by ``factor`` and large again with pixels like boxes; no randomness. Any size looks alike."""
+    """Downscaled by ``factor`` and upscaled again, both with box filters; no randomness. The same at any size."""
     image, (height, width) = Image.fromarray(photo), photo.shape[:2]
     small = image.resize((max(1, int(width * factor)), max(1, int(height * factor))), Image.Resampling.BOX)
     return np.array(small.resize((width, height), Image.Resampling.BOX))
 
 
-def jpeg_compression(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
-    """JPEG by Pillow; no randomness."""
-    return jpeg(photo, quality)
+def crop(photo: Photo, ratio: float, rng: np.random.Generator) -> Photo:
+    """A randomly positioned window, its sides ``ratio`` times the image's, upscaled to the image's size (bicubic).
+
+    The report cuts a square out of its square images; here any image keeps its proportions.
+    """
+    height, width = photo.shape[:2]
+    rows, columns = max(1, round(height * ratio)), max(1, round(width * ratio))
+    top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+    window = Image.fromarray(photo[top : top + rows, left : left + columns])
+    return np.array(window.resize((width, height), Image.Resampling.BICUBIC))
 
 
-DIGITAL = (
-    Corruption("contrast", contrast, "digital", IMAGENET_C, "too little contrast", (0.4, 0.3, 0.2, 0.1, 0.05)),
-    Corruption(
+ORDER = 7
+ENTRIES = (
+    imagenet_c(
         "elastic_transform",
         elastic_transform,
         "digital",
-        IMAGENET_C,
         "stretched and squeezed (mild severities: whole parts; strong ones: ripples)",
         (
             (244 * 2, 244 * 0.7, 244 * 0.1),
@@ -73,13 +73,16 @@ DIGITAL = (
             (244 * 0.12, 244 * 0.01, 244 * 0.02),
         ),
     ),
-    Corruption("pixelate", pixelate, "digital", IMAGENET_C, "a small image made large", (0.6, 0.5, 0.4, 0.3, 0.25)),
+    imagenet_c("pixelate", pixelate, "digital", "a small image made large", (0.6, 0.5, 0.4, 0.3, 0.25)),
     Corruption(
-        "jpeg_compression",
-        jpeg_compression,
-        "digital",
-        IMAGENET_C,
-        f"JPEG at quality {', '.join(map(str, JPEG_QUALITIES))}",
-        JPEG_QUALITIES,
+        "fidelity_crop",
+        crop,
+        "fidelity",
+        FIDELITY_OTHERS,
+        "a part of the image; the level is its share of the side",
+        levels=(0.9, 0.8, 0.7, 0.6, 0.5),
+        unit="ratio",
+        limits=(0.05, 1),
+        whole=False,
     ),
 )

@@ -1,4 +1,4 @@
-"""Compression, as AFD-Module is tried on it: once, several times, and in a format it has never seen."""
+"""Lossy compression: JPEG as in ImageNet-C, and as AFD-Module is tested: JPEG once, JPEG repeated, and AVIF."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import io
 import numpy as np
 from PIL import Image, features
 
-from mobile_robust.corruptions.registry import Corruption
+from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.papers import AFD, imagenet_c
 from mobile_robust.data.images import JPEG_QUALITIES, Photo, jpeg
 from mobile_robust.errors import InputError
 
 
-def once(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
+def jpeg_compression(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
     """JPEG by Pillow with 4:2:0 chroma at a quality of 1 (worst) to 95; no randomness."""
     return jpeg(photo, quality)
 
@@ -39,13 +40,20 @@ def avif(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
         return np.array(image.convert("RGB"))
 
 
-_SOURCE = "AFD-Module"
-COMPRESSION = (
+ORDER = 8
+ENTRIES = (
+    imagenet_c(
+        "jpeg_compression",
+        jpeg_compression,
+        "digital",
+        f"JPEG at quality {', '.join(map(str, JPEG_QUALITIES))}",
+        JPEG_QUALITIES,
+    ),
     Corruption(
         "jpeg",
-        once,
+        jpeg_compression,
         "compression",
-        f"{_SOURCE}, section IV (the qualities of ImageNet-C)",
+        f"{AFD}, section IV (the qualities of ImageNet-C)",
         "JPEG; the level is the quality",
         levels=JPEG_QUALITIES,
         unit="quality",
@@ -55,7 +63,7 @@ COMPRESSION = (
         "jpeg_repeated",
         jpeg_repeated,
         "compression",
-        f"{_SOURCE}, Table VI",
+        f"{AFD}, Table VI",
         "JPEG 1 to 5 times at random qualities of 25 to 7",
         (1, 2, 3, 4, 5),
         unit="times",
@@ -64,7 +72,7 @@ COMPRESSION = (
         "avif",
         avif,
         "compression",
-        f"{_SOURCE}, Table IX",
+        f"{AFD}, Table IX",
         "AVIF; the level is the quality",
         levels=JPEG_QUALITIES,
         unit="quality",

@@ -1,7 +1,7 @@
-"""ImageNet-C's weather.
+"""ImageNet-C's snow, frost and fog.
 
-Fog and frost are as large as the image; flakes of snow keep their pixels, so that a larger photo shows more and
-relatively smaller ones.
+Fog and frost scale with the image; flakes of snow do not, so that a larger photo shows more and relatively smaller
+ones.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import math
 import numpy as np
 from PIL import Image
 
-from mobile_robust.corruptions.frost import frost_texture
+from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.frost_texture import frost_texture
+from mobile_robust.corruptions.papers import IMAGENET_C_SOURCE, imagenet_c
 from mobile_robust.corruptions.pixels import Floats, from_unit, trail, unit, zoomed
-from mobile_robust.corruptions.registry import IMAGENET_C, Corruption
 from mobile_robust.data.images import Photo
 
 #: Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601).
@@ -21,10 +22,10 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def snow(photo: Photo, parameters: tuple[float, ...], rng: np.random.Generator) -> Photo:
-    """Flakes in motion over a photo that turns whiter.
+    """Moving flakes over a whitened photo.
 
-    Its parameters: mean and standard deviation of the noise the flakes are cut from, how much it is enlarged, the
-    least value that is a flake, radius and sigma of the motion (pixels), how much of the photo's own colours stays.
+    Parameters: mean and standard deviation of the noise from which flakes are thresholded, its enlargement, the
+    threshold, radius and sigma of the motion (pixels), weight of the photo against its whitened copy.
     """
     mean, deviation, zoom, least, radius, sigma, kept = parameters
     height, width = photo.shape[:2]
@@ -40,18 +41,18 @@ def snow(photo: Photo, parameters: tuple[float, ...], rng: np.random.Generator) 
 def frost(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
     """(weight of the photo, weight of the frost).
 
-    The original lays parts of six photos of frosted glass over the image, which are not ours to ship: the frost here
-    is computed, see :func:`~mobile_robust.corruptions.frost.frost_texture`. It is meant to be about as hard: on 60
-    photos a MobileNetV2 keeps 39 % of its clean accuracy (mean of the severities); on ImageNet-C's frost, ResNet-50
-    keeps 49 % (SyMPIE, Table 2). Scores on the two must not be mixed in one table.
+    The original blends in crops of six photos of frosted glass, which are not shipped: the frost here is computed, see
+    :func:`~mobile_robust.corruptions.frost_texture.frost_texture`. It is meant to be about as hard: on 60 photos a
+    MobileNetV2 keeps 39 % of its clean accuracy (mean of the severities); on ImageNet-C's frost, ResNet-50 keeps 49 %
+    (SyMPIE, Table 2). Scores on the two must not be mixed in one table.
     """
-    own, other = parameters
+    clear, frosted = parameters
     height, width = photo.shape[:2]
-    return from_unit(own * unit(photo) + other * frost_texture(height, width, rng))
+    return from_unit(clear * unit(photo) + frosted * frost_texture(height, width, rng))
 
 
 def fog(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
-    """(density, how fast the fog's finer structure fades)."""
+    """(density, decay: by which the amplitude falls from one scale of the fog to the next finer one)."""
     density, decay = parameters
     values, (height, width) = unit(photo), photo.shape[:2]
     brightest = values.max()
@@ -60,8 +61,8 @@ def fog(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator)
 
 
 def _plasma(side: int, decay: float, rng: np.random.Generator) -> Floats:
-    """Clouds by the diamond-square algorithm, 0 to 1, on a square that wraps around: the next power of two from
-    ``side``. Each round doubles the grid; the new points are means of four neighbours plus ever smaller noise.
+    """Clouds by the diamond-square algorithm, values 0 to 1, periodic, on a square whose side is the next power of two
+    from ``side``. Each round doubles the grid; the new points are means of four neighbours plus ever smaller noise.
     """
     heights, amplitude = np.zeros((1, 1)), 1.0
     for _ in range(max(1, math.ceil(math.log2(side)))):
@@ -78,20 +79,12 @@ def _plasma(side: int, decay: float, rng: np.random.Generator) -> Floats:
     return heights / heights.max()
 
 
-def brightness(photo: Photo, more: float, rng: np.random.Generator) -> Photo:
-    """The value of HSV plus ``more`` (of 1), at most 1, which scales a pixel's colours alike; no randomness."""
-    values = unit(photo)
-    value = values.max(-1, keepdims=True)
-    brighter = np.minimum(value + np.float32(more), 1)
-    return from_unit(np.where(value > 0, values * (brighter / np.maximum(value, 1e-6)), brighter))
-
-
-WEATHER = (
-    Corruption(
+ORDER = 4
+ENTRIES = (
+    imagenet_c(
         "snow",
         snow,
         "weather",
-        IMAGENET_C,
         "falling snow",
         (
             (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
@@ -105,17 +98,11 @@ WEATHER = (
         "frost",
         frost,
         "weather",
-        f"{IMAGENET_C}; a generated texture in place of its photos",
+        f"{IMAGENET_C_SOURCE}; a generated texture in place of its photos",
         "ice crystals on the lens",
         ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
     ),
-    Corruption(
-        "fog",
-        fog,
-        "weather",
-        IMAGENET_C,
-        "fog (diamond-square clouds)",
-        ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+    imagenet_c(
+        "fog", fog, "weather", "fog (diamond-square clouds)", ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))
     ),
-    Corruption("brightness", brightness, "weather", IMAGENET_C, "too bright", (0.1, 0.2, 0.3, 0.4, 0.5)),
 )

@@ -1,0 +1,216 @@
+"""Blur: out of focus, through glass, in motion, Gaussian. Lengths are pixels of 224-pixel images and are not scaled: a
+larger photo is blurred relatively less, a smaller one more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.papers import DEEPCORRECT, FIDELITY_OTHERS, imagenet_c
+from mobile_robust.corruptions.pixels import (
+    Border,
+    Dtype,
+    Floats,
+    convolve,
+    from_planes,
+    gaussian,
+    gaussian_kernel,
+    kernel_radius,
+    planes,
+    trail,
+    zoomed,
+)
+from mobile_robust.data.images import Photo
+
+
+def defocus_blur(photo: Photo, parameters: tuple[int, float], rng: np.random.Generator) -> Photo:
+    """A disk of (radius, sigma of its soft edge) in pixels; no randomness.
+
+    The kernel's sum is exactly 1; the original loses a trace of light where the soft edge exceeds its kernel.
+    """
+    radius, softness = parameters
+    return from_planes(convolve(planes(photo), _disk(radius, softness)))
+
+
+def _disk(radius: int, softness: float) -> Floats:
+    edge = 1 if radius <= 8 else 2  # radius of the kernel that softens the edge
+    side = np.arange(-radius - edge, radius + edge + 1)
+    disk = (side[:, None] ** 2 + side**2 <= radius**2).astype(np.float64)
+    soft = np.zeros_like(disk)
+    weights = gaussian_kernel(softness, edge)
+    for down in range(-edge, edge + 1):
+        for right in range(-edge, edge + 1):  # np.roll wraps around, but only zeros
+            soft += weights[down + edge] * weights[right + edge] * np.roll(disk, (down, right), (0, 1))
+    return soft / soft.sum()
+
+
+def glass_blur(photo: Photo, parameters: tuple[float, int, int], rng: np.random.Generator) -> Photo:
+    """Blurred, pixels replaced by nearby ones, blurred again: (sigma, largest distance, rounds), in pixels.
+
+    In each round the original visits the pixels from the last to the first and means to exchange each with a random
+    nearby one; because its NumPy views alias, it copies the nearby one instead. ImageNet-C was made that way, so the
+    same is done here, for all pixels at once and with exactly the sequential result, see :func:`_sources`.
+    """
+    sigma, distance, rounds = parameters
+    image = np.rint(gaussian(planes(photo), sigma) * 255).astype(np.uint8)
+    height, width = image.shape[1:]
+    flat = image.reshape(3, -1)
+    for _ in range(rounds):
+        moves = np.zeros((2, height, width), np.int64)
+        inner = (slice(None), slice(distance + 1, height - distance + 1), slice(distance + 1, width - distance + 1))
+        moves[inner] = rng.integers(-distance, distance, moves[inner].shape)
+        flat = flat[:, _sources((moves[0] * width + moves[1]).ravel())]
+    return from_planes(gaussian(flat.reshape(3, height, width).astype(np.float32) / 255, sigma))
+
+
+def _sources(moves: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The pixel from which each value comes when, from the last pixel to the first, p becomes a copy of p + moves[p].
+
+    A nearby pixel with a larger index (moves > 0) was visited before: its own copy is what gets copied. Such chains end
+    at a pixel whose nearby one has no larger index; all are followed at once, twice as far in each step.
+    """
+    here = np.arange(len(moves))
+    near = here + moves
+    end = np.where(moves > 0, near, here)
+    while not np.array_equal(further := end[end], end):
+        end = further
+    return near[end]
+
+
+def motion_blur(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
+    """Motion along a line at -45 to 45 degrees from the horizontal: (radius, sigma) in pixels.
+
+    The kernel is that of ImageMagick, which the original calls, computed here: half a Gaussian on whole pixels.
+    """
+    radius, sigma = parameters
+    return from_planes(trail(planes(photo), radius, sigma, rng.uniform(-45, 45)))
+
+
+def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
+    """The mean along a line of ``length`` pixels at 45 degrees; no randomness."""
+    return from_planes(convolve(planes(photo), _diagonal(length)))
+
+
+def _diagonal(length: float) -> Floats:
+    """A line through the middle of a kernel, antialiased."""
+    reach = (length - 1) / 2 * np.sqrt(0.5)
+    radius = int(np.ceil(reach))
+    pixels = np.arange(-radius, radius + 1)
+    points = np.linspace(-reach, reach, 16 * max(1, round(length)))
+    # Rising to the right: a point's row is minus its column.
+    down = np.maximum(0, 1 - np.abs(pixels[:, None] + points))
+    right = np.maximum(0, 1 - np.abs(pixels[:, None] - points))
+    kernel = down @ right.T
+    return kernel / kernel.sum()
+
+
+def zoom_blur(photo: Photo, parameters: tuple[float, float, float], rng: np.random.Generator) -> Photo:
+    """The mean of the photo and its enlargements: (first, end, step) of the factors, end excluded; no randomness.
+
+    The enlarged window has fractional borders, the original's whole pixels.
+    """
+    image = Image.fromarray(photo)
+    factors = np.arange(*parameters)
+    total = photo.astype(np.float32)
+    for factor in factors:
+        total += np.asarray(zoomed(image, factor))
+    return np.rint(total / (len(factors) + 1)).astype(np.uint8)
+
+
+def gaussian_blur(
+    photo: Photo,
+    sigma: float,
+    rng: np.random.Generator,
+    *,
+    radius: Callable[[float], int] = kernel_radius,
+    border: Border,
+    dtype: Dtype = np.float32,
+) -> Photo:
+    """Gaussian blur, ``sigma`` and the kernel's ``radius(sigma)`` in pixels, computed in ``dtype``; no randomness."""
+    return from_planes(gaussian(planes(photo, dtype), sigma, radius(sigma), border))
+
+
+def _four_sigma_wide(sigma: float) -> int:
+    """DeepCorrect's kernel is 4 sigma wide (section 3.2), taken as the next odd number of pixels."""
+    return math.ceil((4 * sigma - 1) / 2)
+
+
+ORDER = 2
+ENTRIES = (
+    imagenet_c(
+        "defocus_blur",
+        defocus_blur,
+        "blur",
+        "out of focus: a disk",
+        ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
+    ),
+    imagenet_c(
+        "glass_blur",
+        glass_blur,
+        "blur",
+        "seen through frosted glass: pixels become near ones",
+        ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
+    ),
+    imagenet_c(
+        "motion_blur",
+        motion_blur,
+        "blur",
+        "the camera moves along a line",
+        ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+    ),
+    imagenet_c(
+        "zoom_blur",
+        zoom_blur,
+        "blur",
+        "the camera moves towards the scene",
+        ((1, 1.11, 0.01), (1, 1.16, 0.01), (1, 1.21, 0.02), (1, 1.26, 0.02), (1, 1.31, 0.03)),
+    ),
+    imagenet_c(
+        "gaussian_blur_imagenetc",
+        partial(gaussian_blur, border="edge"),
+        "extra",
+        "ImageNet-C's gaussian_blur: sigma 1, 2, 3, 4, 6 pixels",
+        (1, 2, 3, 4, 6),
+    ),
+    Corruption(
+        "gaussian_blur",
+        partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64),
+        "deepcorrect",
+        DEEPCORRECT,
+        "Gaussian blur; the level is sigma in pixels",
+        levels=(1, 2, 3, 4, 5, 6),
+        small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
+        unit="sigma",
+        limits=(0.1, 50),
+        whole=False,
+    ),
+    Corruption(
+        "fidelity_gaussian_blur",
+        partial(gaussian_blur, radius=lambda sigma: 6, border="reflect"),
+        "fidelity",
+        FIDELITY_OTHERS,
+        "Gaussian blur, kernel 13x13; the level is sigma in pixels",
+        levels=(1, 2, 3, 4, 5),
+        unit="sigma",
+        limits=(0.1, 50),
+        whole=False,
+    ),
+    Corruption(
+        "fidelity_motion_blur",
+        diagonal_motion_blur,
+        "fidelity",
+        FIDELITY_OTHERS,
+        "motion at 45 degrees; the level is its length in pixels",
+        levels=(5, 10, 15, 20, 25),
+        unit="length",
+        limits=(1, 100),
+        whole=False,
+    ),
+)

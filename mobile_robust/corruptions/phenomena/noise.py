@@ -1,0 +1,95 @@
+"""Additive noise: ImageNet-C's, DeepCorrect's, and the fidelity map's, whose strength may vary over the image. Its
+strength does not depend on the size of the image.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.papers import DEEPCORRECT, FIDELITY_NOISE, imagenet_c
+from mobile_robust.corruptions.pixels import Dtype, Floats, from_unit, unit
+from mobile_robust.data.images import Photo
+
+
+def white_noise(
+    photo: Photo, sigma: float, rng: np.random.Generator, *, scale: float = 1, dtype: Dtype = np.float32
+) -> Photo:
+    """White Gaussian noise, each colour channel its own; white has the value ``scale`` in the unit of ``sigma``."""
+    return _add_noise(photo, dtype(sigma / scale), rng)
+
+
+def white_noise_1d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
+    """White Gaussian noise, linear from 0 at one border to ``sigma`` (of 1) at the opposite one; a random border."""
+    axis, backwards = rng.integers(0, 2, 2)
+    ramp = np.linspace(0, sigma, photo.shape[axis], dtype=np.float32)
+    ramp = ramp[::-1] if backwards else ramp
+    return _add_noise(photo, ramp[None, :, None] if axis else ramp[:, None, None], rng)
+
+
+def white_noise_2d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
+    """White Gaussian noise from 0 at a random point to ``sigma`` (of 1) at the pixel farthest from it, linear in the
+    Euclidean distance.
+    """
+    height, width = photo.shape[:2]
+    y, x = rng.uniform(0, height), rng.uniform(0, width)
+    distance = np.hypot(np.arange(height)[:, None] - y, np.arange(width) - x).astype(np.float32)
+    return _add_noise(photo, (sigma * distance / distance.max())[..., None], rng)
+
+
+def _add_noise(photo: Photo, sigma: Floats | np.floating, rng: np.random.Generator) -> Photo:
+    return from_unit(unit(photo, sigma.dtype.type) + sigma * rng.standard_normal(photo.shape, sigma.dtype.type))
+
+
+def shot_noise(photo: Photo, photons: float, rng: np.random.Generator) -> Photo:
+    """Poisson noise of a sensor that counts ``photons`` where a channel is fully bright."""
+    return from_unit(rng.poisson(unit(photo) * photons) / photons)
+
+
+def speckle_noise(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
+    """Noise proportional to the value: value times (1 + Gaussian noise of ``sigma``)."""
+    values = unit(photo)
+    return from_unit(values * (1 + np.float32(sigma) * rng.standard_normal(values.shape, dtype=np.float32)))
+
+
+_varying = partial(
+    Corruption,
+    family="fidelity",
+    source=FIDELITY_NOISE,
+    levels=(0.1, 0.2, 0.3, 0.4, 0.5),
+    unit="sigma",
+    limits=(0, 1),
+    whole=False,
+)
+
+ORDER = 1
+ENTRIES = (
+    imagenet_c(
+        "gaussian_noise",
+        white_noise,
+        "noise",
+        "white Gaussian noise of a sensor in low light",
+        (0.08, 0.12, 0.18, 0.26, 0.38),
+    ),
+    imagenet_c("shot_noise", shot_noise, "noise", "Poisson noise of too few photons", (60, 25, 12, 5, 3)),
+    imagenet_c(
+        "speckle_noise", speckle_noise, "extra", "noise that grows with brightness", (0.15, 0.2, 0.35, 0.45, 0.6)
+    ),
+    Corruption(
+        "awgn",
+        partial(white_noise, scale=255, dtype=np.float64),
+        "deepcorrect",
+        DEEPCORRECT,
+        "white Gaussian noise; the level is sigma of 255",
+        levels=(10, 20, 40, 60, 80, 100),
+        small_levels=(5, 10, 15, 20, 25, 30),
+        unit="sigma",
+        limits=(0, 255),
+        whole=False,
+    ),
+    _varying("fidelity_awgn", white_noise, description="white Gaussian noise; the level is sigma of 1"),
+    _varying("fidelity_awgn_1d", white_noise_1d, description="noise from 0 to sigma across the image"),
+    _varying("fidelity_awgn_2d", white_noise_2d, description="noise from 0 to sigma away from a random point"),
+)
