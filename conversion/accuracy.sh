@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the files whose accuracy the README gives, from the weights that ship, and scores them (its ablations are not
-# among them). Stopped and started again it goes on where it was.
+# Builds the files whose accuracy docs/accuracy.md reports, from the weights that ship, and scores them (but for the
+# ablations). An interrupted run is resumed when the command is given again.
 #
 #   bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST OUT
 #
-# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored, int8 ranges come from the others
+# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored, the others calibrate int8
 # BACKBONE    weights of MobileNetV2 (mobilenetv2_100_tf)
-# CIFAR_*     CIFAR-10, a folder a class
+# CIFAR_*     CIFAR-10, one folder per class
 set -euo pipefail
 if [ $# != 5 ]; then
   sed -n 's/^#   bash/usage: bash/p' "$0" >&2
@@ -21,7 +21,7 @@ robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-w
   --calibration "$photos" --holdout 0.4 --out "$out/build"
 robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur --calibration "$train" --out "$out/build"
 
-# the files of a recipe that phones run on the CPU
+# The fp32 and int8 files of a recipe.
 files() { printf '%s\n' "$out/build/$1/$1"_{fp32,int8}.tflite; }
 mapfile -t afd < <(files afd_mobilenetv2_pipeline)
 mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)

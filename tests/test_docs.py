@@ -1,0 +1,55 @@
+"""README and docs/: links lead somewhere, and commands have the options that are given to them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "mobile_robust/weights").glob("*.md")),
+]
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands() -> dict[str, set[str]]:
+    """Command -> all options that the pages give to it."""
+    found: dict[str, set[str]] = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", "")
+        for words in re.findall(r"python -m mobile_robust\.([^#`\n]*)", text):
+            name, *rest = words.split()
+            name = f"{name} {rest[0]}" if name in ("bench", "train") else name
+            found.setdefault(name, set()).update(word for word in rest if re.fullmatch(r"--[a-z-]+", word))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_to_files_and_headings(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    for link in links:
+        if "://" in link:
+            continue
+        path, _, fragment = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not fragment or fragment in anchors(target), link
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_commands_have_the_options_that_are_shown(command: str) -> None:
+    words = [sys.executable, "-m", "mobile_robust", *command.split(), "--help"]
+    text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert commands()[command] <= set(re.findall(r"--[a-z-]+", text))
