@@ -87,11 +87,10 @@ def test_the_images_range_does_not_matter(weights, name: str) -> None:
 def test_a_folder_holds_all_that_its_answers_came_from(request: pytest.FixtureRequest, build: str) -> None:
     folder = request.getfixturevalue(build)
     manifest = read_manifest(folder)
-    reference = load_reference(folder / manifest.reference.file, manifest.recipe.input.range / 255)
+    reference = load_reference(folder, manifest)
     system = rebuild(folder, manifest)
     for form in (system.reference, system.deploy):
-        inputs = [reference.inputs(i, "NCHW").values() for i in range(len(reference))]
-        got = [form(*map(torch.from_numpy, arrays)) for arrays in inputs]
+        got = [form(*map(torch.from_numpy, reference.arguments(i))) for i in range(len(reference))]
         assert relative_error(torch.from_numpy(reference.expected), torch.cat(got)) < 1e-5
     if build == "pipeline_build":
         image = torch.from_numpy(reference.inputs(0, "NCHW")["image"])

@@ -22,6 +22,7 @@ from mobile_robust.data.labels import label_images
 from mobile_robust.data.split import add_holdout, check_holdout, hold_out
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.settings import CLEAN, Condition, select_conditions
+from mobile_robust.runtimes import registry
 
 if TYPE_CHECKING:
     from mobile_robust.evaluate.models import Model
@@ -40,9 +41,6 @@ corruptions: python -m mobile_robust.corrupt --help lists them with their levels
 Stopped and started again with the same --out, it goes on where it was; a model or a corruption that is added is all
 that is measured then.
 """
-
-#: What --runtime may name; the table of the runtimes themselves imports PyTorch.
-_RUNTIMES = ("litert_cpu", "litert_gpu", "coreml_device", "coreml_mil")
 
 
 def main(argv: list[str]) -> int:
@@ -84,6 +82,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    runtimes = [name for name, info in registry.runtimes().items() if info.default]
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.evaluate",
         usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
@@ -125,9 +124,9 @@ def _parser() -> argparse.ArgumentParser:
         "--runtime",
         nargs="+",
         default=[],
-        choices=_RUNTIMES,
+        choices=runtimes,
         metavar="NAME",
-        help=f"what executes artifacts: {', '.join(_RUNTIMES)} (default: the first that is there)",
+        help=f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)",
     )
     parser.add_argument(
         "--alexnet-errors",

@@ -20,20 +20,9 @@ from mobile_robust.contracts.recipe import InputSection, Recipe
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import ImageRange
-from mobile_robust.runtimes.base import PlacementError, Runtime
-from mobile_robust.runtimes.coreml_device import CoremlDevice
-from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
-from mobile_robust.runtimes.litert_cpu import LitertCpu
-from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
+from mobile_robust.runtimes.base import PlacementError
+from mobile_robust.runtimes.registry import runtimes
 from mobile_robust.systems import Normalize, Pipeline, build_system, load_built
-
-#: Name -> runtime, in order of preference.
-RUNTIMES: dict[str, Callable[[], Runtime]] = {
-    "litert_cpu": LitertCpu,
-    "litert_gpu": LitertGpu,
-    "coreml_device": CoremlDevice,
-    "coreml_mil": CoremlMil,
-}
 
 #: uint8 photos of one size, height x width x 3 RGB -> float32 (photos, classes).
 Predict = Callable[[Sequence[Photo]], NDArray[np.float32]]
@@ -63,48 +52,45 @@ class FileSource:
     logits: str
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         try:
-            session = RUNTIMES[self.runtime]().open(self.path)
+            session = runtimes()[self.runtime].make().open(self.path)
         except PlacementError as error:
             raise InputError(f"--runtime {self.runtime}: {error}") from None
 
-        def answer(photo: Photo) -> NDArray[np.float32]:
+        def predict(photo: Photo) -> NDArray[np.float32]:
             image = photo.astype(np.float32) * np.float32((self.high - self.low) / 255) + np.float32(self.low)
             if self.layout == "NCHW":
                 image = image.transpose(2, 0, 1)
             try:
-                return session.run({self.image: np.ascontiguousarray(image[None])})[self.logits][0]
+                return session.predict({self.image: np.ascontiguousarray(image[None])})[self.logits][0]
             except RuntimeError as error:
                 raise InputError(f"{self.path}: {self.runtime} failed: {error}") from error
 
-        return lambda photos: np.stack([answer(photo) for photo in photos])
+        return lambda photos: np.stack([predict(photo) for photo in photos])
 
 
 @dataclass(frozen=True)
 class BuildSource:
-    """The PyTorch reference of a built folder, or its backbone alone."""
+    """The PyTorch reference of a built folder, or its baseline (the backbone alone)."""
 
     folder: Path
-    alone: bool
+    baseline: bool
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         pipeline, section = built(self.folder)
-        return _pytorch(pipeline.alone if self.alone else pipeline, section.range)
+        return _pytorch(pipeline.alone if self.baseline else pipeline, section.range)
 
 
 @dataclass(frozen=True)
 class RecipeSource:
-    """The PyTorch system of a recipe (as JSON), or its backbone alone."""
+    """The PyTorch pipeline of a recipe (as JSON), or its baseline."""
 
     recipe: str
-    alone: bool
+    baseline: bool
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         pipeline, section = system(self.recipe)
-        return _pytorch(pipeline.alone if self.alone else pipeline, section.range)
+        return _pytorch(pipeline.alone if self.baseline else pipeline, section.range)
 
 
 @dataclass(frozen=True)
@@ -114,13 +100,12 @@ class TimmSource:
     name: str
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         network, section = classifier(self.name)
         normalize = Normalize(ImageRange(section.mean, section.std))
         return _pytorch(lambda image: network(normalize(image)), section.range)
 
 
-@cache  # a backbone alone and the network with its module share one pipeline
+@cache  # a baseline and the network with its module share one pipeline
 def built(folder: Path) -> tuple[Pipeline, InputSection]:
     """The pipeline of a built folder, and what image it takes."""
     manifest = read_manifest(folder)
