@@ -127,8 +127,8 @@ def require() -> Callable[[Runtime], None]:
         reason = runtime.unavailable()
         if reason is None:
             return
-        if runtime.name in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
-            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for {runtime.name}, but {reason}")
+        if runtime.info.name in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
+            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for {runtime.info.name}, but {reason}")
         pytest.skip(reason)
 
     return check

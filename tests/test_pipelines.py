@@ -12,12 +12,12 @@ from safetensors.torch import load_file, save_file
 from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.recipes import load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.parity.reference import load_reference
 from mobile_robust.pipelines import System, build_model, load_built, rebuild
+from mobile_robust.recipes import load_recipe
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -88,11 +88,10 @@ def test_the_images_range_does_not_matter(weights, name: str) -> None:
 def test_a_folder_holds_all_that_its_answers_came_from(request: pytest.FixtureRequest, build: str) -> None:
     folder = request.getfixturevalue(build)
     manifest = read_manifest(folder)
-    reference = load_reference(folder / manifest.reference.file, manifest.recipe.input.range / 255)
+    reference = load_reference(folder, manifest)
     system = rebuild(folder, manifest)
     for form in (system.reference, system.deploy):
-        inputs = [reference.inputs(i, "NCHW").values() for i in range(len(reference))]
-        got = [form(*map(torch.from_numpy, arrays)) for arrays in inputs]
+        got = [form(*map(torch.from_numpy, reference.arguments(i))) for i in range(len(reference))]
         assert relative_error(torch.from_numpy(reference.expected), torch.cat(got)) < 1e-5
     if build == "pipeline_build":
         image = torch.from_numpy(reference.inputs(0, "NCHW")["image"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mobile_robust.systems.filters import FilterPipeline
 from safetensors.torch import save_file
 
 from mobile_robust.backbones.create import create_network
@@ -14,7 +15,6 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.pipelines import System, build_model, rebuild
-from mobile_robust.systems.filters import FilterPipeline
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)

@@ -14,11 +14,11 @@ from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 from mobile_robust.files import folder_lock
+from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
   python -m mobile_robust.bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
   python -m mobile_robust.bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
-  python -m mobile_robust.bench host build/afd_mobilenetv2 --profile
   python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
   python -m mobile_robust.bench arm64 build/afd_resnet50
   python -m mobile_robust.bench report bench/result.json phone/result.json --base resnet50 --out report/
@@ -58,16 +58,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
+    timed = [name for name, info in registry.runtimes().items() if info.timed]
     host.add_argument(
         "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
     )
     host.add_argument(
         "--runtime",
         nargs="+",
-        choices=("litert_cpu", "litert_gpu"),
+        choices=timed,
         default=["litert_cpu"],
         metavar="NAME",
-        help="litert_cpu, litert_gpu (default: litert_cpu)",
+        help=f"{', '.join(timed)} (default: litert_cpu)",
     )
     host.add_argument(
         "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
@@ -91,9 +92,6 @@ def _add_host(host: argparse.ArgumentParser) -> None:
     )
     host.add_argument(
         "--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)"
-    )
-    host.add_argument(
-        "--profile", action="store_true", help="instead: the slowest operations of each file on litert_cpu"
     )
 
 
@@ -124,13 +122,9 @@ def _host(options: argparse.Namespace) -> int:
 
     console = Console(stderr=True)
     folders = [*options.builds, *(_baselines(options.builds, console) if options.baselines else [])]
-    models = resolve(folders, options.precision, options.runtime)
+    registry.require(options.runtime)
+    models = resolve(folders, options.precision, [registry.runtimes()[name] for name in options.runtime])
     _make_folder(options.out)
-    if options.profile:
-        from mobile_robust.bench.profile import profile_all
-
-        profile_all(models, options.threads, options.out, Console())
-        return 0
     from mobile_robust.bench.host.session import measure
     from mobile_robust.bench.inputs import describe, open_photos
     from mobile_robust.bench.protocol import make_protocol

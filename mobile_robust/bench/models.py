@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.runtimes.base import Runtime
-from mobile_robust.runtimes.litert_cpu import LitertCpu
-from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 
-#: Runtimes of this host.
-RUNTIMES: dict[str, type[Runtime]] = {"litert_cpu": LitertCpu, "litert_gpu": LitertGpu}
-#: Every runtime that measures, and the accelerator it is asked for; those named tflite are an Android phone's.
-ACCELERATORS = {"litert_cpu": "cpu", "litert_gpu": "gpu", "tflite_cpu": "cpu", "tflite_gpu": "gpu"}
+
+class Timed(Protocol):
+    """What a model needs of the runtime it is measured on, here or on a device."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def accelerator(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,15 @@ class Model:
         folder: Of its build.
         manifest: Of its build.
         artifact: Its entry there.
-        runtime: A name among ACCELERATORS.
+        runtime: Name of the runtime.
+        accelerator: What the runtime asks for, such as "cpu".
     """
 
     folder: Path
     manifest: Manifest
     artifact: Artifact
     runtime: str
+    accelerator: str
 
     @property
     def path(self) -> Path:
@@ -40,21 +44,18 @@ class Model:
         return self.folder / self.artifact.file
 
 
-def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequence[str]) -> list[Model]:
+def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequence[Timed]) -> list[Model]:
     """Everything that is measured for the DIRs of a command line, in their order, each once.
 
     Args:
         arguments: Folders of finished builds, or TFLite files in such folders.
         precisions: Only these; none: all there are.
-        runtimes: Names among ACCELERATORS; those of this host must be able to run.
+        runtimes: The runtimes, of this machine or of a device.
 
     Raises:
-        InputError: Not a finished build or not in one, a build that was changed, no file of these precisions, borders
-            that are not float32, or a runtime that cannot run here.
+        InputError: Not a finished build or not in one, a build that was changed, no file of these precisions, or inputs
+            or outputs that are not float32.
     """
-    for name in (name for name in runtimes if name in RUNTIMES):
-        if reason := RUNTIMES[name]().unavailable():
-            raise InputError(f"--runtime {name}: not available on this machine: {reason}")
     found: dict[tuple[str, str], Model] = {}
     for argument in arguments:
         folder, file = (argument.parent, argument.name) if argument.suffix == ".tflite" else (argument, None)
@@ -62,7 +63,8 @@ def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequ
         verify_hashes(manifest, folder)
         for artifact in _chosen(folder, manifest, file, precisions):
             for runtime in runtimes:
-                found.setdefault((artifact.sha256, runtime), Model(folder, manifest, artifact, runtime))
+                model = Model(folder, manifest, artifact, runtime.name, runtime.accelerator)
+                found.setdefault((artifact.sha256, runtime.name), model)
     return list(found.values())
 
 
@@ -83,5 +85,7 @@ def _chosen(folder: Path, manifest: Manifest, file: str | None, precisions: Sequ
 def _plain(folder: Path, artifact: Artifact) -> Artifact:
     for tensor in (*artifact.inputs, *artifact.outputs):
         if tensor.dtype != "float32":
-            raise InputError(f"{folder / artifact.file}: {tensor.name} is {tensor.dtype}; bench takes float32 borders")
+            raise InputError(
+                f"{folder / artifact.file}: {tensor.name} is {tensor.dtype}; bench takes float32 inputs and outputs"
+            )
     return artifact

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from mobile_robust.bench.models import ACCELERATORS, Model
+from mobile_robust.bench.models import Model
 from mobile_robust.bench.protocol import differences
 from mobile_robust.contracts.result import Result, Run, RuntimeVersion
 from mobile_robust.errors import InputError
@@ -16,7 +16,7 @@ Key = tuple[str, str, str]
 
 def key(model: Model) -> Key:
     """That of the model's run in a result."""
-    return model.artifact.sha256, model.runtime, ACCELERATORS[model.runtime]
+    return model.artifact.sha256, model.runtime, model.accelerator
 
 
 def new_run(model: Model, version: str, arithmetic: Literal["fp32", "fp16"] | None) -> Run:
@@ -39,7 +39,7 @@ def new_run(model: Model, version: str, arithmetic: Literal["fp32", "fp16"] | No
             "macs": artifact.macs,
             "parameters": artifact.parameters,
             "runtime": RuntimeVersion(name=model.runtime, version=version),
-            "requested": ACCELERATORS[model.runtime],
+            "requested": model.accelerator,
             "arithmetic": arithmetic,
         }
     )

@@ -88,6 +88,7 @@ class ParityResult(_Model):
 
     runtime: str
     verdict: Verdict
+    images: int | None = Field(default=None, description="how many were compared; null: none, or not recorded")
     tolerance: Tolerance | None = None
     metrics: dict[str, Metrics] = Field(default_factory=dict, description="by output name")
     placement: Placement | None = None
@@ -131,7 +132,7 @@ class Provenance(_Model):
 
 
 class StoredFile(_Model):
-    """A file kept beside the artifacts so that ``parity`` can prove them again."""
+    """A file kept beside the artifacts so that ``parity`` can verify them again."""
 
     file: str
     sha256: str

@@ -42,9 +42,10 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_atomically
-from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS, prove
+from mobile_robust.parity.check import check
 from mobile_robust.parity.reference import Reference
 from mobile_robust.pipelines import Model, build_model
+from mobile_robust.runtimes import registry
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite import metadata
 from mobile_robust.tflite.module_path import tensors_of
@@ -91,7 +92,7 @@ def build(recipe: Recipe, out: Path, calibration: PhotoDataset | None, force: bo
 
 def count_steps(recipe: Recipe) -> int:
     """How often :func:`build` calls ``step`` for a recipe that is built."""
-    checks = sum(CHECKS[name] == target for target, _ in recipe.artifacts.pairs() for name in DEFAULT_CHECKS)
+    checks = sum(info.target == target for target, _ in recipe.artifacts.pairs() for info in registry.select(None))
     return 3 + len(recipe.artifacts.pairs()) + checks
 
 
@@ -235,14 +236,7 @@ class _Builder:
         proven = []
         errors: dict[tuple[str, str], np.ndarray] = {}
         for artifact in artifacts:
-            results, sampled = prove(
-                self.folder / artifact.file,
-                artifact.target,
-                self.recipe.tolerance(artifact.precision),
-                reference,
-                DEFAULT_CHECKS,
-                self.step,
-            )
+            results, sampled = check(self.folder, artifact, self.recipe, reference, registry.select(None), self.step)
             for result in results:
                 self._add_seconds(f"parity {result.runtime}", result)
             proven.append(artifact.model_copy(update={"parity": tuple(results)}))
@@ -290,12 +284,15 @@ def make_reference(system: Model, photos: Sequence[Photo]) -> Reference:
     with torch.no_grad():
         expected = [system.reference(*x.values()).numpy() for x in inputs]
     arrays = {name: np.concatenate([x[name].numpy() for x in inputs]) for name in inputs[0]}
-    if "image" in arrays:
-        arrays["image"] = np.stack([photo.transpose(2, 0, 1) for photo in photos])
+    specs = tuple(system.tensors[name] for name in arrays)
+    for spec in specs:
+        if spec.role is Role.IMAGE:
+            arrays[spec.name] = np.stack([photo.transpose(2, 0, 1) for photo in photos])
     return Reference(
+        inputs=specs,
         arrays=arrays,
         image_scale=system.recipe.input.range / 255,
-        output=system.output.name,
+        output=system.output,
         expected=np.concatenate(expected),
     )
 

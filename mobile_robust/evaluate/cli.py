@@ -20,6 +20,7 @@ from mobile_robust.data.dataset import PhotoDataset, skipped_message
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, select_settings
 from mobile_robust.options import add_split, at_least, split_of
+from mobile_robust.runtimes import registry
 
 if TYPE_CHECKING:
     from mobile_robust.evaluate.models import Model
@@ -38,9 +39,6 @@ corruptions: python -m mobile_robust.corrupt --help lists them with their levels
 Stopped and started again with the same --out, it goes on where it was; a model or a corruption that is added is all
 that is measured then.
 """
-
-#: What --runtime may name; the table of the runtimes themselves imports PyTorch.
-_RUNTIMES = ("litert_cpu", "litert_gpu", "coreml_device", "coreml_mil")
 
 
 def main(argv: list[str]) -> int:
@@ -74,6 +72,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    runtimes = [name for name, info in registry.runtimes().items() if info.default]
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.evaluate",
         usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
@@ -118,9 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         "--runtime",
         nargs="+",
         default=[],
-        choices=_RUNTIMES,
+        choices=runtimes,
         metavar="NAME",
-        help=f"what executes artifacts: {', '.join(_RUNTIMES)} (default: the first that is there)",
+        help=f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)",
     )
     parser.add_argument(
         "--alexnet-errors",

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
+from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
 from mobile_robust.evaluate.predictors import (
-    RUNTIMES,
     BuildSource,
     FileSource,
     RecipeSource,
@@ -28,17 +28,11 @@ from mobile_robust.evaluate.predictors import (
 from mobile_robust.files import resume_key, state_hash
 from mobile_robust.methods.pipeline import BaselinePipeline, Pipeline
 from mobile_robust.recipes import built_in_recipes, load_recipe
+from mobile_robust.runtimes.registry import require
+from mobile_robust.runtimes.registry import runtimes as known_runtimes
 
-#: Runtime -> the packages whose version may change its answers.
-_PACKAGES = {
-    "pytorch": ("torch",),
-    "litert_cpu": ("ai-edge-litert",),
-    "litert_gpu": ("ai-edge-litert",),
-    "coreml_mil": ("torch", "coremltools"),
-    "coreml_device": ("coremltools",),
-}
-
-ALONE = "backbone alone"
+#: Name of the models that are only a backbone.
+BASELINE = "backbone alone"
 
 
 @dataclass(frozen=True)
@@ -51,9 +45,9 @@ class Model:
         runtime: What executes it.
         size: Height and width of the photo in pixels.
         classes: How many it knows.
-        fingerprint: Hex SHA-256 of all that its answers depend on, the photos aside.
-        baseline: The fingerprint of its backbone alone, by itself where it is one.
-        method: Of the module; None for a backbone alone.
+        fingerprint: Hex SHA-256 of all that its predictions depend on, the photos aside.
+        baseline: The fingerprint of its backbone alone; its own where it is one.
+        method: Of the module; None for a baseline.
         label: What must be known about its weights, such as "untrained: latency only".
         source: Opens it.
         sha256: Of the artifact's file; None for what is no file.
@@ -73,12 +67,12 @@ class Model:
 
 
 def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Sequence[str]) -> list[Model]:
-    """Everything that is scored for the MODELs of a command line, each once, a backbone alone first.
+    """Everything that is scored for the MODELs of a command line, each once, a baseline first.
 
     Args:
         arguments: Folders of finished builds, artifacts in such folders, recipes, or timm:NAME.
         backbone_weights: For the recipes: a file, or timm:NAME.
-        runtimes: Names among RUNTIMES that artifacts are executed with where they can; of several the first.
+        runtimes: Names of runtimes that artifacts are executed with where they can; of several the first.
 
     Raises:
         InputError: What MODEL cannot be, a build that is unfinished, changed or gives no classes, weights that do not
@@ -115,7 +109,7 @@ def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Se
 
 
 def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Model]:
-    """The backbone alone, then the reference and every artifact, or one ``file``."""
+    """The baseline, then the reference and every artifact, or one ``file``."""
     manifest = read_manifest(folder)
     recipe, group = manifest.recipe, str(folder)
     if file is not None and file not in [artifact.file for artifact in manifest.artifacts]:
@@ -125,26 +119,27 @@ def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Mode
     verify_hashes(manifest, folder)
     pipeline, _ = built(folder.resolve())
     label = manifest.provenance.label
-    pair = _pair(
-        group, "reference", recipe, pipeline, label, *(BuildSource(folder.resolve(), a) for a in (True, False))
-    )
+    sources = (BuildSource(folder.resolve(), baseline) for baseline in (True, False))
+    pair = _pair(group, "reference", recipe, pipeline, label, *sources)
     artifacts = [a for a in manifest.artifacts if file in (None, a.file)]
     files = [_file(folder, manifest, artifact, pair[0], runtimes) for artifact in artifacts]
     return [*(pair if file is None else pair[:1]), *files]
 
 
-def _file(folder: Path, manifest: Manifest, artifact: Artifact, alone: Model, runtimes: Sequence[str]) -> Model:
-    image, logits = artifact.inputs[0], artifact.outputs[0]
+def _file(folder: Path, manifest: Manifest, artifact: Artifact, baseline: Model, runtimes: Sequence[str]) -> Model:
+    (image,) = [tensor for tensor in artifact.inputs if tensor.role is Role.IMAGE]
+    (logits,) = [tensor for tensor in artifact.outputs if tensor.role is Role.LOGITS]
     runtime = _runtime_for(artifact, runtimes)
-    low, high = image.value_range or (0.0, 255.0)
+    assert image.value_range is not None  # what a recipe says of an image
+    low, high = image.value_range
     return Model(
-        group=alone.group,
+        group=baseline.group,
         name=artifact.file.removeprefix(f"{manifest.recipe.name}_"),
         runtime=runtime,
-        size=alone.size,
+        size=baseline.size,
         classes=logits.shape[-1],
         fingerprint=_digest(runtime, [artifact.sha256, low, high, image.layout], {}),
-        baseline=alone.fingerprint,
+        baseline=baseline.fingerprint,
         method=manifest.recipe.method,
         label=manifest.provenance.label,
         source=FileSource(
@@ -156,15 +151,14 @@ def _file(folder: Path, manifest: Manifest, artifact: Artifact, alone: Model, ru
 
 def _runtime_for(artifact: Artifact, wanted: Sequence[str]) -> str:
     """The first runtime wanted that takes the file; where none of them does, the first one of this machine."""
-    fitting = [name for name, make in RUNTIMES.items() if make().target == artifact.target]
+    fitting = {name: info for name, info in known_runtimes().items() if info.target == artifact.target}
     for name in wanted:
         if name in fitting:
-            if reason := RUNTIMES[name]().unavailable():
-                raise InputError(f"--runtime {name}: not available on this machine: {reason}")
+            require([name])
             return name
     reasons = []
-    for name in fitting:
-        reason = RUNTIMES[name]().unavailable()
+    for name, info in fitting.items():
+        reason = info.make().unavailable() if info.default else "only on request"
         if reason is None:
             return name
         reasons.append(f"{name}: {reason}")
@@ -172,14 +166,14 @@ def _runtime_for(artifact: Artifact, wanted: Sequence[str]) -> str:
 
 
 def _recipe(group: str, recipe: Recipe) -> list[Model]:
-    """The backbone alone and with its module, in PyTorch."""
+    """The baseline and the network with its module, in PyTorch."""
     _needs_classes(recipe, f"recipe {recipe.name}")
     text = recipe.model_dump_json()
     pipeline, _ = system(text)
     label = None if recipe.backbone and recipe.backbone.weights else "untrained: latency only"
     if label is None and recipe.weights.file is None:
         label = "module untrained: initial weights"
-    sources = (RecipeSource(text, alone) for alone in (True, False))
+    sources = (RecipeSource(text, baseline) for baseline in (True, False))
     return _pair(group, "with module", recipe, pipeline, label, *sources)
 
 
@@ -192,13 +186,13 @@ def _needs_classes(recipe: Recipe, where: str) -> None:
 
 
 def _pair(
-    group: str, name: str, recipe: Recipe, pipeline: Pipeline, label: str | None, alone: Source, whole: Source
+    group: str, name: str, recipe: Recipe, pipeline: Pipeline, label: str | None, baseline: Source, whole: Source
 ) -> list[Model]:
-    """The backbone alone and, where there is one, the pipeline around it, both in PyTorch."""
+    """The baseline and, where there is one, the pipeline around it, both in PyTorch."""
     section = recipe.backbone
     assert section is not None
     state = pipeline.state_dict()
-    first = _alone(group, section, recipe.input, pipeline.backbone_state(), alone)
+    first = _baseline(group, section, recipe.input, pipeline.backbone_state(), baseline)
     if isinstance(pipeline, BaselinePipeline):
         return [first]
     facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
@@ -214,21 +208,22 @@ def _backbone(argument: str) -> Model:
     name = argument.removeprefix("timm:")
     network, section = classifier(name)
     backbone = BackboneSection(name=name.partition(".")[0])
-    return _alone(argument, backbone, section, network.state_dict(), TimmSource(name))
+    return _baseline(argument, backbone, section, network.state_dict(), TimmSource(name))
 
 
-def _alone(
+def _baseline(
     group: str, backbone: BackboneSection, section: InputSection, state: Mapping[str, Tensor], source: Source
 ) -> Model:
     """A backbone without a module: the same one out of whatever build, recipe or library has the same fingerprint."""
     size = section.height_width
     facts = [backbone.name, backbone.options, section.mean, section.std, size]
-    mark = _digest("pytorch", facts, state)
+    fingerprint = _digest("pytorch", facts, state)
     classes = source.open()([np.zeros((*size, 3), np.uint8)]).shape[1]
-    return Model(group, ALONE, "pytorch", size, classes, mark, mark, None, None, source)
+    return Model(group, BASELINE, "pytorch", size, classes, fingerprint, fingerprint, None, None, source)
 
 
 def _digest(runtime: str, facts: object, tensors: Mapping[str, Tensor]) -> str:
-    """Hex SHA-256 of what a model's answers depend on: facts, tensors, and the versions of what computes."""
-    versions = {name: version(name) for name in ("numpy", "pillow", *_PACKAGES.get(runtime, ()))}
+    """Hex SHA-256 of what a model's predictions depend on: facts, tensors, and the versions of what computes."""
+    packages = ("torch",) if runtime == "pytorch" else known_runtimes()[runtime].packages
+    versions = {name: version(name) for name in ("numpy", "pillow", *packages)}
     return resume_key([runtime, facts, versions, state_hash(tensors)])

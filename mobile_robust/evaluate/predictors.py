@@ -23,19 +23,8 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
 from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.pipelines import build_model, load_built
-from mobile_robust.runtimes.base import PlacementError, Runtime
-from mobile_robust.runtimes.coreml_device import CoremlDevice
-from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
-from mobile_robust.runtimes.litert_cpu import LitertCpu
-from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
-
-#: Name -> runtime, in order of preference.
-RUNTIMES: dict[str, Callable[[], Runtime]] = {
-    "litert_cpu": LitertCpu,
-    "litert_gpu": LitertGpu,
-    "coreml_device": CoremlDevice,
-    "coreml_mil": CoremlMil,
-}
+from mobile_robust.runtimes.base import PlacementError
+from mobile_robust.runtimes.registry import runtimes
 
 #: uint8 photos of one size, height x width x 3 RGB -> float32 (photos, classes).
 Predict = Callable[[Sequence[Photo]], NDArray[np.float32]]
@@ -65,46 +54,43 @@ class FileSource:
     logits: str
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         try:
-            session = RUNTIMES[self.runtime]().open(self.path)
+            session = runtimes()[self.runtime].make().open(self.path)
         except PlacementError as error:
             raise InputError(f"--runtime {self.runtime}: {error}") from None
 
-        def answer(photo: Photo) -> NDArray[np.float32]:
+        def predict(photo: Photo) -> NDArray[np.float32]:
             spec = ImageSpec(photo.shape[:2], self.low, self.high)
             try:
-                return session.run({self.image: spec.array(photo[None], self.layout)})[self.logits][0]
+                return session.predict({self.image: spec.array(photo[None], self.layout)})[self.logits][0]
             except RuntimeError as error:
                 raise InputError(f"{self.path}: {self.runtime} failed: {error}") from error
 
-        return lambda photos: np.stack([answer(photo) for photo in photos])
+        return lambda photos: np.stack([predict(photo) for photo in photos])
 
 
 @dataclass(frozen=True)
 class BuildSource:
-    """The PyTorch reference of a built folder, or its backbone alone."""
+    """The PyTorch reference of a built folder, or its baseline (the backbone alone)."""
 
     folder: Path
-    alone: bool
+    baseline: bool
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         pipeline, section = built(self.folder)
-        return _pytorch(pipeline.baseline if self.alone else pipeline, section)
+        return _pytorch(pipeline.baseline if self.baseline else pipeline, section)
 
 
 @dataclass(frozen=True)
 class RecipeSource:
-    """The PyTorch system of a recipe (as JSON), or its backbone alone."""
+    """The PyTorch pipeline of a recipe (as JSON), or its baseline."""
 
     recipe: str
-    alone: bool
+    baseline: bool
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         pipeline, section = system(self.recipe)
-        return _pytorch(pipeline.baseline if self.alone else pipeline, section)
+        return _pytorch(pipeline.baseline if self.baseline else pipeline, section)
 
 
 @dataclass(frozen=True)
@@ -114,13 +100,12 @@ class TimmSource:
     name: str
 
     def open(self) -> Predict:
-        """See :class:`Source`."""
         network, section = classifier(self.name)
         normalize = Normalize(ImageRange(section.mean, section.std))
         return _pytorch(lambda image: network(normalize(image)), section)
 
 
-@cache  # a backbone alone and the network with its module share one pipeline
+@cache  # a baseline and the network with its module share one pipeline
 def built(folder: Path) -> tuple[Pipeline, InputSection]:
     """The pipeline of a built folder, and what image it takes."""
     manifest = read_manifest(folder)

@@ -1,37 +1,27 @@
-"""Runs an artifact on every runtime of this machine and compares it with the stored PyTorch reference."""
+"""Runs an artifact on runtimes of this machine and compares it with the stored PyTorch reference."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.contracts.manifest import Layout, ParityResult, Placement
-from mobile_robust.contracts.recipe import Target, Tolerance
-from mobile_robust.errors import InputError, unknown
-from mobile_robust.parity.metrics import NotFiniteError, compare, judge
+from mobile_robust.contracts.manifest import Artifact, ParityResult, Placement
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.errors import InputError
+from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.parity.reference import Reference, channels_first
-from mobile_robust.runtimes import gpu_delegate
-from mobile_robust.runtimes.base import EngineError, PlacementError, Runtime
-from mobile_robust.runtimes.coreml_device import CoremlDevice
-from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
-from mobile_robust.runtimes.emulator.runtime import LitertArm64, LitertArmv9
-from mobile_robust.runtimes.litert_cpu import LitertCpu
-from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
+from mobile_robust.runtimes.base import EngineError, PlacementError
+from mobile_robust.runtimes.registry import RuntimeInfo
+from mobile_robust.tflite import file as tflite_file
 
-RUNTIMES: dict[str, type[Runtime]] = {
-    r.name: r for r in (LitertCpu, LitertGpu, LitertArm64, LitertArmv9, CoremlMil, CoremlDevice)
-}
-#: All checks: the runtimes, and the op table of Android's GPU delegate, which executes nothing.
-CHECKS: dict[str, Target] = {**{name: r.target for name, r in RUNTIMES.items()}, gpu_delegate.NAME: "tflite"}
-#: Those that every build is proven with.
-DEFAULT_CHECKS = [name for name in CHECKS if name not in RUNTIMES or not RUNTIMES[name].on_request]
-
-#: A bound on agreement needs many images, a bound on the error shows on few: at most so many are run for the latter.
+#: A bound on agreement needs many images, a bound on the error shows on few: where the recipe does not say how many are
+#: compared, at most so many are run for the latter.
 ERROR_IMAGES = 4
 
 #: Absolute errors kept per artifact and runtime for the report's histograms.
@@ -40,47 +30,23 @@ ERROR_SAMPLES = 4000
 Errors = NDArray[np.float32]
 
 
-def select_checks(names: Sequence[str] | None) -> list[str]:
-    """The named checks, or the default ones.
-
-    Raises:
-        InputError: A name is unknown.
-    """
-    for name in names or ():
-        if name not in CHECKS:
-            raise unknown("runtime", name, CHECKS)
-    return list(names or DEFAULT_CHECKS)
-
-
-def require(names: Sequence[str]) -> None:
-    """Checks that runtimes asked for by name can run.
-
-    Raises:
-        InputError: One cannot, with the reason.
-    """
-    for name in names:
-        reason = RUNTIMES[name]().unavailable() if name in RUNTIMES else None
-        if reason:
-            raise InputError(f"--runtime {name}: not available on this machine: {reason}")
-
-
-def prove(
-    artifact: Path,
-    target: Target,
-    tolerance: Tolerance,
+def check(
+    folder: Path,
+    artifact: Artifact,
+    recipe: Recipe,
     reference: Reference,
-    checks: Sequence[str],
-    step: Callable[[str], None] = lambda _: None,
+    checks: Iterable[RuntimeInfo],
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[ParityResult], dict[str, Errors]]:
     """Every check of the artifact's target, in order.
 
     Args:
-        artifact: The file.
-        target: What kind of file it is.
-        tolerance: What counts as equal.
+        folder: Of the build.
+        artifact: Its entry in the manifest.
+        recipe: Says what counts as equal.
         reference: Inputs and expected output.
-        checks: Names among :data:`CHECKS`.
-        step: Told of each check as it begins.
+        checks: From the registry; those of another target are left out.
+        on_step: Called with a description of each check as it begins.
 
     Returns:
         One result per check, and by runtime name a sample of errors as fractions of the reference's range.
@@ -89,90 +55,98 @@ def prove(
         InputError: The file is truncated or of another kind.
     """
     results, samples = [], {}
-    for name in checks:
-        if CHECKS[name] != target:
+    file: PathLike[str] | None = None
+    for info in checks:
+        if info.target != artifact.target:
             continue
-        step(f"{artifact.name} on {name}")
-        if name == gpu_delegate.NAME:
-            results.append(gpu_delegate.check_op_table(artifact))
+        on_step(f"{artifact.file} on {info.name}")
+        if info.executes and (reason := info.make().unavailable()):
+            results.append(ParityResult(runtime=info.name, verdict="skipped", reason=reason))
             continue
-        result, errors = _run(RUNTIMES[name](), artifact, tolerance, reference)
+        file = file or read_once(folder, artifact)
+        if not info.executes:
+            results.append(info.load()(file))
+            continue
+        result, errors = _check_on(info, file, artifact, recipe, reference)
         results.append(result)
         if errors is not None:
-            samples[name] = errors
+            samples[info.name] = errors
     return results, samples
 
 
-def answered_by(name: str, artifact: Path, reference: Reference) -> Reference:
-    """The reference with the answers of a runtime to the same file in the place of PyTorch's.
+def read_once(folder: Path, artifact: Artifact) -> PathLike[str]:
+    """What runtimes open: of a TFLite file its content, so that each of them need not read it anew."""
+    path = folder / artifact.file
+    return tflite_file.read(path) if artifact.target == "tflite" else path
+
+
+def computed_by(info: RuntimeInfo, folder: Path, artifact: Artifact, reference: Reference) -> Reference:
+    """The reference with a runtime's outputs of the same file in place of PyTorch's.
 
     Args:
-        name: Among :data:`RUNTIMES`; one that can run here.
-        artifact: The file, of the runtime's target.
+        info: A runtime that can run here.
+        folder: Of the build.
+        artifact: Its entry in the manifest, of the runtime's target.
         reference: Inputs.
 
     Raises:
         InputError: The file is truncated or of another kind, or the runtime does not take it.
     """
     try:
-        return replace(reference, expected=_execute(RUNTIMES[name](), artifact, reference, len(reference))[0])
+        outputs, _ = _execute(info, read_once(folder, artifact), artifact, reference, len(reference))
     except (PlacementError, EngineError) as error:
-        raise InputError(f"--against {name}: {error}") from None
+        raise InputError(f"--against {info.name}: {error}") from None
+    return replace(reference, expected=outputs)
 
 
-def _run(
-    runtime: Runtime, artifact: Path, tolerance: Tolerance, reference: Reference
+def _check_on(
+    info: RuntimeInfo, file: PathLike[str], artifact: Artifact, recipe: Recipe, reference: Reference
 ) -> tuple[ParityResult, Errors | None]:
     start = time.perf_counter()
-    reason = runtime.unavailable()
-    if reason:
-        return ParityResult(runtime=runtime.name, verdict="skipped", reason=reason), None
-    count = len(reference) if tolerance.top1_agreement else min(len(reference), ERROR_IMAGES)
-    expected = reference.expected[:count]
+    tolerance = recipe.tolerance(artifact.precision)
+    count = len(reference)
+    if not tolerance.top1_agreement and not recipe.parity.images:
+        count = min(count, ERROR_IMAGES)
+    expected, output = reference.expected[:count], reference.output.name
+    metrics, placement, errors = {}, None, None
     try:
-        got, placement = _execute(runtime, artifact, reference, count)
-        metrics = compare(expected, got, reference.output == "logits", reference.unrepaired(count))
+        got, placement = _execute(info, file, artifact, reference, count)
+        metrics[output] = compare(expected, got, reference.of_classifier, reference.unrepaired(count))
+        failures = check_tolerance(metrics[output], tolerance, output)
+        errors = _sample(expected, got)
     except (PlacementError, EngineError, NotFiniteError) as error:
-        failed = ParityResult(
-            runtime=runtime.name,
-            verdict="fail",
-            tolerance=tolerance,
-            failures=(str(error),),
-            seconds=time.perf_counter() - start,
-        )
-        return failed, None
-    failures = judge(metrics, tolerance, reference.output)
+        failures = [str(error)]
     result = ParityResult(
-        runtime=runtime.name,
+        runtime=info.name,
         verdict="fail" if failures else "pass",
+        images=count if metrics else None,
         tolerance=tolerance,
-        metrics={reference.output: metrics},
+        metrics=metrics,
         placement=placement,
         failures=tuple(failures),
         seconds=time.perf_counter() - start,
     )
-    return result, _sample(expected, got)
+    return result, errors
 
 
 def _execute(
-    runtime: Runtime, artifact: Path, reference: Reference, count: int
+    info: RuntimeInfo, file: PathLike[str], artifact: Artifact, reference: Reference, count: int
 ) -> tuple[NDArray[np.float32], Placement | None]:
-    session = runtime.open(artifact)
-    layout: Layout = "NHWC" if runtime.target == "tflite" else "NCHW"
-    try:
-        outputs = []
+    """(N, …) outputs for the first inputs, channels first."""
+    name, shape = reference.output.name, reference.expected.shape[1:]
+    outputs = []
+    with info.make().open(file) as session:
         for index in range(count):
             try:
-                array = session.run(reference.inputs(index, layout))[reference.output]
+                got = session.predict(reference.inputs_of(artifact.inputs, index))[name]
+                (layout,) = [tensor.layout for tensor in artifact.outputs if tensor.name == name]
             except (KeyError, ValueError) as error:
-                raise InputError(f"{artifact}: takes or gives other tensors than the reference: {error}") from None
-            outputs.append(channels_first(array) if layout == "NHWC" else array)
-            if outputs[-1].shape[1:] != reference.expected.shape[1:]:
-                shapes = f"{outputs[-1].shape[1:]}, of the reference {reference.expected.shape[1:]}"
-                raise InputError(f"{artifact}: output {reference.output} is of shape {shapes}")
+                raise InputError(f"{Path(file)}: takes or gives other tensors than the reference: {error}") from None
+            outputs.append(channels_first(got, layout))
+            if outputs[-1].shape[1:] != shape:
+                shapes = f"{outputs[-1].shape[1:]}, of the reference {shape}"
+                raise InputError(f"{Path(file)}: output {name} is of shape {shapes}")
         return np.concatenate(outputs), session.placement
-    finally:
-        session.close()
 
 
 def _sample(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Errors:

@@ -76,12 +76,12 @@ def compare(
     )
 
 
-def judge(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
+def check_tolerance(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
     """One sentence per bound that is missed: where, expected, got, allowed, and what would have passed. Empty: equal.
 
     Args:
         metrics: From ``compare``.
-        tolerance: The bounds. A top-1 bound on an output that is no classifier's is missed: it cannot be proven.
+        tolerance: The bounds. A top-1 bound on an output that is no classifier's is missed.
         output: Name of the output, for the sentence.
     """
     where = (
@@ -106,11 +106,11 @@ def judge(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
             f"least {least:g} dB; repair_snr_db = {_round(repair, up=False)} would have passed"
         )
     if tolerance.top1_agreement is not None:
-        failures += _judge_top1(metrics.top1_agreement, tolerance.top1_agreement, where)
+        failures += _check_top1(metrics.top1_agreement, tolerance.top1_agreement, where)
     return failures
 
 
-def _judge_top1(agreement: float | None, allowed: float, where: str) -> list[str]:
+def _check_top1(agreement: float | None, allowed: float, where: str) -> list[str]:
     if agreement is None:
         return [f"{where}; top1_agreement {allowed:g} is asked of an output that is not a classifier's"]
     if agreement >= allowed:

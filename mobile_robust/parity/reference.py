@@ -1,16 +1,19 @@
-"""The PyTorch side of a proof, stored beside the artifacts: inputs, and what the training form made of them."""
+"""The PyTorch side of a parity check, stored beside the artifacts: inputs, and the training form's outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from mobile_robust.contracts.manifest import Layout
+from mobile_robust.contracts.manifest import Layout, Manifest, Tensor
+from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.image_spec import scaled
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_atomically
@@ -19,73 +22,109 @@ from mobile_robust.runtimes.base import Arrays
 REFERENCE_NAME = "reference.safetensors"
 
 
+class Described(Protocol):
+    """What a reference must know of a tensor: see ``TensorSpec``, and ``Tensor`` of the manifest."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> Role: ...
+    @property
+    def repairs(self) -> str | None: ...
+
+
 @dataclass(frozen=True)
 class Reference:
     """N inferences of the training form, channels first.
 
     Attributes:
-        arrays: The inputs by name, (N, …), in the order of the network's arguments: uint8 for photos, float32 else.
+        inputs: In the order of the network's arguments.
+        arrays: Their values by name, (N, …): uint8 photos where the role is IMAGE, float32 otherwise.
         image_scale: What photos are multiplied with: 1 for images in [0, 255], 1/255 for [0, 1].
-        output: Name of the output.
-        expected: (N, …) float32.
+        output: The output.
+        expected: Its values, (N, …) float32.
     """
 
+    inputs: tuple[Described, ...]
     arrays: dict[str, NDArray[np.uint8] | NDArray[np.float32]]
     image_scale: float
-    output: str
+    output: Described
     expected: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.expected)
 
-    def inputs(self, index: int, layout: Layout) -> Arrays:
-        """The inputs of one inference, batch 1, as an artifact of this layout takes them."""
-        return {name: self._input(x[index : index + 1], layout) for name, x in self.arrays.items()}
+    @property
+    def of_classifier(self) -> bool:
+        """Whether the output is class scores."""
+        return self.output.role is Role.LOGITS
 
-    def _input(self, x: NDArray[np.uint8] | NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-        values = scaled(x, self.image_scale if x.dtype == np.uint8 else 1)
-        return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if layout == "NHWC" and x.ndim == 4 else values
+    def arguments(self, index: int) -> tuple[NDArray[np.float32], ...]:
+        """The network's arguments of one inference, batch 1."""
+        return tuple(self._values(spec.name, index, index + 1) for spec in self.inputs)
+
+    def inputs_of(self, tensors: Iterable[Tensor], index: int) -> Arrays:
+        """One inference as an artifact with these inputs takes it.
+
+        Raises:
+            KeyError: An input of another name.
+        """
+        return {t.name: _laid_out(self._values(t.name, index, index + 1), t.layout) for t in tensors}
 
     def first(self, count: int) -> Reference:
-        """Of the first inferences only."""
-        return replace(
-            self, arrays={name: x[:count] for name, x in self.arrays.items()}, expected=self.expected[:count]
-        )
+        """The first inferences only."""
+        arrays = {name: x[:count] for name, x in self.arrays.items()}
+        return replace(self, arrays=arrays, expected=self.expected[:count])
 
     def unrepaired(self, count: int) -> NDArray[np.float32] | None:
-        """What came in, of the first inferences, where the output is the same repaired: the input of its shape."""
-        alike = [x for x in self.arrays.values() if x.shape == self.expected.shape]
-        if self.output != "repaired" or not alike:
-            return None
-        return self._input(alike[-1][:count], "NCHW")
+        """The input that the output is a repaired version of, of the first inferences; None where there is none."""
+        return None if self.output.repairs is None else self._values(self.output.repairs, 0, count)
+
+    def _values(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        image = any(spec.name == name and spec.role is Role.IMAGE for spec in self.inputs)
+        return scaled(self.arrays[name][start:stop], self.image_scale if image else 1)
 
     def save(self, folder: Path) -> Path:
         """Writes ``folder/reference.safetensors`` atomically and returns its path."""
         # safetensors keeps no order, so the names carry it.
-        arrays = {f"input.{i}.{name}": x for i, (name, x) in enumerate(self.arrays.items())}
-        arrays[f"output.{self.output}"] = self.expected
+        arrays = {f"input.{i}.{spec.name}": self.arrays[spec.name] for i, spec in enumerate(self.inputs)}
+        arrays[f"output.{self.output.name}"] = self.expected
         path = folder / REFERENCE_NAME
         write_atomically(path, save({name: np.ascontiguousarray(x) for name, x in arrays.items()}))
         return path
 
 
-def load_reference(path: Path, image_scale: float) -> Reference:
-    """Reads what :meth:`Reference.save` wrote.
+def load_reference(folder: Path, manifest: Manifest) -> Reference:
+    """Reads what :meth:`Reference.save` wrote into a build's folder.
+
+    Args:
+        folder: Of the build.
+        manifest: Of the build; its artifacts say what each tensor is.
 
     Raises:
         InputError: The file cannot be read or is not such a file.
     """
+    path = folder / manifest.reference.file
+    known = {t.name: t for artifact in manifest.artifacts for t in (*artifact.inputs, *artifact.outputs)}
     try:
         arrays = load_file(path)
         inputs = {name.split(".", 2)[2]: x for name, x in sorted(arrays.items()) if name.startswith("input.")}
-        (output,) = [name.removeprefix("output.") for name in arrays if name.startswith("output.")]
+        (output,) = [known[name.removeprefix("output.")] for name in arrays if name.startswith("output.")]
+        specs = tuple(known[name] for name in inputs)
+    except KeyError as error:
+        raise InputError(f"{path}: not a stored reference: no artifact has a tensor {error}") from None
     except (SafetensorError, OSError, ValueError, IndexError) as error:
         raise InputError(f"{path}: not a stored reference: {error}") from None
     if not inputs:
         raise InputError(f"{path}: not a stored reference: it holds no inputs")
-    return Reference(inputs, image_scale, output, arrays[f"output.{output}"])
+    scale = manifest.recipe.input.range / 255
+    return Reference(specs, inputs, scale, output, arrays[f"output.{output.name}"])
 
 
-def channels_first(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An artifact's output, (1, H, W, C) or (1, classes), as PyTorch lays it out."""
-    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
+def channels_first(array: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    """An artifact's output of some layout as PyTorch lays it out."""
+    return array.transpose(0, 3, 1, 2) if layout == "NHWC" else array
+
+
+def _laid_out(values: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if layout == "NHWC" else values

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
+from collections.abc import Mapping
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.contracts.manifest import Placement
-from mobile_robust.contracts.recipe import Target
+if TYPE_CHECKING:  # not for the processes of engines
+    from mobile_robust.contracts.manifest import Placement
+    from mobile_robust.runtimes.registry import RuntimeInfo
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -27,51 +31,97 @@ class EngineError(RuntimeError):
 
 
 class Session(ABC):
-    """An artifact opened by a runtime."""
+    """An artifact opened by a runtime; the three steps of an inference apart. As a context manager, it is closed.
 
-    #: Where the operations are. ``None`` where the runtime has nothing to tell.
+    Attributes:
+        placement: Where the operations are; None where the runtime does not say.
+    """
+
     placement: Placement | None = None
 
     @abstractmethod
-    def run(self, inputs: Arrays) -> Arrays:
-        """One inference.
+    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Hands over the inputs of one inference.
 
         Args:
             inputs: float32 by input name, shapes and layout exactly as in the artifact (batch 1).
+        """
 
-        Returns:
-            float32 by output name, shapes and layout as in the artifact. A quantized border is dequantized.
+    @abstractmethod
+    def run(self) -> None:
+        """One inference; at its end the outputs lie in memory that the CPU can read. This is what a sample lasts.
 
         Raises:
             EngineError: The engine of a process of its own failed.
         """
 
+    @abstractmethod
+    def read(self) -> Arrays:
+        """The outputs: float32 by output name, shapes and layout as in the artifact, dequantized."""
+
+    def predict(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        """The outputs for some inputs."""
+        self.write(inputs)
+        self.run()
+        return self.read()
+
     def close(self) -> None:
         """Frees what the session holds."""
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class Runtime(ABC):
     """Something that executes an artifact.
 
     Attributes:
-        name: What users call it.
-        target: The kind of file it takes.
-        on_request: It runs only where it is asked for by name: too slow for every build.
+        info: Its entry in the registry.
     """
 
-    name: str
-    target: Target
-    on_request = False
+    info: ClassVar[RuntimeInfo]
 
     @abstractmethod
     def unavailable(self) -> str | None:
         """Why this runtime cannot run on this machine, or ``None`` where it can."""
 
     @abstractmethod
-    def open(self, artifact: Path) -> Session:
-        """Opens a file.
+    def open(self, artifact: PathLike[str], threads: int = 1) -> Session:
+        """Opens a file. An engine that may crash is held by a process of its own.
+
+        Args:
+            artifact: The file, or the ``TfliteFile`` read from it, which is not read again.
+            threads: Of the engine, where it computes on the CPU and lets them be chosen.
 
         Raises:
             InputError: The file is truncated, or not of this runtime's kind.
             PlacementError: The accelerator refuses an operation.
+            RuntimeError: This machine cannot run the engine (see ``unavailable``).
+        """
+
+
+class TimedRuntime(Runtime):
+    """A runtime whose inferences can be timed: its engine can be held by the process that has the clock."""
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables of a process that calls :meth:`load`."""
+        return {}
+
+    @abstractmethod
+    def import_engine(self) -> None:
+        """Imports the engine, so that time and memory of :meth:`load` are the artifact's alone."""
+
+    @abstractmethod
+    def load(self, artifact: PathLike[str], threads: int = 1) -> Session:
+        """Opens a file in this process, with nothing but the engine: unchecked, and without a placement.
+
+        Raises:
+            PlacementError: The accelerator does not take every operation.
+            RuntimeError: The engine cannot open the file.
+            ValueError: The same.
         """

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_robust.coreml_import import import_coremltools
 from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import Arrays, Runtime, Session
 from mobile_robust.runtimes.coreml_mil.package import Package, read_package
+from mobile_robust.runtimes.registry import RuntimeInfo
+
+RUNTIMES = (
+    RuntimeInfo(
+        name="coreml_device",
+        target="coreml",
+        accelerator="any",
+        implementation=f"{__name__}:CoremlDevice",
+        description="the system's Core ML; needs macOS",
+        packages=("coremltools",),
+    ),
+)
 
 
 class CoremlDevice(Runtime):
     """Executes an ``.mlpackage`` with the system's Core ML, on whichever compute units it chooses."""
 
-    name = "coreml_device"
-    target = "coreml"
+    info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
         """Core ML executes models on macOS only."""
         return None if platform.system() == "Darwin" else "real Core ML prediction needs macOS"
 
-    def open(self, artifact: Path) -> DeviceSession:
+    def open(self, artifact: PathLike[str], threads: int = 1) -> DeviceSession:
         """Compiles an ``.mlpackage`` for this machine.
 
         Raises:
@@ -48,12 +62,17 @@ class DeviceSession(Session):
         self._package = package
         self._model = model
 
-    def run(self, inputs: Arrays) -> Arrays:
-        """One inference. An image is rounded to 8-bit pixels, for that is what Core ML takes."""
+    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """An image is rounded to 8-bit pixels, for that is what Core ML takes."""
         self._package.check_inputs(inputs)
-        features = {name: _image(array) if name in self._package.images else array for name, array in inputs.items()}
-        outputs = self._model.predict(features)
-        return {name: np.asarray(outputs[name], dtype=np.float32) for name in self._package.outputs}
+        images = self._package.images
+        self._features = {name: _image(array) if name in images else array for name, array in inputs.items()}
+
+    def run(self) -> None:
+        self._results = self._model.predict(self._features)
+
+    def read(self) -> Arrays:
+        return {name: np.asarray(self._results[name], dtype=np.float32) for name in self._package.outputs}
 
 
 def _image(array: np.ndarray) -> Image.Image:

@@ -10,20 +10,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from os import PathLike
 
 from mobile_robust.contracts.manifest import ParityResult, Placement
+from mobile_robust.runtimes.registry import RuntimeInfo
 from mobile_robust.tflite import file as tflite_file
-from mobile_robust.tflite.file import Operation
+from mobile_robust.tflite.file import Operation, TfliteFile
 
-NAME = "gpu_delegate_ops"
+RUNTIMES = (
+    RuntimeInfo(
+        name="gpu_delegate_ops",
+        target="tflite",
+        accelerator="gpu",
+        implementation=f"{__name__}:check_op_table",
+        description="runs nothing: looks every operation up in the op table of Android's GPU delegate",
+        executes=False,
+    ),
+)
 _MAX_DIMENSIONS = 4
 _HALF_OR_FLOAT = ("float16", "float32")
 
 Rule = Callable[[Operation], str | None]
 
 
-def check_op_table(artifact: Path) -> ParityResult:
+def check_op_table(artifact: PathLike[str]) -> ParityResult:
     """Whether the delegate's table has every operation of a file in the form it is used in.
 
     Returns:
@@ -36,7 +46,7 @@ def check_op_table(artifact: Path) -> ParityResult:
     file = tflite_file.read(artifact)
     refused = list(refusals(file))
     return ParityResult(
-        runtime=NAME,
+        runtime=RUNTIMES[0].name,
         verdict="fail" if refused else "pass",
         placement=Placement(
             accelerator="gpu",
@@ -49,7 +59,7 @@ def check_op_table(artifact: Path) -> ParityResult:
     )
 
 
-def refusals(file: tflite_file.TfliteFile) -> Iterator[tuple[Operation, str]]:
+def refusals(file: TfliteFile) -> Iterator[tuple[Operation, str]]:
     """The operations that the table lacks, each with the reason, in order."""
     for op in file.operations:
         rule = _RULES.get(op.name)

@@ -2,83 +2,113 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
+from numpy.typing import NDArray
+
 from mobile_robust.contracts.manifest import Placement
-from mobile_robust.contracts.recipe import Target
 from mobile_robust.errors import InputError
 from mobile_robust.quiet import quiet
-from mobile_robust.runtimes.base import Arrays, Runtime, Session
+from mobile_robust.runtimes.base import Arrays, Session, TimedRuntime
+from mobile_robust.runtimes.registry import RuntimeInfo
 from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite.file import FileTensor, TfliteFile
+
+RUNTIMES = (
+    RuntimeInfo(
+        name="litert_cpu",
+        target="tflite",
+        accelerator="cpu",
+        implementation=f"{__name__}:LitertCpu",
+        description="LiteRT on this machine's CPU: XNNPACK, and LiteRT's own kernels for what it leaves",
+        packages=("ai-edge-litert",),
+        timed=True,
+    ),
+)
 
 
-class LitertCpu(Runtime):
-    """The runtime every phone has. An operation that XNNPACK leaves to LiteRT's own kernels is told, not a failure.
+class LitertCpu(TimedRuntime):
+    """The runtime every phone has. An operation that XNNPACK leaves to LiteRT's own kernels is reported, no failure."""
 
-    Args:
-        num_threads: Threads of the interpreter and of XNNPACK.
-    """
-
-    name = "litert_cpu"
-    target: Target = "tflite"
-
-    def __init__(self, num_threads: int = 1) -> None:
-        self.num_threads = num_threads
+    info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
         """The import error where ai-edge-litert does not load here."""
         try:
-            import_module("ai_edge_litert.interpreter")
+            self.import_engine()
         except ImportError as error:
             return f"ai-edge-litert does not load: {error}; pip install ai-edge-litert"
         return None
 
-    def open(self, artifact: Path) -> CpuSession:
-        """See ``Runtime.open``; never raises ``PlacementError``."""
-        from ai_edge_litert.interpreter import Interpreter
+    def import_engine(self) -> None:
+        import_module("ai_edge_litert.interpreter")
 
+    def open(self, artifact: PathLike[str], threads: int = 1) -> CpuSession:
+        """Never raises ``PlacementError``."""
         file = tflite_file.read(artifact)
         try:
             with quiet():
-                interpreter = Interpreter(model_path=str(artifact), num_threads=self.num_threads)
-                interpreter.allocate_tensors()
+                session = self.load(file, threads)
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"{artifact}: LiteRT cannot prepare it: {error}") from None
-        return CpuSession(file, interpreter)
+            raise InputError(f"{file.path}: LiteRT cannot prepare it: {error}") from None
+        session.placement = placement(file, session.nodes, "xnnpack")
+        return session
+
+    def load(self, artifact: PathLike[str], threads: int = 1) -> CpuSession:
+        return CpuSession(artifact, threads)
 
 
 class CpuSession(Session):
-    """A file in an interpreter.
+    """A file in an interpreter. ``nodes``: the interpreter's operation list, see :func:`placement`."""
 
-    Attributes:
-        partitions: Indices of the operations that each of XNNPACK's nodes took, in the order in which the nodes run.
-    """
+    def __init__(self, artifact: PathLike[str], threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
 
-    def __init__(self, file: tflite_file.TfliteFile, interpreter: Any) -> None:
-        self._file = file
-        self._interpreter: Any = interpreter
-        self.partitions = partitions(file, interpreter._get_ops_details())
-        self.placement = placement(file, self.partitions, "xnnpack")
+        self._interpreter: Any = Interpreter(model_path=os.fspath(artifact), num_threads=threads)
+        self._interpreter.allocate_tensors()
+        runner = self._interpreter.get_signature_runner()
+        self._inputs = {name: _tensor(details) for name, details in runner.get_input_details().items()}
+        self._outputs = {name: _tensor(details) for name, details in runner.get_output_details().items()}
 
-    def run(self, inputs: Arrays) -> Arrays:
-        """See ``Session.run``."""
-        for name, tensor in self._file.inputs.items():
+    @property
+    def nodes(self) -> Sequence[Mapping[str, Any]]:
+        return self._interpreter._get_ops_details()
+
+    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        for name, tensor in self._inputs.items():
             self._interpreter.set_tensor(tensor.index, tensor.quantize(inputs[name]))
+
+    def run(self) -> None:
         self._interpreter.invoke()
-        return {
-            name: tensor.dequantize(self._interpreter.get_tensor(tensor.index))
-            for name, tensor in self._file.outputs.items()
-        }
+
+    def read(self) -> Arrays:
+        get = self._interpreter.get_tensor
+        return {name: tensor.dequantize(get(tensor.index)) for name, tensor in self._outputs.items()}
 
     def close(self) -> None:
-        """See ``Session.close``."""
         self._interpreter = None
 
 
-def partitions(file: tflite_file.TfliteFile, nodes: Sequence[Mapping[str, Any]]) -> tuple[frozenset[int], ...]:
+def _tensor(details: Mapping[str, Any]) -> FileTensor:
+    """An input or output as the interpreter describes it: a file that is timed is not parsed in its process."""
+    quantization = details["quantization_parameters"]
+    return FileTensor(
+        index=details["index"],
+        name=details["name"],
+        shape=tuple(map(int, details["shape"])),
+        dtype=details["dtype"].__name__,
+        constant=False,
+        scale=tuple(map(float, quantization["scales"])),
+        zero_point=tuple(map(int, quantization["zero_points"])),
+        axis=quantization["quantized_dimension"],
+    )
+
+
+def placement(file: TfliteFile, nodes: Sequence[Mapping[str, Any]], accelerator: str) -> Placement:
     """What XNNPACK took: from the outputs of each of its nodes back to the node's inputs.
 
     The interpreter appends a DELEGATE node per partition and keeps the file's own operations in its list.
@@ -86,23 +116,16 @@ def partitions(file: tflite_file.TfliteFile, nodes: Sequence[Mapping[str, Any]])
     Args:
         file: The file.
         nodes: The interpreter's list: for each operation its "inputs" and "outputs", by index of the tensors.
+        accelerator: Its name in the manifest.
     """
-    found: list[frozenset[int]] = []
+    taken: set[int] = set()
     for node in nodes[len(file.operations) :]:
-        taken: set[int] = set()
-        borders = {int(i) for i in node["inputs"]}
+        inputs = {int(i) for i in node["inputs"]}
         pending = [int(i) for i in node["outputs"]]
         while pending:
             op = file.producers.get(pending.pop())
             if op is not None and op.index not in taken:
                 taken.add(op.index)
-                pending += [t.index for t in op.inputs if t is not None and t.index not in borders]
-        found.append(frozenset(taken))
-    return tuple(found)
-
-
-def placement(file: tflite_file.TfliteFile, taken_parts: Sequence[frozenset[int]], accelerator: str) -> Placement:
-    """The same as the manifest has it."""
-    taken = frozenset().union(*taken_parts)
+                pending += [t.index for t in op.inputs if t is not None and t.index not in inputs]
     left = tuple(str(op) for op in file.operations if op.index not in taken)
     return Placement(accelerator=accelerator, total_ops=len(file.operations), placed_ops=len(taken), left_over=left)

@@ -1,4 +1,4 @@
-"""Arrays between two processes of ours over a pipe: a JSON header behind its length, then the arrays' bytes."""
+"""Arrays between two processes over a pipe: a JSON header behind its length, then the arrays' bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Message:
-    """What one process tells the other; ``kind`` says how to read the rest."""
+    """What one process sends to another; ``kind`` says how to read the rest."""
 
     kind: str
     text: str = ""

@@ -1,4 +1,4 @@
-"""A process of ours that answers messages: a module run with ``python -m`` that speaks them on stdin and stdout."""
+"""A process that replies to messages: a module run with ``python -m`` that speaks them on stdin and stdout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def launch(module: str, arguments: Sequence[str], variables: Mapping[str, str]) 
 Launcher = Callable[[str, Sequence[str], Mapping[str, str]], dict[str, Any]]
 
 
-def answers() -> BinaryIO:
+def reply_stream() -> BinaryIO:
     """The worker's side: where its messages go.
 
     Whatever a native library prints on descriptor 1 must not fall between them, so it goes where errors go.
@@ -61,7 +61,6 @@ class Worker:
             )
 
     def send(self, message: Message) -> None:
-        """Asks something."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # receive() says why the process is gone
             send(self._process.stdin, message)

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from mobile_robust.ablate.plans import PLANS
 
 from mobile_robust.ablate.cli import main
-from mobile_robust.ablate.plans import PLANS
 from mobile_robust.contracts.ranking import Ranking
-from mobile_robust.recipes import load_recipe
 from mobile_robust.errors import InputError
+from mobile_robust.recipes import load_recipe
 
 
 def ranking(folder: Path) -> Path:

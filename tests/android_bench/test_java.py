@@ -19,12 +19,12 @@ from PIL import Image
 
 from mobile_robust.bench.device.task import Task, choose_models
 from mobile_robust.bench.host.worker import Job as WorkerJob
-from mobile_robust.bench.host.worker import OpenedOnCpu, TestSet
 from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts import result as result_module
 from mobile_robust.contracts.job import DONE_NAME, JOB_NAME, PROGRESS_NAME, Done, Job, JobModel, Progress, outputs_name
 from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result, read_result
 from mobile_robust.files import sha256
+from mobile_robust.runtimes.litert_cpu import LitertCpu
 from tests.android_bench.java_tools import SOURCES, Java, call, is_x86_64, program, skip
 
 #: Files of the app and of this machine's Python are computed by two versions of the runtime; of an output's range.
@@ -207,7 +207,6 @@ def test_the_apps_runtime_answers_as_this_machines_does(measured: tuple[Path, Jo
 
 def answers(folder: Path, job: Job, model: JobModel) -> np.ndarray:
     """Of Python's LiteRT to the inputs whose answers are kept, one row an input."""
-    shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     described = WorkerJob(
         artifact=str(folder / model.file),
         runtime="litert_cpu",
@@ -216,16 +215,14 @@ def answers(folder: Path, job: Job, model: JobModel) -> np.ndarray:
         warm_up_seconds=0,
         warm_up_runs=0,
         inputs=str(folder / model.inputs_file),
-        shapes=shapes,
+        shapes={tensor.name: tensor.shape for tensor in model.inputs},
         count=job.protocol.inputs.count,
     )
-    opened = OpenedOnCpu(folder / model.file, 1)
     rows = []
-    for _, arrays in zip(range(job.kept_outputs), TestSet(described), strict=False):
-        opened.write(arrays)
-        opened.run()
-        outputs = opened.read()
-        rows.append(np.concatenate([outputs[tensor.name].ravel() for tensor in model.outputs]))
+    with LitertCpu().open(folder / model.file) as session:
+        for index in range(job.kept_outputs):
+            outputs = session.predict(described.arrays(index))
+            rows.append(np.concatenate([outputs[tensor.name].ravel() for tensor in model.outputs]))
     return np.stack(rows)
 
 

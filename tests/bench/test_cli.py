@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from mobile_robust.methods.baselines import network as baselines
 
 from mobile_robust.bench.cli import main
-from mobile_robust.bench.host import session as host
 from mobile_robust.contracts.manifest import MANIFEST_NAME
 from mobile_robust.contracts.result import RESULT_NAME, read_result
 from mobile_robust.errors import InputError
-from mobile_robust.methods.baselines import network as baselines
 from tests.bench.fakes import result, run, written
-from tests.bench.host.test_session import Refusing
+from tests.bench.host.test_session import refuse_on_gpu
 from tests.conftest import Command
 
 
@@ -85,7 +84,7 @@ def test_host_then_report(
 def test_a_model_that_fails_is_told_and_code_1(
     pipeline_build: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
-    monkeypatch.setitem(host.RUNTIMES, "litert_gpu", Refusing)
+    refuse_on_gpu(monkeypatch)
     words = [str(pipeline_build), "--runtime", "litert_gpu", "--precision", "fp32", "--images", str(photos)]
     assert main(["host", *words, "--out", str(tmp_path)]) == 1
     printed = " ".join(capsys.readouterr().out.split())

@@ -12,51 +12,45 @@ from mobile_robust.bench.models import resolve
 from mobile_robust.bench.protocol import differences, make_protocol
 from mobile_robust.contracts.manifest import read_manifest, write_manifest
 from mobile_robust.errors import InputError
+from mobile_robust.runtimes.registry import runtimes
 from tests.bench.fakes import protocol
 
 INPUTS = protocol().inputs
+CPU = [runtimes()["litert_cpu"]]
 
 
 def test_folders_and_files_are_taken_once(pipeline_build: Path) -> None:
-    found = resolve([pipeline_build, pipeline_build / "pipeline_int8.tflite"], [], ["litert_cpu"])
+    found = resolve([pipeline_build, pipeline_build / "pipeline_int8.tflite"], [], CPU)
     assert [model.artifact.file for model in found] == ["pipeline_fp32.tflite", "pipeline_int8.tflite"]
-    (int8,) = resolve([pipeline_build], ["int8", "fp16"], ["litert_cpu"])
+    (int8,) = resolve([pipeline_build], ["int8", "fp16"], CPU)
     assert int8.artifact.precision == "int8" and int8.path.is_file()
 
 
 def test_what_is_no_build_is_named(pipeline_build: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder; give the folder of a finished build"):
-        resolve([tmp_path / "gone"], [], ["litert_cpu"])
+        resolve([tmp_path / "gone"], [], CPU)
     with pytest.raises(InputError, match="unknown TFLite file of .*known: pipeline_fp32.tflite, pipeline_int8.tflite"):
-        resolve([pipeline_build / "x.tflite"], [], ["litert_cpu"])
+        resolve([pipeline_build / "x.tflite"], [], CPU)
     with pytest.raises(InputError, match="no TFLite file of --precision fp16; it has: fp32, int8"):
-        resolve([pipeline_build], ["fp16"], ["litert_cpu"])
+        resolve([pipeline_build], ["fp16"], CPU)
 
 
 def test_a_changed_file_is_named(pipeline_build: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
     (copy / "pipeline_fp32.tflite").write_bytes(b"other")
     with pytest.raises(InputError, match="changed after the build"):
-        resolve([copy], [], ["litert_cpu"])
+        resolve([copy], [], CPU)
 
 
-def test_borders_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: Path) -> None:
+def test_inputs_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
     manifest = read_manifest(copy)
     first = manifest.artifacts[0]
     image = first.inputs[0].model_copy(update={"dtype": "uint8"})
     changed = first.model_copy(update={"inputs": (image,)})
     write_manifest(manifest.model_copy(update={"artifacts": (changed, *manifest.artifacts[1:])}), copy)
-    with pytest.raises(InputError, match=r"pipeline_fp32.tflite: image is uint8; bench takes float32 borders"):
-        resolve([copy], [], ["litert_cpu"])
-
-
-def test_a_runtime_that_cannot_run_is_named(pipeline_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mobile_robust.runtimes.litert_cpu import LitertCpu
-
-    monkeypatch.setattr(LitertCpu, "unavailable", lambda self: "not here")
-    with pytest.raises(InputError, match="--runtime litert_cpu: not available on this machine: not here"):
-        resolve([pipeline_build], [], ["litert_cpu"])
+    with pytest.raises(InputError, match="image is uint8; bench takes float32 inputs and outputs"):
+        resolve([copy], [], CPU)
 
 
 def test_cores_are_chosen_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ import pytest
 from mobile_robust.contracts import recipe as contract
 from mobile_robust.contracts.__main__ import schemas
 from mobile_robust.contracts.recipe import DEFAULT_TOLERANCES, Tolerance
-from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.errors import InputError
+from mobile_robust.recipes import built_in_recipes, load_recipe
 
 GOOD = """\
 method = "afd"

@@ -11,11 +11,11 @@ import pytest
 
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.recipes import load_recipe
 from mobile_robust.convert import build as building
 from mobile_robust.convert.build import build, count_steps
 from mobile_robust.convert.fingerprint import fingerprint, reusable
 from mobile_robust.errors import InputError
+from mobile_robust.recipes import load_recipe
 from mobile_robust.tflite import file as tflite_file
 from tests.recipes import ONE_FILE, write_recipe
 

@@ -19,7 +19,7 @@ from mobile_robust.contracts.manifest import MANIFEST_NAME, read_manifest
 from mobile_robust.convert import build as building
 from mobile_robust.convert.cli import main
 from mobile_robust.errors import InputError
-from mobile_robust.parity.check import CHECKS, DEFAULT_CHECKS
+from mobile_robust.runtimes.registry import select
 from tests.conftest import Command
 from tests.recipes import ONE_FILE, write_recipe
 
@@ -57,7 +57,7 @@ class TestABuild:
             (target, p) for target, precisions in PRECISIONS.items() for p in precisions
         }
         for artifact in manifest.artifacts:
-            assert [r.runtime for r in artifact.parity] == [c for c in DEFAULT_CHECKS if CHECKS[c] == artifact.target]
+            assert [r.runtime for r in artifact.parity] == [c.name for c in select(None) if c.target == artifact.target]
         files = {a.file for a in manifest.artifacts} | {manifest.reference.file, manifest.weights.file}
         assert {p.name for p in module_build.iterdir()} == files | {MANIFEST_NAME, "report.html"}
         assert [p.name for p in module_build.parent.iterdir() if p.name.startswith(".")] == []

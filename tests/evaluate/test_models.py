@@ -18,9 +18,10 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluate import predictors
 from mobile_robust.evaluate.models import resolve
 from mobile_robust.evaluate.predictors import FileSource
-from mobile_robust.runtimes.base import Arrays, PlacementError, Runtime, Session
-from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 from mobile_robust.pipelines import load_built
+from mobile_robust.runtimes.base import Arrays, PlacementError, Session
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 from tests.recipes import RESNET, write_recipe
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
@@ -100,29 +101,28 @@ def test_a_backbone_of_timm_has_its_own_normalization(monkeypatch: pytest.Monkey
 
 
 class Echo(Session):
-    """Gives back what it was fed, as logits."""
+    """Outputs its input, as logits."""
 
-    def run(self, inputs: Arrays) -> Arrays:
+    def write(self, inputs: Arrays) -> None:
         assert inputs["image"].dtype == np.float32 and inputs["image"].flags.c_contiguous
-        if inputs["image"].max() > 250:
+        self.image = inputs["image"]
+
+    def run(self) -> None:
+        if self.image.max() > 250:
             raise RuntimeError("the engine failed")
-        return {"logits": inputs["image"].reshape(1, -1)}
+
+    def read(self) -> Arrays:
+        return {"logits": self.image.reshape(1, -1)}
 
 
-class EchoRuntime(Runtime):
-    name, target = "litert_cpu", "tflite"
-
-    def unavailable(self) -> str | None:
-        return "does not load"
-
-    def open(self, artifact: Path) -> Session:
-        if artifact.name == "refused.tflite":
-            raise PlacementError("refused.tflite: the GPU engine refuses XOR")
-        return Echo()
+def open_echo(self: LitertCpu, artifact: Path, threads: int = 1) -> Session:
+    if artifact.name == "refused.tflite":
+        raise PlacementError("refused.tflite: the GPU engine refuses XOR")
+    return Echo()
 
 
 def test_a_file_is_fed_as_its_manifest_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(predictors.RUNTIMES, "litert_cpu", EchoRuntime)
+    monkeypatch.setattr(LitertCpu, "open", open_echo)
     photo = np.random.default_rng(0).integers(0, 200, (4, 6, 3), dtype=np.uint8)
     facts: dict[str, Any] = {
         "path": tmp_path / "x.tflite",
@@ -147,8 +147,8 @@ def test_no_runtime_tells_why(pipeline_build: Path, monkeypatch: pytest.MonkeyPa
         resolve([str(pipeline_build)], None, ["coreml_device"])
     with pytest.raises(InputError, match="--runtime coreml_mil: runs none of the files given"):
         resolve([file], None, ["coreml_mil"])
-    for name in ("litert_cpu", "litert_gpu"):
-        monkeypatch.setitem(predictors.RUNTIMES, name, EchoRuntime)
+    for runtime in (LitertCpu, LitertGpu):
+        monkeypatch.setattr(runtime, "unavailable", lambda self: "does not load")
     with pytest.raises(InputError, match=r"pipeline_int8\.tflite: no runtime for it on this machine: litert_cpu: does"):
         resolve([file], None, [])
 

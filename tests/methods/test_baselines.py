@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from mobile_robust.methods.baselines.network import BASELINES, LEFT_OUT, TABLE_VII, VARIANTS, Chain, build
 from torch import nn
 from torchvision.models import AlexNet_Weights
 
 from mobile_robust.backbones.create import create_network, deploy_network
-from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.convert.cost import count
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import deploy_form
-from mobile_robust.methods.baselines.network import BASELINES, LEFT_OUT, TABLE_VII, VARIANTS, Chain, build
 from mobile_robust.pipelines import METHODS
+from mobile_robust.recipes import built_in_recipes, load_recipe
 from tests.randomize import randomize, relative_error
 
 SIZE = (40, 56)

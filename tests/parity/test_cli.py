@@ -1,4 +1,4 @@
-"""Proving a built folder again, as a user does."""
+"""Verifying a built folder again, as a user does."""
 
 from __future__ import annotations
 

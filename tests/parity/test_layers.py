@@ -57,7 +57,7 @@ def test_a_good_file_has_no_bad_layer(request, net, precision):
     assert [r.name.split()[0] for r in reports[-2:]] == ["output", "output"]
     assert reports[-1].op == "XNNPACK"
     assert all(r.metrics is not None and r.failures == () for r in reports)
-    assert all(r.alone is not None for r in reports[:-2])
+    assert all(r.isolated is not None for r in reports[:-2])
 
 
 @pytest.mark.parametrize("position", range(5))
@@ -70,7 +70,7 @@ def test_the_corrupted_layer_and_no_other_is_named(request, edit, net, precision
     bad, corrupted = first_bad(reports), layer_operations(good)[position]
     assert (bad.index, bad.op) == (corrupted.index, corrupted.name)
     assert bad == reports[position]
-    assert bad.failures[0].startswith(f"output of layer {bad.name} alone: worst at index")
+    assert bad.failures[0].startswith(f"output of layer {bad.name} in isolation: worst at index")
     if precision != "int8":  # there the layers behind may leave their calibrated range
         assert [r.ok for r in reports[:-2]] == [r is not bad for r in reports[:-2]]
         assert not reports[-2].ok
@@ -98,7 +98,7 @@ def test_a_bad_operation_between_layers_is_told(module, edit):
     reports = walk_file(module, edit(module.files["fp32"], _resize), "fp32")
     bad = first_bad(reports)
     assert bad.name == "middle"
-    assert bad.alone.max_error < 1e-5 < bad.metrics.max_error
+    assert bad.isolated.max_error < 1e-5 < bad.metrics.max_error
     assert "the layers before are right" in bad.failures[0]
     assert "RESIZE_NEAREST_NEIGHBOR" in bad.failures[0]
     assert "CONCATENATION" in bad.failures[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from mobile_robust.contracts.recipe import Tolerance
-from mobile_robust.parity.metrics import NotFiniteError, compare, judge
+from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 
 values = st.floats(-1e6, 1e6, allow_subnormal=False, width=32)
 pairs = array_shapes(min_dims=2, max_dims=4, max_side=4).flatmap(
@@ -25,11 +25,11 @@ def test_a_repair_is_judged_by_itself() -> None:
     nothing = compare(expected, unrepaired, unrepaired=unrepaired)
     assert nothing.repair_snr_db == pytest.approx(0)
     bound = Tolerance(repair_snr_db=3)
-    assert judge(half, bound, "repaired") == []
-    (said,) = judge(nothing, bound, "repaired")
+    assert check_tolerance(half, bound, "repaired") == []
+    (said,) = check_tolerance(nothing, bound, "repaired")
     assert "SNR of the repair itself" in said and "allowed at least 3 dB; repair_snr_db = " in said
     assert compare(expected, expected, unrepaired=unrepaired).repair_snr_db is None
-    assert judge(compare(expected, expected, unrepaired=unrepaired), bound, "repaired") == []
+    assert check_tolerance(compare(expected, expected, unrepaired=unrepaired), bound, "repaired") == []
     assert compare(unrepaired, expected, unrepaired=unrepaired).repair_snr_db < -1000, "a proof of nothing fails"
 
 
@@ -68,10 +68,10 @@ def test_any_pair_gives_finite_metrics_that_judge_consistently(pair):
     assert m.worst_got == got[m.worst_index]
     assert -1 <= m.cosine <= 1
     assert (m.snr_db is None) == (m.psnr_db is None) == bool((expected == got).all())
-    for line in judge(m, Tolerance(max_error=1e-5, snr_db=300.0, top1_agreement=1.0), "y"):
+    for line in check_tolerance(m, Tolerance(max_error=1e-5, snr_db=300.0, top1_agreement=1.0), "y"):
         if (found := re.search(r"(max_error|snr_db|top1_agreement) = (\S+) would have passed", line)) is not None:
             suggested = Tolerance(**{found[1]: float(found[2])})
-            assert judge(m, suggested, "y") == []
+            assert check_tolerance(m, suggested, "y") == []
 
 
 @given(arrays(np.float32, array_shapes(min_dims=2, max_side=4), elements=values))
@@ -81,7 +81,7 @@ def test_equal_arrays_have_no_error(expected):
     assert m.snr_db is None
     assert m.cosine == pytest.approx(1)
     assert m.top1_agreement == 1
-    assert judge(m, Tolerance(max_error=1e-12, snr_db=1000.0, top1_agreement=1.0), "y") == []
+    assert check_tolerance(m, Tolerance(max_error=1e-12, snr_db=1000.0, top1_agreement=1.0), "y") == []
 
 
 @pytest.mark.parametrize(("constant", "span"), [(5.0, 5.0), (0.0, 1.0)])
@@ -121,21 +121,22 @@ def test_a_failure_says_where_and_what_would_have_passed():
     expected[0, 0, 0] = 1.0
     got = expected.copy()
     got[1, 0, 1] = 0.0123
-    (line,) = judge(compare(expected, got), Tolerance(max_error=1e-5), "repaired")
+    (line,) = check_tolerance(compare(expected, got), Tolerance(max_error=1e-5), "repaired")
     assert line == (
         "output repaired: worst at index [1, 0, 1]: expected 0, got 0.0123, error 0.0123 is 0.0123 of the range, "
         "allowed 1e-05; max_error = 0.013 would have passed"
     )
-    assert "snr_db = 38 would have passed" in judge(compare(expected, got), Tolerance(snr_db=60.0), "repaired")[0]
+    (sentence,) = check_tolerance(compare(expected, got), Tolerance(snr_db=60.0), "repaired")
+    assert "snr_db = 38 would have passed" in sentence
 
 
 def test_every_missed_bound_is_told():
     m = compare(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), classifier=True)
-    failures = judge(m, Tolerance(max_error=1e-5, snr_db=20.0, top1_agreement=0.97), "logits")
+    failures = check_tolerance(m, Tolerance(max_error=1e-5, snr_db=20.0, top1_agreement=0.97), "logits")
     assert len(failures) == 3
     assert "nothing agrees" in failures[2]
 
 
 def test_a_top1_bound_on_a_feature_map_fails():
-    (line,) = judge(compare(np.ones((1, 2)), np.ones((1, 2))), Tolerance(top1_agreement=0.97), "repaired")
+    (line,) = check_tolerance(compare(np.ones((1, 2)), np.ones((1, 2))), Tolerance(top1_agreement=0.97), "repaired")
     assert "not a classifier" in line

@@ -159,7 +159,7 @@ def test_executes_like_pytorch(network: type[nn.Module], shape: tuple[int, ...],
     model, x = network().eval(), torch.rand(shape)
     path = save(convert(model, shape), tmp_path)
     assert kinds <= operations(path), "the converter no longer emits what this test is for"
-    got = CoremlMil().open(path).run({"x0": x.numpy()})["y"]
+    got = CoremlMil().open(path).predict({"x0": x.numpy()})["y"]
     with torch.no_grad():
         expected = model(x).numpy()
     assert (got.shape, got.dtype) == (expected.shape, np.float32)
@@ -174,7 +174,7 @@ class MulAdd(nn.Module):
 def test_float16_rounds_after_every_operation(tmp_path: Path) -> None:
     x = np.linspace(0, 3, 480, dtype=np.float32).reshape(1, 4, 10, 12)
     session = open_net(convert(MulAdd(), x.shape, fp16=True), tmp_path)
-    outputs, trace = session.run_traced({"x0": x})
+    outputs, trace = session.trace({"x0": x})
     half = np.float16
     twice = (half(x) * half(1.2345) + half(0.777)).astype(np.float32)  # numpy rounds float16 after each operation
     once = (x * np.float32(1.2345) + np.float32(0.777)).astype(half).astype(np.float32)
@@ -186,7 +186,7 @@ def test_float16_rounds_after_every_operation(tmp_path: Path) -> None:
 
 def test_float16_overflows_to_infinity(tmp_path: Path) -> None:
     session = open_net(convert(MulAdd(), (1, 4, 2, 2), fp16=True), tmp_path)
-    assert np.isinf(session.run({"x0": np.full((1, 4, 2, 2), 6e4, np.float32)})["y"]).all()
+    assert np.isinf(session.predict({"x0": np.full((1, 4, 2, 2), 6e4, np.float32)})["y"]).all()
 
 
 class Dense(nn.Module):
@@ -210,7 +210,7 @@ def dense() -> tuple[Dense, Any, np.ndarray]:
 def check_dense(dense: tuple, compressed: Any, weight: np.ndarray, folder: Path) -> None:
     """The session's output is that of the weight, and not that of the weight before compression."""
     model, _, x = dense
-    got = open_net(compressed, folder).run({"x0": x})["y"]
+    got = open_net(compressed, folder).predict({"x0": x})["y"]
     bias = model.linear.bias.detach().numpy()
     np.testing.assert_allclose(got, x @ weight.T + bias, atol=2e-6)
     assert np.abs(got - model(torch.from_numpy(x)).detach().numpy()).max() > 1e-4
@@ -260,7 +260,7 @@ def test_int4_blocks_of_ios18(dense: tuple, tmp_path: Path) -> None:
 def test_image_input_takes_pixels(tmp_path: Path) -> None:
     session = open_net(convert(MulAdd(), (1, 3, 4, 6), image=True), tmp_path)
     image = np.arange(72, dtype=np.float32).reshape(1, 3, 4, 6)
-    np.testing.assert_allclose(session.run({"x0": image})["y"], image * 1.2345 + 0.777, rtol=1e-6)
+    np.testing.assert_allclose(session.predict({"x0": image})["y"], image * 1.2345 + 0.777, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_image_input_takes_pixels(tmp_path: Path) -> None:
 )
 def test_wrong_inputs_are_named(muladd: Path, inputs: dict[str, np.ndarray]) -> None:
     with pytest.raises(InputError, match=r"net\.mlpackage: takes the inputs x0 \[1, 4, 2, 2\]; got "):
-        CoremlMil().open(muladd).run(inputs)
+        CoremlMil().open(muladd).predict(inputs)
 
 
 class Unknown(nn.Module):
@@ -358,11 +358,11 @@ def test_activations_are_freed_without_a_garbage_collection(tmp_path: Path) -> N
     shape = (1, 4, 3, 7)
     session = open_net(convert(MulAdd(), shape), tmp_path)
     x = {"x0": np.zeros(shape, np.float32)}
-    session.run(x)  # what is made once on the first call is no leak
+    session.predict(x)  # what is made once on the first call is no leak
     gc.collect()
     gc.disable()
     try:
-        session.run(x)
+        session.predict(x)
         assert gc.collect() == 0, "objects that only the garbage collector can free"
     finally:
         gc.enable()

@@ -4,14 +4,14 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from mobile_robust.errors import InputError
-from mobile_robust.runtimes.gpu_delegate import NAME, check_op_table
+from mobile_robust.runtimes.gpu_delegate import RUNTIMES, check_op_table
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8_borders"])
 def test_the_deploy_form_is_in_the_table(module, pipeline, precision):
     for made in (module, pipeline):
         result = check_op_table(made.files[precision])
-        assert (result.runtime, result.verdict, result.failures, result.metrics) == (NAME, "pass", (), {})
+        assert (result.runtime, result.verdict, result.failures, result.metrics) == (RUNTIMES[0].name, "pass", (), {})
         assert result.placement.placed_ops == result.placement.total_ops > 5
 
 

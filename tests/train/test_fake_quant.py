@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
+from mobile_robust.train.methods import METHODS, start
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mobile_robust.recipes import load_recipe
 from mobile_robust.convert.rounding import prepare
 from mobile_robust.convert.targets.tflite import channels_last, convert_tflite
 from mobile_robust.convert.targets.tflite_quantize import static_wi8_ai8
@@ -23,9 +23,9 @@ from mobile_robust.layers.repconv import RepConv
 from mobile_robust.methods.sympie.training import Estimation
 from mobile_robust.methods.task import Task
 from mobile_robust.pipelines import build_model
+from mobile_robust.recipes import load_recipe
 from mobile_robust.train.cli import main
 from mobile_robust.train.fake_quant import round_activations, round_weights
-from mobile_robust.train.methods import METHODS, start
 from tests.randomize import randomize
 
 Recipes = dict[str, Path]

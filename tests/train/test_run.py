@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mobile_robust.recipes import load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.methods.afd import training as afd
-from mobile_robust.state_dicts import read_state
 from mobile_robust.pipelines import build_model
+from mobile_robust.recipes import load_recipe
+from mobile_robust.state_dicts import read_state
 from mobile_robust.train import checkpoints
 from mobile_robust.train.cli import main
 

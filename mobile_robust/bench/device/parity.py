@@ -27,7 +27,7 @@ from mobile_robust.contracts.manifest import Metrics, ParityResult
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.convert.build import make_reference
-from mobile_robust.parity.metrics import NotFiniteError, compare, judge
+from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.parity.table import STYLES, SYMBOLS, tolerance_text, worst_text
 from mobile_robust.pipelines import rebuild
@@ -68,7 +68,7 @@ class Prover:
         try:
             rows = answers.load(run, sum(prod(tensor.shape) for tensor in model.artifact.outputs))
             reference = self._reference(model, len(rows))
-            got = _output(model, rows, reference.output)
+            got = _output(model, rows, reference.output.name)
             tolerance = _as_on_this_computer(tolerance, model, reference, len(rows))
             metrics = _compare(reference, got)
         except OSError:
@@ -76,12 +76,12 @@ class Prover:
             return Proof(run, 0, _failed(run, tolerance, why))
         except NotFiniteError as error:
             return Proof(run, len(rows), _failed(run, tolerance, str(error)))
-        failures = judge(metrics, tolerance, reference.output)
+        failures = check_tolerance(metrics, tolerance, reference.output.name)
         verdict = ParityResult(
             runtime=run.runtime.name,
             verdict="fail" if failures else "pass",
             tolerance=tolerance,
-            metrics={reference.output: metrics},
+            metrics={reference.output.name: metrics},
             placement=run.actual,
             failures=tuple(failures),
         )
@@ -102,14 +102,16 @@ def _output(model: Model, rows: NDArray[np.float32], name: str) -> NDArray[np.fl
     for tensor in model.artifact.outputs:
         stop = start + prod(tensor.shape)
         if tensor.name == name:
-            return np.concatenate([channels_first(row[start:stop].reshape(tensor.shape)) for row in rows])
+            return np.concatenate(
+                [channels_first(row[start:stop].reshape(tensor.shape), tensor.layout) for row in rows]
+            )
         start = stop
     raise ValueError(f"{model.path} has no output {name}")
 
 
 def _compare(reference: Reference, got: NDArray[np.float32]) -> Metrics:
     count = len(got)
-    return compare(reference.expected[:count], got, reference.output == "logits", reference.unrepaired(count))
+    return compare(reference.expected[:count], got, reference.of_classifier, reference.unrepaired(count))
 
 
 def _as_on_this_computer(tolerance: Tolerance, model: Model, reference: Reference, count: int) -> Tolerance:
@@ -117,12 +119,10 @@ def _as_on_this_computer(tolerance: Tolerance, model: Model, reference: Referenc
     asked = {name: getattr(tolerance, name) for name in _SLACK if getattr(tolerance, name) is not None}
     if not asked:
         return tolerance
-    session = LitertCpu().open(model.path)
-    try:
-        here = [session.run(reference.inputs(index, "NHWC"))[reference.output] for index in range(count)]
-    finally:
-        session.close()
-    found = _compare(reference, np.concatenate([channels_first(answer) for answer in here]))
+    inputs, name = model.artifact.inputs, reference.output.name
+    with LitertCpu().open(model.path) as session:
+        rows = [session.predict(reference.inputs_of(inputs, index))[name].ravel() for index in range(count)]
+    found = _compare(reference, _output(model, np.stack(rows), name))
     reached = {name: getattr(found, name) for name in asked}  # None: exact
     lower = {
         name: min(bound, floor(100 * (reached[name] - _SLACK[name])) / 100)  # two digits are enough to read

@@ -12,7 +12,7 @@ from typing import Literal
 from mobile_robust.bench.android.phone import Blob
 from mobile_robust.bench.android.preflight import MAX_THERMAL_STATUS
 from mobile_robust.bench.inputs import TestSet
-from mobile_robust.bench.models import ACCELERATORS, Model, resolve
+from mobile_robust.bench.models import Model, resolve
 from mobile_robust.bench.resume import Key, key, missing, new_run
 from mobile_robust.contracts.job import Job, JobModel, JobTensor
 from mobile_robust.contracts.manifest import Artifact
@@ -22,6 +22,12 @@ from mobile_robust.tflite.op_versions import RUNTIME_VERSION, too_new
 
 #: Answers that are fetched take at most so many bytes, all models together; of two inputs they are fetched always.
 _ANSWER_BYTES, _LEAST_ANSWERS = 64 * 2**20, 2
+
+
+@dataclass(frozen=True)
+class _AppRuntime:
+    name: str
+    accelerator: str
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def choose_models(
     Raises:
         InputError: See :func:`resolve`; or the runtime in the app would refuse a file.
     """
-    models = resolve(builds, precisions, [f"tflite_{name}" for name in accelerators])
+    models = resolve(builds, precisions, [_AppRuntime(f"tflite_{name}", name) for name in accelerators])
     problems = [
         f"{path}: the app's runtime would refuse it: {problem}"
         for path in dict.fromkeys(model.path for model in models)
@@ -114,7 +120,7 @@ def answer_bytes(artifact: Artifact) -> int:
 
 def _arithmetic(model: Model) -> Literal["fp32", "fp16"] | None:
     """A GPU computes float32 files in full precision, all others in half, as apps do that care for speed."""
-    if ACCELERATORS[model.runtime] == "cpu":
+    if model.accelerator == "cpu":
         return None
     return "fp32" if model.artifact.precision == "fp32" else "fp16"
 
@@ -132,7 +138,7 @@ def _job_model(model: Model, inputs: TestSet, repetitions: Sequence[int]) -> Job
         parameters=artifact.parameters,
         file=f"{artifact.sha256}.tflite",
         total_ops=sum(artifact.operations.values()),
-        requested="gpu" if ACCELERATORS[model.runtime] == "gpu" else "cpu",
+        requested="gpu" if model.accelerator == "gpu" else "cpu",
         arithmetic=_arithmetic(model),
         inputs=tuple(JobTensor(name=name, shape=shape) for name, shape in inputs.shapes.items()),
         outputs=tuple(JobTensor(name=tensor.name, shape=tensor.shape) for tensor in artifact.outputs),

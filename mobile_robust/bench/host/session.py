@@ -10,15 +10,14 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from mobile_robust import __version__
 from mobile_robust.bench.host import machine as device
 from mobile_robust.bench.host.worker import Job
 from mobile_robust.bench.inputs import Photos, TestSet, TestSets
-from mobile_robust.bench.models import RUNTIMES, Model
+from mobile_robust.bench.models import Model
 from mobile_robust.bench.resume import Key, go_on, key, missing, new_run, now, refused
-from mobile_robust.contracts.manifest import Placement
 from mobile_robust.contracts.result import (
     App,
     ErrorRecord,
@@ -32,11 +31,12 @@ from mobile_robust.contracts.result import (
 )
 from mobile_robust.errors import first_line
 from mobile_robust.runtimes.base import PlacementError
-from mobile_robust.runtimes.litert_gpu import driver as litert_gpu_driver
 from mobile_robust.runtimes.messages import Message
 from mobile_robust.runtimes.process import Worker
+from mobile_robust.runtimes.registry import runtimes
 
-#: Told of every step: what is done now, and how many repetitions of all models are there.
+_WORKER = "mobile_robust.bench.host.worker"
+#: Called at every step: what is done now, and how many repetitions of all models are there.
 Notify = Callable[[str, int], None]
 
 
@@ -102,23 +102,23 @@ class _Session:
 
     def load(self, model: Model, inputs: TestSet, stack: ExitStack) -> None:
         """Starts the model's process; whether all operations are where they should be is found out before."""
-        run = self._runs[key(model)]
+        run, runtime = self._runs[key(model)], runtimes()[model.runtime].make_timed()
         try:
-            placement = _placement(model)
+            with runtime.open(model.path) as session:
+                placement = session.placement
         except (PlacementError, RuntimeError) as error:
             self._fail(model, "load", first_line(error))
             return
-        variables = (litert_gpu_driver.find()[0] or {}) if model.runtime == "litert_gpu" else {}
-        worker = Worker("mobile_robust.bench.host.worker", [], variables)
+        worker = Worker(_WORKER, [], runtime.environment())
         stack.callback(worker.close)
         worker.send(_job(model, inputs, self._protocol).message())
-        answer = worker.receive()
-        if answer.kind == "error":
-            self._fail(model, "load", answer.text)
+        reply = worker.receive()
+        if reply.kind == "error":
+            self._fail(model, "load", reply.text)
             return
         self._workers[key(model)] = worker
-        facts: dict[str, Any] = {"actual": placement, "inputs_sha256": inputs.sha256, "outputs": _outputs(answer)}
-        loaded = Run.model_validate({**run.model_dump(), **json.loads(answer.text), **facts})
+        facts: dict[str, Any] = {"actual": placement, "inputs_sha256": inputs.sha256, "outputs": _outputs(reply)}
+        loaded = Run.model_validate({**run.model_dump(), **json.loads(reply.text), **facts})
         # After a resumption it is the first load that counts, of which nothing was in the machine's caches.
         self._runs[key(model)] = run if run.load_ns else loaded
 
@@ -128,15 +128,15 @@ class _Session:
         before = device.state()
         worker = self._workers[key(model)]
         worker.send(Message("repeat"))
-        answer = worker.receive()
-        if answer.kind == "error":
-            self._fail(model, f"repetition {index}", answer.text)
+        reply = worker.receive()
+        if reply.kind == "error":
+            self._fail(model, f"repetition {index}", reply.text)
             return
         run = self._runs[key(model)]
         measured = Repetition(
             index=index,
-            start=answer.text,
-            samples_ns=tuple(answer.arrays["ns"].tolist()),
+            start=reply.text,
+            samples_ns=tuple(reply.arrays["ns"].tolist()),
             state_before=before,
             state_after=device.state(),
         )
@@ -169,21 +169,8 @@ class _Session:
 
 
 def _new_run(model: Model) -> Run:
-    arithmetic: Literal["fp32"] | None = "fp32" if model.runtime == "litert_gpu" else None  # see GpuModel
-    return new_run(model, version("ai-edge-litert"), arithmetic)
-
-
-def _placement(model: Model) -> Placement | None:
-    """Where the runtime puts the operations.
-
-    Raises:
-        PlacementError: Not all of them where they were asked to be.
-    """
-    session = RUNTIMES[model.runtime]().open(model.path)
-    try:
-        return session.placement
-    finally:
-        session.close()
+    info = runtimes()[model.runtime]
+    return new_run(model, version(info.packages[0]), info.arithmetic)
 
 
 def _job(model: Model, inputs: TestSet, protocol: Protocol) -> Job:
@@ -200,10 +187,10 @@ def _job(model: Model, inputs: TestSet, protocol: Protocol) -> Job:
     )
 
 
-def _outputs(answer: Message) -> tuple[Output, ...]:
-    """The answers that the worker kept, by "INPUT NAME"."""
+def _outputs(reply: Message) -> tuple[Output, ...]:
+    """The outputs that the worker kept, by "INPUT NAME"."""
     found = []
-    for name, x in answer.arrays.items():
+    for name, x in reply.arrays.items():
         index, _, output = name.partition(" ")
         values = b64encode(x.tobytes()).decode()
         found.append(Output(input=int(index), name=output, shape=x.shape, values=values))

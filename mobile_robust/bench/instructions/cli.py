@@ -64,13 +64,14 @@ def run(options: argparse.Namespace) -> int:
     from mobile_robust.bench.models import resolve
     from mobile_robust.parity.table import progress_bar
     from mobile_robust.runtimes.base import EngineError
+    from mobile_robust.runtimes.registry import runtimes
 
     console, profile = Console(), PROFILES[options.profile]
     versions = {name: found.version(name) for name in _DECIDING}
     allowed = table.read(options.check) if options.check else None
     if options.update and options.update.exists():
         table.read(options.update)  # not only after the counting
-    models = resolve(options.builds, options.precision, ["litert_cpu"])
+    models = resolve(options.builds, options.precision, [runtimes()["litert_cpu"]])
     counts = []
     with progress_bar(Console(stderr=True), f"counting on {profile.name}", len(models)) as step:
         for model in models:

@@ -39,13 +39,13 @@ def count(model: Model, profile: Profile) -> Count:
         EngineError: The file does not run there.
         RuntimeError: There is no sandbox.
     """
-    recipe, stored = model.manifest.recipe, model.folder / model.manifest.reference.file
-    inputs = load_reference(stored, recipe.input.range / 255).inputs(0, "NHWC")
+    inputs = load_reference(model.folder, model.manifest).inputs_of(model.artifact.inputs, 0)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "counts"
         session = EmulatedSession(tflite_file.read(model.path), profile, *plugin.options(out))
         try:
-            memory = MemoryMap(session.ask("count", inputs).text)
+            session.write(inputs)
+            memory = MemoryMap(session.ask("count").text)
             executed: Counter[int] = Counter()
             for line in out.read_text().splitlines():
                 address, number = line.split()

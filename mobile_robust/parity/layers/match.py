@@ -1,17 +1,17 @@
 """Which operation of a .tflite file is which layer of the PyTorch network.
 
-The converter names tensors by module path, "…/torch.nn.modules.conv.Conv2d_down;1": class and attribute at every level.
-The weights' name is the sure one. What no name tells is matched in order among the layers with such weights.
+By the module path in the tensors' names (see ``tflite.module_path``); the weights' name is the sure one. Layers without
+a name are matched in order among those with such weights.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
 from mobile_robust.parity.layers.torch_layers import LayerCall
 from mobile_robust.tflite.file import FileTensor, Operation, TfliteFile
+from mobile_robust.tflite.module_path import module_paths, shared_levels
 
 #: Operations that are layers -> position of the data among their inputs. The weights are always second.
 _DATA = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 0, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 2}
@@ -60,16 +60,7 @@ def _sides(shape: tuple[int, ...]) -> list[int]:
 
 def _named_alike(op: Operation, call: LayerCall) -> int:
     """How many levels of the module path, from the innermost, the best name of the operation's tensors shares."""
-    path = call.name.split(".")[::-1]
-    leaf = type(call.module).__name__
-    best = 0
-    for tensor in (op.inputs[1], *op.outputs):
-        for name in re.split(";+", tensor.name) if tensor is not None else ():
-            levels = name.split("/")[::-1]
-            if not levels[0].endswith(f".{leaf}_{path[0]}"):
-                continue
-            shared = 0
-            while shared < min(len(levels), len(path)) and levels[shared].endswith(f"_{path[shared]}"):
-                shared += 1
-            best = max(best, shared)
-    return best
+    layer = call.name.split(".")[::-1]
+    innermost = f".{type(call.module).__name__}_{layer[0]}"
+    paths = [path for tensor in (op.inputs[1], *op.outputs) if tensor is not None for path in module_paths(tensor.name)]
+    return max((shared_levels(path[::-1], layer) for path in paths if path[-1].endswith(innermost)), default=0)

@@ -32,7 +32,7 @@ class LayerCall:
         return tuple(self.module.weight.shape)
 
     def normalized(self, output: Tensor) -> Tensor:
-        """The batch norm alone, in evaluation mode: timm's may hold an activation too."""
+        """The batch norm by itself, in evaluation mode: timm's may hold an activation too."""
         norm = self.norm
         if norm is None:
             return output

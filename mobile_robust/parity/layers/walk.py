@@ -1,10 +1,11 @@
 """Walks the layers of a .tflite file beside the PyTorch network it was made of, and finds the first bad one.
 
-Every convolution and linear layer is judged twice: its value against PyTorch's own value there, which holds all error
-that arrived so far, and alone, against PyTorch's layer run on the file's own input. A layer that is wrong alone is bad.
-A layer that is right alone, but far worse than the layers that feed it, was fed by a bad operation between them: that
-is told of float files only, for integer ones drift with depth. In an integer file the layers behind a bad one may be
-bad alone too, since what reaches them leaves the range they were calibrated for: the first is the one to look at.
+Every convolution and linear layer is checked twice: its value against PyTorch's own value there, which holds all error
+that arrived so far, and in isolation, against PyTorch's layer run on the file's own input. A layer that is wrong in
+isolation is bad. A layer that is right in isolation, but far worse than the layers that feed it, was fed by a bad
+operation between them: that is reported of float files only, for integer ones drift with depth. In an integer file the
+layers behind a bad one may be bad in isolation too, since what reaches them leaves the range they were calibrated for:
+the first is the one to look at.
 
 The file runs on LiteRT's built-in kernels, which keep every tensor; a last row runs it with XNNPACK, as an app does.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from mobile_robust.contracts.manifest import Metrics
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.parity.layers.match import data_input, match
 from mobile_robust.parity.layers.torch_layers import LayerCall, trace
-from mobile_robust.parity.metrics import NotFiniteError, compare, judge
+from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.quiet import quiet
 from mobile_robust.runtimes.base import Arrays
 from mobile_robust.runtimes.litert_cpu import LitertCpu
@@ -58,7 +59,7 @@ class LayerReport:
         op: The operation in the file, or "XNNPACK" for the whole file run with it.
         index: The operation's position in the file.
         metrics: Value against PyTorch's, channels first. ``None``: not finite.
-        alone: The same with PyTorch's layer run on the file's own input. ``None``: not finite, or not possible.
+        isolated: The same with PyTorch's layer run on the file's own input. ``None``: not finite, or not possible.
         ok: Neither this layer nor what lies between it and the layers before is at fault.
         failures: Why it is not ok, in sentences.
     """
@@ -67,14 +68,14 @@ class LayerReport:
     op: str
     index: int
     metrics: Metrics | None
-    alone: Metrics | None
+    isolated: Metrics | None
     ok: bool
     failures: tuple[str, ...] = ()
 
 
 @torch.no_grad()
 def walk(
-    artifact: Path,
+    artifact: PathLike[str],
     model: nn.Module,
     inputs: Arrays,
     model_inputs: tuple[Tensor, ...],
@@ -88,7 +89,7 @@ def walk(
         inputs: One image's inputs by name, in the file's layout (NHWC).
         model_inputs: The same as the network's arguments (NCHW).
         tolerance: ``max_error`` (of the layer's own range) and ``snr_db`` hold for every layer; of an integer file only
-            the SNR does, and only of each layer alone. 25 dB where neither is left.
+            the SNR does, and only of each layer in isolation. 25 dB where neither is left.
 
     Raises:
         InputError: The file is truncated, or no TFLite file.
@@ -130,13 +131,13 @@ class _Walker:
         metrics, failures = self._measure(finish(call.output), got, f"of layer {call.name}")
         self._error[op.index] = _error(metrics)
 
-        alone, faults = None, self._blame_between(op, metrics, failures)
+        isolated, faults = None, self._blame_between(op, metrics, failures)
         if (source := data_input(self._file, op, call)) is not None:
             given = _as_torch(self._values[source.index], call.channels_first, call.input_shape)
             recomputed = finish(call.module(torch.from_numpy(given)))
-            alone, own_faults = self._measure(recomputed, got, f"of layer {call.name} alone")
+            isolated, own_faults = self._measure(recomputed, got, f"of layer {call.name} in isolation")
             faults = own_faults or faults
-        return LayerReport(call.name, op.name, op.index, metrics, alone, not faults, tuple(faults))
+        return LayerReport(call.name, op.name, op.index, metrics, isolated, not faults, tuple(faults))
 
     def output(self, name: str, expected: Tensor) -> LayerReport:
         tensor = self._file.outputs[name]
@@ -147,7 +148,8 @@ class _Walker:
         return LayerReport(f"output {name}", op.name, op.index, metrics, None, not failures, tuple(failures))
 
     def with_xnnpack(self, name: str, expected: Tensor, inputs: Arrays) -> LayerReport:
-        got = LitertCpu().open(self._file.path).run(inputs)[name]
+        with LitertCpu().open(self._file) as session:
+            got = session.predict(inputs)[name]
         label = f"{name} with XNNPACK"
         metrics, failures = self._measure_output(expected, got, label)
         return LayerReport(
@@ -166,7 +168,7 @@ class _Walker:
             metrics = compare(expected, got)
         except NotFiniteError as error:
             return None, [f"output {label}: {error}"]
-        return metrics, judge(metrics, self._bound, label)
+        return metrics, check_tolerance(metrics, self._bound, label)
 
     def _blame_between(self, op: Operation, metrics: Metrics | None, failures: list[str]) -> list[str]:
         """A value far worse than those of the layers before is the fault of what lies between."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from mobile_robust.coreml_import import import_coremltools
 from mobile_robust.errors import InputError
-from mobile_robust.runtimes.base import Arrays
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Package:
     images: frozenset[str]
     outputs: tuple[str, ...]
 
-    def check_inputs(self, inputs: Arrays) -> None:
+    def check_inputs(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         """Raises InputError where names or shapes are not those of the file."""
         expected = ", ".join(f"{name} {list(shape)}" for name, shape in self.inputs.items())
         if set(inputs) != set(self.inputs):
@@ -46,9 +48,9 @@ def read_package(path: Path) -> Package:
     """Reads everything of an ``.mlpackage`` but its weights.
 
     Raises:
-        InputError: Not an ``.mlpackage``, a part of it is missing or cut short, or it holds no ML program.
+        InputError: Not an ``.mlpackage``, a file of it is missing or cut short, or it holds no ML program.
     """
-    model, weights = _parts(path)
+    model, weights = _paths(path)
     spec = import_coremltools().proto.Model_pb2.Model()
     try:
         spec.ParseFromString(model.read_bytes())
@@ -68,7 +70,7 @@ def read_package(path: Path) -> Package:
     )
 
 
-def _parts(path: Path) -> tuple[Path, Path]:
+def _paths(path: Path) -> tuple[Path, Path]:
     """The model file and the weights folder that the package's manifest names."""
     manifest = path / "Manifest.json"
     if not path.exists():
@@ -85,9 +87,9 @@ def _parts(path: Path) -> tuple[Path, Path]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{manifest}: not the manifest of an .mlpackage: {reason}") from None
-    for part in [model, *folders]:
-        if not part.exists():
-            raise InputError(f"{path}: incomplete: {part.relative_to(path)} is missing")
+    for needed in [model, *folders]:
+        if not needed.exists():
+            raise InputError(f"{path}: incomplete: {needed.relative_to(path)} is missing")
     return model, folders[0] if folders else model.parent / "weights"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch import Tensor
 from mobile_robust.coreml_import import import_coremltools
 from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import Arrays, Runtime, Session
+from mobile_robust.runtimes.coreml_mil import RUNTIMES
 from mobile_robust.runtimes.coreml_mil.ops import OPS
 from mobile_robust.runtimes.coreml_mil.package import Package, read_package
 
@@ -69,15 +71,14 @@ class _Step:
 class CoremlMil(Runtime):
     """Executes the operations of an ``.mlpackage`` in PyTorch, on any machine."""
 
-    name = "coreml_mil"
-    target = "coreml"
+    info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
         """Always available: coremltools is a dependency of the package."""
         return None
 
-    def open(self, artifact: Path) -> MilSession:
-        """Opens an ``.mlpackage`` and decompresses its weights.
+    def open(self, artifact: PathLike[str], threads: int = 1) -> MilSession:
+        """Decompresses the weights. PyTorch's threads are what they are.
 
         Raises:
             InputError: The package is incomplete, truncated, foreign or no ML program, or an operation that its
@@ -93,6 +94,7 @@ class MilSession(Session):
         self._package = package
         function = _load_program(package).functions["main"]
         self._inputs = {name: _declared(variable) for name, variable in function.inputs.items()}
+        self._written: dict[str, Tensor] = {}
         self._constants: dict[str, Any] = {}
         steps = _needed(_steps(function), package.outputs)
         for step in steps:
@@ -103,32 +105,39 @@ class MilSession(Session):
                 )
         self._steps = self._fold(steps)
 
-    def run(self, inputs: Arrays) -> Arrays:
-        """One inference.
-
-        Args:
-            inputs: float32 by input name. An image is NCHW with values in [0, 255], channels in the file's order.
+    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """An image is NCHW with values in [0, 255], channels in the file's order.
 
         Raises:
-            InputError: Names or shapes are not those of the file, or an operation cannot be executed.
+            InputError: Names or shapes are not those of the file.
         """
-        return self.run_traced(inputs)[0]
-
-    def run_traced(self, inputs: Arrays) -> tuple[Arrays, dict[str, NDArray[Any]]]:
-        """One inference, with the output of every operation that was run, by name, in order of execution."""
         self._package.check_inputs(inputs)
-        values = {
+        self._written = {
             name: declared.conform(torch.from_numpy(np.array(inputs[name]))) for name, declared in self._inputs.items()
         }
-        trace = {}
+
+    def run(self) -> None:
+        """Raises InputError where an operation cannot be executed."""
+        self._execute_steps()
+
+    def read(self) -> Arrays:
+        return dict(self._outputs)
+
+    def trace(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Arrays, dict[str, NDArray[Any]]]:
+        """One inference, with the output of every operation that was run, by name, in order of execution."""
+        self.write(inputs)
+        computed = self._execute_steps()
+        return self.read(), {name: value.numpy() for name, value in computed.items()}
+
+    def _execute_steps(self) -> dict[str, Tensor]:
+        """Everything that was computed."""
+        computed: dict[str, Tensor] = {}
         with torch.inference_mode():
             for step in self._steps:
-                results = self._execute(step, values)
-                values.update(results)
-                trace.update({name: value.numpy() for name, value in results.items()})
-        everything = self._constants | values
-        outputs = {name: everything[name].float().numpy() for name in self._package.outputs}
-        return outputs, trace
+                computed |= self._execute(step, computed)
+        everything = self._constants | self._written | computed
+        self._outputs = {name: everything[name].float().numpy() for name in self._package.outputs}
+        return computed
 
     def _fold(self, steps: Iterable[_Step]) -> list[_Step]:
         """Executes what depends on weights alone, decompression first of all, and returns the steps that remain."""
@@ -146,7 +155,7 @@ class MilSession(Session):
     def _execute(self, step: _Step, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Outputs of one operation by name, rounded to their declared dtypes."""
 
-        known = ChainMap(values, self._constants)
+        known = ChainMap(values, self._written, self._constants)
         where = f"{self._package.path}: operation {step.kind!r} (output {step.outputs[0].name!r})"
         try:
             result = OPS[step.kind](**{name: _resolve(argument, known) for name, argument in step.arguments.items()})

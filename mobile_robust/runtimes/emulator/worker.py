@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from mobile_robust.runtimes.messages import Message, receive, send
-from mobile_robust.runtimes.process import answers
+from mobile_robust.runtimes.process import reply_stream
 
 #: A system call that Linux does not have, and its first argument: by these the plug-in knows where to count.
 MARK, BEGIN, END = 0x6D72, 1, 2
 
 
 def main() -> None:
-    """Told a file ("model", its bytes as uint8), says "open" or "error", then answers every question.
+    """Receives a file ("model", its bytes as uint8), sends "open" or "error", then replies to every request.
 
     "open" has the operation list of the interpreter as JSON: for each the tensors it takes and gives, by index. A
-    question has the inputs by tensor index in the file's own types; the answer, "outputs", the outputs likewise.
-    "count" is answered after a second inference between two marks, and has the process's memory map as text.
+    request has the inputs by tensor index in the file's own types; the reply, "outputs", the outputs likewise.
+    "count" makes a second inference between two marks; its reply has the process's memory map as text.
     """
-    stream, questions = answers(), sys.stdin.buffer
-    model = receive(questions).arrays["model"].tobytes()  # the interpreter reads from here, and keeps no copy
+    stream, requests = reply_stream(), sys.stdin.buffer
+    model = receive(requests).arrays["model"].tobytes()  # the interpreter reads from here, and keeps no copy
     try:
         interpreter = _open(model)
     except (ValueError, RuntimeError) as error:
@@ -39,11 +39,11 @@ def main() -> None:
     send(stream, Message("open", json.dumps(nodes)))
     while True:
         try:
-            question = receive(questions)
+            request = receive(requests)
         except EOFError:
             return
         try:
-            send(stream, _answer(interpreter, question))
+            send(stream, _reply(interpreter, request))
         except (ValueError, RuntimeError) as error:
             send(stream, Message("error", str(error)))
 
@@ -56,12 +56,12 @@ def _open(model: bytes) -> Any:
     return interpreter
 
 
-def _answer(interpreter: Any, question: Message) -> Message:
-    for index, values in question.arrays.items():
+def _reply(interpreter: Any, request: Message) -> Message:
+    for index, values in request.arrays.items():
         interpreter.set_tensor(int(index), values)
     interpreter.invoke()
     text = ""
-    if question.kind == "count":
+    if request.kind == "count":
         _count(interpreter.invoke)
         text = Path("/proc/self/maps").read_text()
     given = [tensor["index"] for tensor in interpreter.get_output_details()]

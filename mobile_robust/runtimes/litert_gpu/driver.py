@@ -59,7 +59,7 @@ def find() -> tuple[dict[str, str] | None, str | None]:
 def _failure(path: Path, variables: dict[str, str]) -> str | None:
     """Why the engine does not take a file with these variables; ``None`` where it does."""
     try:
-        # Without questions on stdin the worker ends after its first message.
+        # Without inputs on stdin the worker ends after its first message.
         done = subprocess.run(
             **launch(WORKER, [str(path)], variables),
             stdin=subprocess.DEVNULL,
@@ -68,16 +68,16 @@ def _failure(path: Path, variables: dict[str, str]) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"no answer in {_PROBE_SECONDS} s"
+        return f"no reply in {_PROBE_SECONDS} s"
     log = done.stderr.decode(errors="replace")
     try:
-        answer = receive(io.BytesIO(done.stdout))
+        reply = receive(io.BytesIO(done.stdout))
     except EOFError:
         return f"crashed, exit code {done.returncode}"
-    if answer.kind == "open":
+    if reply.kind == "open":
         return None
     reason = re.search(r"Failed to initialize WebGPU environment: (?:[A-Z]+: )?([^\n]+)", log)
-    return reason[1] if reason else " ".join(answer.text.split())
+    return reason[1] if reason else " ".join(reply.text.split())
 
 
 def _one_relu() -> bytes:

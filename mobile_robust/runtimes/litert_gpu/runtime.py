@@ -1,55 +1,65 @@
-"""The LiteRT GPU engine, the one phones use: here on WebGPU over Vulkan, or over SwiftShader where there is no GPU."""
+"""The GPU engine as a runtime: held by a process of its own, or by this one where it is timed."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Mapping
+from importlib import import_module
+from os import PathLike
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mobile_robust.contracts.manifest import Placement
-from mobile_robust.contracts.recipe import Target
-from mobile_robust.runtimes.base import Arrays, EngineError, PlacementError, Runtime, Session
+from mobile_robust.runtimes.base import Arrays, EngineError, PlacementError, Session, TimedRuntime
 from mobile_robust.runtimes.gpu_delegate import refusals
-from mobile_robust.runtimes.litert_gpu import driver as litert_gpu_driver
+from mobile_robust.runtimes.litert_gpu import RUNTIMES, driver
 from mobile_robust.runtimes.litert_gpu.driver import WORKER
+from mobile_robust.runtimes.litert_gpu.session import GpuSession
 from mobile_robust.runtimes.messages import Message
 from mobile_robust.runtimes.process import Worker
 from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite.file import TfliteFile
 
 
-class LitertGpu(Runtime):
-    """Asks for the GPU alone, so that no operation can fall back to the CPU unseen, and computes in float32."""
+class LitertGpu(TimedRuntime):
+    """Asks for the GPU and nothing else, so that no operation can fall back to the CPU unseen; float32."""
 
-    name = "litert_gpu"
-    target: Target = "tflite"
+    info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
         """Opens a one-operation file, once per process, with the machine's own driver and then with SwiftShader."""
-        return litert_gpu_driver.find()[1]
+        return driver.find()[1]
 
-    def open(self, artifact: Path) -> Session:
-        """See ``Runtime.open``. ``PlacementError`` also where the engine crashes on the file.
+    def environment(self) -> dict[str, str]:
+        return driver.find()[0] or {}
 
-        Raises:
-            RuntimeError: This machine cannot run the engine (see ``unavailable``).
-        """
+    def import_engine(self) -> None:
+        import_module("ai_edge_litert.compiled_model")
+
+    def open(self, artifact: PathLike[str], threads: int = 1) -> Session:
+        """Raises ``PlacementError`` also where the engine crashes on the file."""
         file = tflite_file.read(artifact)
-        variables, reason = litert_gpu_driver.find()
+        variables, reason = driver.find()
         if variables is None:
             raise RuntimeError(reason)
-        return _GpuSession(file, variables)
+        return _WorkerSession(file, variables)
+
+    def load(self, artifact: PathLike[str], threads: int = 1) -> Session:
+        return GpuSession(artifact)
 
 
-class _GpuSession(Session):
+class _WorkerSession(Session):
     """A worker process that holds the opened file."""
 
-    def __init__(self, file: tflite_file.TfliteFile, variables: dict[str, str]) -> None:
+    def __init__(self, file: TfliteFile, variables: dict[str, str]) -> None:
         self._file = file
         self._worker = Worker(WORKER, [str(file.path)], variables)
         try:
-            answer = self._worker.receive()
+            opened = self._worker.receive()
             log = self._worker.log()
-            if answer.kind != "open":
-                raise _refusal(file, log, answer.text or "not every operation is on the GPU")
+            if opened.kind != "open":
+                raise _refusal(file, log, opened.text)
         except BaseException:
             self.close()
             raise
@@ -59,19 +69,23 @@ class _GpuSession(Session):
             accelerator=f"gpu ({adapter[1]})" if adapter else "gpu", total_ops=total, placed_ops=total
         )
 
-    def run(self, inputs: Arrays) -> Arrays:
-        stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
-        self._worker.send(Message("inputs", arrays=stored))
-        answer = self._worker.receive()
-        if answer.kind == "error":
-            raise EngineError(f"{self._file.path}: the GPU engine failed: {answer.text}")
-        return {name: tensor.dequantize(answer.arrays[name]) for name, tensor in self._file.outputs.items()}
+    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        self._stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
+
+    def run(self) -> None:
+        self._worker.send(Message("inputs", arrays=self._stored))
+        self._reply = self._worker.receive()
+        if self._reply.kind == "error":
+            raise EngineError(f"{self._file.path}: the GPU engine failed: {self._reply.text}")
+
+    def read(self) -> Arrays:
+        return {name: tensor.dequantize(self._reply.arrays[name]) for name, tensor in self._file.outputs.items()}
 
     def close(self) -> None:
         self._worker.close()
 
 
-def _refusal(file: tflite_file.TfliteFile, log: str, error: str) -> PlacementError:
+def _refusal(file: TfliteFile, log: str, error: str) -> PlacementError:
     """The operations the engine's log names, as "NAME (reason)"; where it names none, those the op table lacks."""
     section = re.search(
         r"operations are not supported by GPU delegate:\n(.*?operations will run on the [^\n]*)", log, re.DOTALL

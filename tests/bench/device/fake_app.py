@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from mobile_robust.runtimes.litert_gpu.worker import GpuModel
+from mobile_robust.runtimes.litert_gpu.session import GpuSession
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,15 +36,8 @@ def opened(path: Path, accelerator: str) -> Callable[..., Arrays]:
     """A file's function of its inputs by name."""
     if accelerator == "cpu":
         return Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
-    model = GpuModel(path)
-    assert model.whole
-
-    def run(**arrays: np.ndarray) -> Arrays:
-        model.write(arrays)
-        model.run()
-        return model.read()
-
-    return run
+    session = GpuSession(path)
+    return lambda **arrays: session.predict(arrays)
 
 
 class App:

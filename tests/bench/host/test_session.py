@@ -22,10 +22,13 @@ from mobile_robust.bench.inputs import Photos, TestSets, describe, open_photos
 from mobile_robust.bench.models import Model, resolve
 from mobile_robust.contracts.result import RESULT_NAME, Inputs, Protocol, Result, read_result, write_result
 from mobile_robust.errors import InputError
-from mobile_robust.runtimes.base import PlacementError, Session
+from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
+from mobile_robust.runtimes.registry import runtimes
 from tests.bench.fakes import digest, protocol
+
+CPU, GPU = runtimes()["litert_cpu"], runtimes()["litert_gpu"]
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def measured(models: Sequence[Model], photos: Photos, path: Path, repetitions: i
 
 
 def test_models_take_turns_and_all_is_written(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
-    models = resolve([pipeline_build], [], ["litert_cpu"])
+    models = resolve([pipeline_build], [], [CPU])
     result = measured(models, set_of_six, tmp_path / "r.json")
     assert result.complete and [run.precision for run in result.runs] == ["fp32", "int8"]
     starts = {(r.index, run.precision): r.start for run in result.runs for r in run.repetitions}
@@ -64,13 +67,11 @@ def test_models_take_turns_and_all_is_written(pipeline_build: Path, set_of_six: 
 
 
 def test_the_answers_are_those_of_the_artifact(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
-    (model,) = resolve([pipeline_build / "pipeline_fp32.tflite"], [], ["litert_cpu"])
+    (model,) = resolve([pipeline_build / "pipeline_fp32.tflite"], [], [CPU])
     (run,) = measured([model], set_of_six, tmp_path / "r.json", 1).runs
-    session = LitertCpu().open(model.path)
-    answers = [
-        session.run({"image": crop[None].astype(np.float32)})["logits"]
-        for crop in set_of_six.crops(model.manifest.recipe.input.height_width)
-    ]
+    crops = set_of_six.crops(model.manifest.recipe.input.height_width)
+    with LitertCpu().open(model.path) as session:
+        answers = [session.predict({"image": crop[None].astype(np.float32)})["logits"] for crop in crops]
     assert list(run.outputs_sha256) == [hashlib.sha256(x.tobytes()).hexdigest() for x in answers]
     assert [(output.input, output.name, output.shape) for output in run.outputs] == [
         (0, "logits", (1, 10)),
@@ -81,7 +82,7 @@ def test_the_answers_are_those_of_the_artifact(pipeline_build: Path, set_of_six:
 
 
 def test_a_module_is_fed_with_features_of_its_backbone(module_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
-    (model,) = resolve([module_build], ["fp32"], ["litert_cpu"])
+    (model,) = resolve([module_build], ["fp32"], [CPU])
     (run,) = measured([model], set_of_six, tmp_path / "r.json", 1).runs
     inputs = TestSets(set_of_six, tmp_path).of(model)
     assert inputs.sha256 == run.inputs_sha256 == hashlib.sha256(inputs.path.read_bytes()).hexdigest()
@@ -93,7 +94,7 @@ def test_a_module_is_fed_with_features_of_its_backbone(module_build: Path, set_o
 
 def test_models_of_one_build_share_their_inputs(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
     sets = TestSets(set_of_six, tmp_path)
-    fp32, int8 = (sets.of(model) for model in resolve([pipeline_build], [], ["litert_cpu"]))
+    fp32, int8 = (sets.of(model) for model in resolve([pipeline_build], [], [CPU]))
     assert fp32 is int8
 
 
@@ -101,8 +102,8 @@ def script(build: Path, photos: Path, out: Path) -> list[str]:
     """A run in a process of its own, long enough to be stopped."""
     text = (
         "import sys; from pathlib import Path; from mobile_robust.bench import host, inputs, models;"
-        "from tests.bench.host.test_session import quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
-        "photos = inputs.open_photos(photos); found = models.resolve([build], [], ['litert_cpu']);"
+        "from tests.bench.host.test_session import CPU, quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
+        "photos = inputs.Photos(photos); found = models.resolve([build], [], [CPU]);"
         "host.measure(found, quick(photos, 4000), photos, out, silent)"
     )
     return [sys.executable, "-c", text, str(build), str(photos), str(out)]
@@ -162,14 +163,14 @@ def test_a_result_of_something_else_is_refused(
     path.write_text(json.dumps(document))
     before = path.read_bytes()
     with pytest.raises(InputError, match=said):
-        measure(resolve([pipeline_build], [], ["litert_cpu"]), quick(set_of_six, 1), set_of_six, path, silent)
+        measure(resolve([pipeline_build], [], [CPU]), quick(set_of_six, 1), set_of_six, path, silent)
     assert path.read_bytes() == before
 
 
 @pytest.fixture(scope="module")
 def finished(pipeline_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("finished") / "r.json"
-    measured(resolve([pipeline_build], [], ["litert_cpu"]), open_photos(photos), path, 1)
+    measured(resolve([pipeline_build], [], [CPU]), Photos(photos), path, 1)
     return path
 
 
@@ -178,23 +179,25 @@ def test_a_finished_result_is_left_as_it_is(
 ) -> None:
     monkeypatch.setattr(host, "Worker", lambda *_: pytest.fail("nothing is left to be measured"))
     before = finished.read_text()
-    measured(resolve([pipeline_build], [], ["litert_cpu"]), set_of_six, finished, 1)
+    measured(resolve([pipeline_build], [], [CPU]), set_of_six, finished, 1)
     assert finished.read_text() == before
 
 
-class Refusing(LitertCpu):
-    """An accelerator that leaves one operation over."""
+def refuse_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GPU leaves one operation over."""
 
-    def open(self, artifact: Path) -> Session:
+    def refuse(self: LitertGpu, artifact: Path, threads: int = 1) -> None:
         raise PlacementError("the GPU engine refuses BITWISE_XOR", ("BITWISE_XOR",))
+
+    monkeypatch.setattr(LitertGpu, "unavailable", lambda self: None)
+    monkeypatch.setattr(LitertGpu, "open", refuse)
 
 
 def test_a_fallback_is_an_error_and_no_number(
     pipeline_build: Path, set_of_six: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = resolve([pipeline_build / "pipeline_fp32.tflite"], [], ["litert_cpu"])
-    both = [*models, Model(models[0].folder, models[0].manifest, models[0].artifact, "litert_gpu")]
-    monkeypatch.setitem(host.RUNTIMES, "litert_gpu", Refusing)
+    both = resolve([pipeline_build / "pipeline_fp32.tflite"], [], [CPU, GPU])
+    refuse_on_gpu(monkeypatch)
     result = measured(both, set_of_six, tmp_path / "r.json")
     cpu, gpu = result.runs
     assert len(cpu.repetitions) == 2 and cpu.errors == ()
@@ -206,14 +209,14 @@ def test_a_fallback_is_an_error_and_no_number(
 def test_a_process_that_dies_is_an_error_of_its_model_only(
     pipeline_build: Path, set_of_six: Photos, tmp_path: Path
 ) -> None:
-    models = resolve([pipeline_build], [], ["litert_cpu"])
+    models = resolve([pipeline_build], [], [CPU])
     seen: list[str] = []
 
     def kill_the_first(what: str, done: int) -> None:
         seen.append(what)
         if seen.count("pipeline_fp32.tflite on litert_cpu") == 2 and what == "pipeline_fp32.tflite on litert_cpu":
             children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-            workers = [int(c) for c in children if b"bench.worker" in Path(f"/proc/{c}/cmdline").read_bytes()]
+            workers = [int(c) for c in children if b"bench.host.worker" in Path(f"/proc/{c}/cmdline").read_bytes()]
             os.kill(min(workers), signal.SIGKILL)
 
     result = measure(models, quick(set_of_six, 3), set_of_six, tmp_path / "r.json", kill_the_first)
@@ -227,7 +230,7 @@ def test_a_process_that_dies_is_an_error_of_its_model_only(
 
 def test_the_gpu_engine(pipeline_build: Path, set_of_six: Photos, tmp_path: Path, require) -> None:
     require(LitertGpu())
-    models = resolve([pipeline_build / "pipeline_fp32.tflite"], [], ["litert_cpu", "litert_gpu"])
+    models = resolve([pipeline_build / "pipeline_fp32.tflite"], [], [CPU, GPU])
     cpu, gpu = measured(models, set_of_six, tmp_path / "r.json", 1).runs
     assert gpu.actual is not None and gpu.actual.placed_ops == gpu.actual.total_ops > 5
     assert (gpu.arithmetic, cpu.arithmetic) == ("fp32", None)

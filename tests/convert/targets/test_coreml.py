@@ -75,7 +75,7 @@ def test_compressed_files_hold_the_prepared_weights(tmp_path: Path, precision: s
     compressed = [layer for layer in prepared.layers() if is_compressed(layer, least)]
     assert operations(spec)[COMPRESSED[precision]] == len(compressed) == 2
     assert spec.description.input[0].type.WhichOneof("Type") == "multiArrayType"
-    got = CoremlMil().open(path).run({"image": example["image"].numpy()})["logits"]
+    got = CoremlMil().open(path).predict({"image": example["image"].numpy()})["logits"]
     with torch.no_grad():
         expected = prepared(example["image"]).numpy()
     np.testing.assert_allclose(got, expected, atol=3e-3 * np.ptp(expected))

@@ -1,0 +1,140 @@
+"""Verifies a built folder again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mobile_robust.contracts.manifest import Manifest, read_manifest, verify_hashes
+from mobile_robust.errors import InputError, unknown
+from mobile_robust.parity.check import check, computed_by
+from mobile_robust.parity.reference import load_reference
+from mobile_robust.runtimes import registry
+from mobile_robust.runtimes.registry import RuntimeInfo
+
+if TYPE_CHECKING:
+    from mobile_robust.parity.layers.walk import LayerReport
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a build's artifacts did now.
+
+    Attributes:
+        folder: Of the build.
+        manifest: The build's, with the new results in place of its own.
+        against: The runtime that they were compared with; None: PyTorch.
+    """
+
+    folder: Path
+    manifest: Manifest
+    against: str | None
+
+    @property
+    def passed(self) -> bool:
+        """True when no check failed."""
+        return self.manifest.passed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A build whose files are as the manifest says, and what is going to be checked; see :func:`verify`."""
+
+    folder: Path
+    manifest: Manifest
+    checks: tuple[RuntimeInfo, ...]
+    against: RuntimeInfo | None
+    images: int | None
+
+    @property
+    def steps(self) -> int:
+        """How often :meth:`run` calls ``on_step``."""
+        return sum(info.target == artifact.target for artifact in self.manifest.artifacts for info in self.checks)
+
+    def run(self, on_step: Callable[[str], None] = lambda _: None) -> Verification:
+        """Runs every check."""
+        reference, artifacts = load_reference(self.folder, self.manifest), []
+        if self.images is not None:
+            reference = reference.first(self.images)
+        for artifact in self.manifest.artifacts:
+            expected = reference
+            if self.against and self.against.target == artifact.target:
+                expected = computed_by(self.against, self.folder, artifact, reference)
+            results, _ = check(self.folder, artifact, self.manifest.recipe, expected, self.checks, on_step)
+            artifacts.append(artifact.model_copy(update={"parity": tuple(results)}))
+        manifest = self.manifest.model_copy(update={"artifacts": tuple(artifacts)})
+        return Verification(self.folder, manifest, self.against.name if self.against else None)
+
+
+def plan(
+    folder: Path, runtimes: Sequence[str] | None = None, images: int | None = None, against: str | None = None
+) -> Plan:
+    """See :func:`verify`."""
+    if images is not None and images < 1:
+        raise InputError(f"--images {images}: must be 1 or more")
+    manifest = read_manifest(folder)
+    verify_hashes(manifest, folder)
+    chosen, other = registry.select(runtimes), None
+    if runtimes:
+        registry.require(runtimes)
+    if against:
+        known = registry.runtimes()
+        if against not in known:
+            raise unknown("runtime", against, known)
+        registry.require([against])
+        other = known[against]
+        chosen = [info for info in chosen if info.target == other.target]
+    if not {artifact.target for artifact in manifest.artifacts}.intersection(info.target for info in chosen):
+        names = " or ".join(info.name for info in chosen) or against
+        raise InputError(f"{folder}: holds no file that {names} runs")
+    return Plan(folder, manifest, tuple(chosen), other, images)
+
+
+def verify(
+    folder: Path,
+    runtimes: Sequence[str] | None = None,
+    images: int | None = None,
+    against: str | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Verification:
+    """Runs every artifact of a build again and compares it with the PyTorch reference stored in the folder.
+
+    Args:
+        folder: Of a finished build.
+        runtimes: Names of checks (see ``runtimes.registry``), which must be able to run here; None: all of a build,
+            of which those that cannot run here are skipped.
+        images: Only the first of the stored images; None: as many as the build compared.
+        against: A runtime whose outputs of the same file are compared with, not PyTorch's.
+        on_step: Called with a description of each check as it begins.
+
+    Raises:
+        InputError: No finished build, changed files, unknown runtime, or a runtime asked for that cannot run here.
+    """
+    return plan(folder, runtimes, images, against).run(on_step)
+
+
+def walk_failing(verification: Verification) -> dict[str, list[LayerReport]]:
+    """The layers of every TFLite file that failed, by file name, on the first stored image."""
+    import torch
+
+    from mobile_robust.parity.layers.walk import walk
+    from mobile_robust.pipelines import rebuild
+
+    folder, manifest = verification.folder, verification.manifest
+    failing = [a for a in manifest.artifacts if a.target == "tflite" and a.verdict == "fail"]
+    if not failing:
+        return {}
+    reference, system = load_reference(folder, manifest), rebuild(folder, manifest)
+    arguments = tuple(map(torch.from_numpy, reference.arguments(0)))
+    return {
+        artifact.file: walk(
+            folder / artifact.file,
+            system.deploy,
+            reference.inputs_of(artifact.inputs, 0),
+            arguments,
+            manifest.recipe.tolerance(artifact.precision),
+        )
+        for artifact in failing
+    }

@@ -1,0 +1,110 @@
+"""The runtimes of this package, found by the ``RUNTIMES`` constant of every module and folder beside this file.
+
+Nothing here imports PyTorch, LiteRT or coremltools, so that a command line can name the runtimes quickly: the class of
+a runtime is imported when one is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Literal
+
+from mobile_robust.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from mobile_robust.contracts.recipe import Target
+    from mobile_robust.runtimes.base import Runtime, TimedRuntime
+
+_PACKAGE = "mobile_robust.runtimes"
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """What is known of a runtime without importing it.
+
+    Attributes:
+        name: What users call it.
+        target: The kind of file it takes.
+        accelerator: What it asks for: "cpu", "gpu", or "any" where the system chooses.
+        implementation: "module:name" of its :class:`Runtime`; of a check, a function of the artifact that returns its
+            ``ParityResult``.
+        description: For ``--help``.
+        packages: The distributions whose versions may change its outputs; the engine's own first.
+        default: Every build is verified with it; otherwise only where it is asked for by name.
+        executes: False: a check that reads the file and runs nothing.
+        timed: ``bench host`` measures with it.
+        arithmetic: The precision the accelerator is asked to compute in; None: what the file says.
+    """
+
+    name: str
+    target: Target
+    accelerator: str
+    implementation: str
+    description: str
+    packages: tuple[str, ...] = ()
+    default: bool = True
+    executes: bool = True
+    timed: bool = False
+    arithmetic: Literal["fp32", "fp16"] | None = None
+
+    def load(self) -> Any:
+        """The implementation."""
+        module, _, name = self.implementation.partition(":")
+        return getattr(import_module(module), name)
+
+    def make(self) -> Runtime:
+        """The runtime, if it executes."""
+        return self.load()()
+
+    def make_timed(self) -> TimedRuntime:
+        """The runtime, if it is timed."""
+        return self.load()()
+
+
+@cache
+def checks() -> Mapping[str, RuntimeInfo]:
+    """Everything an artifact can be verified with, by name; those of every build first, and those that execute."""
+    modules = sorted(module.name for module in iter_modules(import_module(_PACKAGE).__path__))
+    found = [info for name in modules for info in getattr(import_module(f"{_PACKAGE}.{name}"), "RUNTIMES", ())]
+    return {info.name: info for info in sorted(found, key=lambda info: (not info.default, not info.executes))}
+
+
+def runtimes() -> Mapping[str, RuntimeInfo]:
+    """The checks that execute a file."""
+    return {name: info for name, info in checks().items() if info.executes}
+
+
+def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
+    """The named checks, or those of every build.
+
+    Raises:
+        InputError: A name is unknown.
+    """
+    known = checks()
+    for name in names or ():
+        if name not in known:
+            raise unknown("runtime", name, known)
+    return [known[name] for name in names or ()] or [info for info in known.values() if info.default]
+
+
+def require(names: Iterable[str]) -> None:
+    """Checks that runtimes asked for by name can run.
+
+    Raises:
+        InputError: One cannot, with the reason.
+    """
+    for name in names:
+        info = checks()[name]
+        reason = info.make().unavailable() if info.executes else None
+        if reason:
+            raise InputError(f"--runtime {name}: not available on this machine: {reason}")
+
+
+def help_text() -> str:
+    """One line a check, for the end of a command's ``--help``."""
+    notes = {True: "", False: " (only where named: slow)"}
+    return "\n".join(f"  {info.name:16} {info.description}{notes[info.default]}" for info in checks().values())

@@ -1,0 +1,65 @@
+"""What every runtime must be: found by itself, named without being imported, and opened in the same way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from mobile_robust.errors import InputError
+from mobile_robust.runtimes.base import Runtime, TimedRuntime
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.registry import checks, help_text, require, runtimes, select
+
+
+def test_all_are_found_those_of_every_build_first() -> None:
+    default = ["coreml_device", "coreml_mil", "litert_cpu", "litert_gpu", "gpu_delegate_ops"]
+    assert list(checks()) == [*default, "litert_arm64", "litert_armv9"]
+    assert [info.name for info in select(None)] == default
+    assert set(checks()) - set(runtimes()) == {"gpu_delegate_ops"}
+
+
+@pytest.mark.parametrize("name", runtimes())
+def test_an_entry_is_of_its_implementation(name: str) -> None:
+    info = runtimes()[name]
+    runtime = info.make()
+    assert isinstance(runtime, Runtime) and runtime.info is info
+    assert isinstance(runtime, TimedRuntime) == info.timed
+    assert all(version(package) for package in info.packages)
+    reason = runtime.unavailable()
+    assert reason is None or reason
+
+
+@pytest.mark.parametrize("name", runtimes())
+def test_a_foreign_file_is_an_input_error(name: str, tmp_path, require) -> None:
+    info = runtimes()[name]
+    require(info.make())
+    path = tmp_path / "foreign.bin"
+    path.write_bytes(b"hello")
+    with pytest.raises(InputError, match=r"foreign\.bin"):
+        info.make().open(path)
+
+
+def test_names_are_checked() -> None:
+    assert [info.name for info in select(["litert_gpu", "litert_cpu"])] == ["litert_gpu", "litert_cpu"]
+    with pytest.raises(InputError, match="unknown runtime 'litert'; known: coreml_device, coreml_mil, "):
+        select(["litert_cpu", "litert"])
+
+
+def test_one_that_cannot_run_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LitertCpu, "unavailable", lambda self: "not here")
+    require(["gpu_delegate_ops"])
+    with pytest.raises(InputError, match="--runtime litert_cpu: not available on this machine: not here"):
+        require(["gpu_delegate_ops", "litert_cpu"])
+
+
+def test_the_help_is_made_without_the_engines() -> None:
+    code = (
+        "import sys; from mobile_robust.runtimes.registry import help_text; help_text();"
+        "print([name for name in ('torch', 'ai_edge_litert', 'coremltools') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert all(name in help_text() for name in checks())
