@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mobile_robust.corruptions import CORRUPTIONS, PAPER_LEVELS, corrupt
+from mobile_robust.corruptions import CORRUPTIONS, corrupt
 from mobile_robust.corruptions.phenomena import blur
 from mobile_robust.data.images import Photo
 from tests.corruptions.flat import flat
@@ -28,10 +28,6 @@ def test_gaussian_blur(name: str, level: float, sigma: float, size: int, border:
     assert np.abs(corrupt(photo, name, level, 0, 0) - expected).max() <= 0.5 + 1e-3
     tiny = flat(77, 3, 4)  # smaller than the kernel
     assert np.array_equal(corrupt(tiny, name, level, 0, 0), tiny)
-
-
-def test_deepcorrects_levels() -> None:
-    assert PAPER_LEVELS["gaussian_blur"] == {"cifar": (0.5, 1, 1.5, 2, 2.5, 3), "imagenet": (1, 2, 3, 4, 5, 6)}
 
 
 @pytest.mark.parametrize(("severity", "radius"), enumerate((3, 4, 6, 8, 10), 1))
