@@ -16,10 +16,9 @@ from rich.table import Table
 from mobile_robust.bench import profiler
 from mobile_robust.bench.alignment import align, fits
 from mobile_robust.bench.models import Model
-from mobile_robust.bench.table import milliseconds
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.parity.table import count_text
+from mobile_robust.reporting.text import count_text, milliseconds
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.messages import Message
 from mobile_robust.runtimes.process import Worker

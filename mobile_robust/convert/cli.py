@@ -16,7 +16,8 @@ from rich.table import Table
 from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe, built_in_recipes, load_recipe
 from mobile_robust.data.split import add_holdout, check_holdout
 from mobile_robust.errors import InputError
-from mobile_robust.parity.table import progress_bar, render_table
+from mobile_robust.parity.table import render_table
+from mobile_robust.reporting.progress import progress_bar
 
 EXAMPLES = """examples:
   python -m mobile_robust.convert                              the default recipes, into build/

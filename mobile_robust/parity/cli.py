@@ -12,7 +12,8 @@ from rich.table import Table
 
 from mobile_robust.contracts.manifest import Artifact, Manifest, read_manifest, verify_hashes
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.parity.table import progress_bar, render_table
+from mobile_robust.parity.table import render_table
+from mobile_robust.reporting.progress import progress_bar
 
 EXAMPLES = """examples:
   python -m mobile_robust.parity build/afd_mobilenetv2
