@@ -160,7 +160,7 @@ def _paper(summary: Summary) -> Html:
     missing = (el("li", el("b", name), f": {why}.") for name, why in left_out().items())
     listed = el("details", el("summary", "Rows of the paper that are not here"), el("ul", *missing), class_="note")
     where = f"Paper: {'; '.join(sources)}. Its phone: Snapdragon 865, Adreno 640. Ours: {summary.devices[0]}."
-    table = Table.of(head, rows).html("plain numbers")
+    table = Table.of(head, rows, left=head[-1:]).html("plain numbers")
     return section("Beside the paper", table, el("p", where, class_="note"), listed)
 
 
@@ -210,7 +210,7 @@ def _details(summary: Summary) -> Table:
                     else "error",
                 ]
             )
-    return Table.of(head, rows, left=2)
+    return Table.of(head, rows, left=("On", "Operations"))
 
 
 def _facts(path: Path, result: Result) -> Html:

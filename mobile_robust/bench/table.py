@@ -12,7 +12,7 @@ from mobile_robust.bench.statistics import Latency, latency, latency_ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.reporting.intervals import Interval
-from mobile_robust.reporting.tables import Column, Table
+from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import count_text, decimals, milliseconds, plus_minus, ratio
 
 #: What ratios are to, where it was measured and nothing else is asked for.
@@ -186,8 +186,7 @@ def as_table(summary: Summary, *, paper: bool = False, names: bool = False, comp
         rows.append([*first, count_text(row.macs), ratio(row.floor), *figures])
         if with_paper:
             rows[-1] += _paper_text(row.paper)
-    columns = (Column(title, "left" if title == "precision" else "right") for title in titles)
-    return Table([Column("model", "left"), *columns], rows)
+    return Table.of(["model", *titles], rows, left=["precision"])
 
 
 def _cell_text(cell: Cell | None) -> list[str]:

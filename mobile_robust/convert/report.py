@@ -14,7 +14,7 @@ from mobile_robust.files import write_atomically
 from mobile_robust.parity.table import SYMBOLS, TARGETS, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.page import fact_list, figure, page, section
-from mobile_robust.reporting.tables import Column, Table
+from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import bytes_text, count_text
 
 REPORT_NAME = "report.html"
@@ -195,7 +195,7 @@ def _interfaces(manifest: Manifest) -> Html:
     for artifact, names in grouped:
         rows = [_tensor_row("input", tensor) for tensor in artifact.inputs]
         rows += [_tensor_row("output", tensor) for tensor in artifact.outputs]
-        blocks += [el("h3", ", ".join(names)), Table.of(head, rows, left=len(head)).html("plain tensors")]
+        blocks += [el("h3", ", ".join(names)), Table.of(head, rows, left=head).html("plain tensors")]
     return section("Inputs and outputs", *blocks)
 
 
@@ -224,7 +224,7 @@ def _placement(manifest: Manifest) -> Html:
     if not rows:
         return Html("")
     head = ["Artifact", "Runtime", "Accelerator", "Placed", "Left over"]
-    return section("Where the operations ran", Table.of(head, rows, left=len(head)).html())
+    return section("Where the operations ran", Table.of(head, rows, left=head).html())
 
 
 def _operations(manifest: Manifest) -> Html:
@@ -277,7 +277,7 @@ def _hashes(manifest: Manifest) -> Html:
     )
     return section(
         "Files",
-        Table([Column("File", "left"), Column("Bytes"), Column("SHA-256", "left")], rows).html(),
+        Table.of(["File", "Bytes", "SHA-256"], rows, left=["SHA-256"]).html(),
         el("p", again, class_="again"),
     )
 

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 
 @contextmanager
@@ -43,10 +53,17 @@ def progress_bar(console: Console, title: str, steps: int) -> Iterator[Callable[
 
 @contextmanager
 def work_bar(console: Console, title: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar with the time that is left, for work in small units; call what it yields with what is done now, how many
-    units are done, and how many there are, None where that is not known yet."""
+    """A bar with the speed and the time that is left, for work in small units.
+
+    Call what it yields with what is done now, how many units are done, and how many there are; None: not known yet.
+    """
     what_now = TextColumn("{task.description}", markup=False)
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), what_now)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn(), what_now)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
         yield lambda what, done, total: progress.update(bar, completed=done, total=total, description=what)
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} a second" if task.speed and task.speed >= 1 else "")
