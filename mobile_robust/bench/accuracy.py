@@ -1,4 +1,4 @@
-"""How much accuracy each artifact wins back, from what ``mobile_robust.evaluate`` wrote."""
+"""How much of the lost accuracy each artifact recovers, from what ``mobile_robust.evaluate`` wrote."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from mobile_robust.errors import InputError
+from mobile_robust.reporting.intervals import Interval
 
 #: Of the mean over all corruptions; see ``evaluate.scores.ALL``, which would import PyTorch.
 _ALL = "all"
 
 
 @dataclass(frozen=True)
-class Regained:
-    """Loss regained by an artifact, in parts of the loss, mean over ``corruptions``; the ends of its 95 % interval."""
+class Recovered:
+    """Loss recovered by an artifact, as a fraction of the loss, mean over ``corruptions``."""
 
-    value: float
-    low: float | None
-    high: float | None
+    fraction: Interval
     corruptions: tuple[str, ...]
 
 
-def read_scores(paths: Sequence[Path]) -> dict[str, Regained]:
-    """SHA-256 of an artifact -> how much of the loss it regains.
+def read_scores(paths: Sequence[Path]) -> dict[str, Recovered]:
+    """SHA-256 of an artifact -> how much of the loss it recovers.
 
     Raises:
         InputError: A file cannot be read or is no scores.json.
     """
-    found: dict[str, Regained] = {}
+    found: dict[str, Recovered] = {}
     for path in paths:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -42,7 +41,7 @@ def read_scores(paths: Sequence[Path]) -> dict[str, Regained]:
                 artifact = hashes[_key(score)]
                 if score["corruption"] == _ALL and score["regained"] is not None and artifact is not None:
                     ends = score["regained_low"], score["regained_high"]
-                    found[artifact] = Regained(float(score["regained"]), *ends, corruptions)
+                    found[artifact] = Recovered(Interval(float(score["regained"]), *ends), corruptions)
         except OSError as error:
             raise InputError(f"--scores {path}: cannot be read: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError) as error:

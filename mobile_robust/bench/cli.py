@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
+from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock
+from mobile_robust.options import at_least
+from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
@@ -25,8 +26,8 @@ _EXAMPLES = """examples:
   python -m mobile_robust.bench report bench/result.json --scores scores/scores.json --out report/
 
 host: the mean over the test set, ten times, mean of the means; models take turns (A B C A B C), each in a process of
-its own, warmed up before every repetition for at least 1 s and 5 inferences. A run that was stopped goes on when the
-command is given again. An accelerator that does not take every operation is an error, never a number.
+its own, warmed up before every repetition for at least 1 s and 5 inferences. A run that was stopped is resumed when
+the command is given again. An accelerator that does not take every operation is an error, never a number.
 Exit code: 0 all measured, 1 some model could not be, 2 bad input.
 """
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_host(commands.add_parser("host", help="measure TFLite files on this machine"))
-    add_android(commands.add_parser("android", help="measure TFLite files on phones, and prove them there"))
+    add_android(commands.add_parser("android", help="measure TFLite files on phones, and verify them there"))
     add_arm64(commands.add_parser("arm64", help="count the instructions of TFLite files on a phone's CPU kernels"))
     _add_report(commands.add_parser("report", help="tables and plots of one or more results"))
     return parser
@@ -73,8 +74,12 @@ def _add_host(host: argparse.ArgumentParser) -> None:
     host.add_argument(
         "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
     )
-    host.add_argument("--threads", type=int, default=1, metavar="N", help="of litert_cpu (%(default)s)")
-    host.add_argument("--repetitions", type=int, default=10, metavar="N", help="of the test set (%(default)s)")
+    host.add_argument(
+        "--threads", type=int, action=at_least(1), default=1, metavar="N", help="of litert_cpu (%(default)s)"
+    )
+    host.add_argument(
+        "--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)"
+    )
     host.add_argument(
         "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
     )
@@ -88,7 +93,12 @@ def _add_host(host: argparse.ArgumentParser) -> None:
         help="cores litert_cpu has to stay on, or none (default: the fastest, one a thread)",
     )
     host.add_argument(
-        "--cool-down", type=float, default=1.0, metavar="S", help="idle seconds before every repetition (%(default)s)"
+        "--cool-down",
+        type=float,
+        action=at_least(0, "seconds"),
+        default=1.0,
+        metavar="S",
+        help="idle seconds before every repetition (%(default)s)",
     )
     host.add_argument(
         "--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)"
@@ -110,36 +120,22 @@ def _add_report(report: argparse.ArgumentParser) -> None:
 
 
 def _host(options: argparse.Namespace) -> int:
-    for name, value, least in (("threads", options.threads, 1), ("repetitions", options.repetitions, 1)):
-        if value < least:
-            raise InputError(f"--{name} {value}: must be {least} or more")
-    if not 0 <= options.cool_down < float("inf"):
-        raise InputError(f"--cool-down {options.cool_down:g}: must be 0 or more seconds")
-    if not options.builds and not options.baselines:
-        raise InputError("nothing to measure: give the folder of a finished build, or --baselines")
-    pin = _cores(options.pin)
-    from mobile_robust.bench.models import resolve
-
-    console = Console(stderr=True)
-    folders = [*options.builds, *(_baselines(options.builds, console) if options.baselines else [])]
-    registry.require(options.runtime)
-    models = resolve(folders, options.precision, [registry.runtimes()[name] for name in options.runtime])
-    _make_folder(options.out)
-    from mobile_robust.bench.host.session import measure
-    from mobile_robust.bench.inputs import describe, open_photos
-    from mobile_robust.bench.protocol import make_protocol
-
-    photos = open_photos(options.images)
-    protocol = make_protocol(describe(photos), options.repetitions, options.threads, pin, options.cool_down)
-    path = options.out / RESULT_NAME
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("repetitions"), TimeElapsedColumn()
-    progress = Progress(*columns, TextColumn("{task.description}"), console=console, transient=True)
-    with folder_lock(options.out), progress:
-        bar = progress.add_task("", total=protocol.repetitions * len(models))
-        result = measure(
-            models, protocol, photos, path, lambda what, done: progress.update(bar, completed=done, description=what)
+    pin, console = _cores(options.pin), Console(stderr=True)
+    builds = [*options.builds, *(_baselines(options.builds, console) if options.baselines else [])]
+    with work_bar(console, "repetitions") as on_progress:
+        result = benchmark(
+            builds,
+            options.out,
+            runtimes=options.runtime,
+            precisions=options.precision,
+            images=options.images,
+            repetitions=options.repetitions,
+            threads=options.threads,
+            pin=pin,
+            cool_down=options.cool_down,
+            on_progress=on_progress,
         )
-    _show(result, path)
+    _show(result, options.out / RESULT_NAME)
     return 1 if any(run.errors for run in result.runs) else 0
 
 
@@ -159,7 +155,6 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     from mobile_robust.contracts.manifest import MANIFEST_NAME
     from mobile_robust.convert.build import build, count_steps
     from mobile_robust.methods.registry import peers
-    from mobile_robust.parity.table import progress_bar
     from mobile_robust.recipes import load_recipe
 
     out = Path("build")
@@ -174,13 +169,6 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     return [out / name for name in peers()]
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {path}: cannot be made: {error.strerror}") from None
-
-
 def _show(result: Result, path: Path) -> None:
     from mobile_robust.bench.table import print_table, tabulate
 
@@ -193,13 +181,11 @@ def _show(result: Result, path: Path) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from mobile_robust.bench.report import read_all, write_report
+    from mobile_robust.bench.report import write
     from mobile_robust.bench.table import print_table
 
-    results, skipped = read_all(options.results)
-    _make_folder(options.out)
-    summary, written = write_report(results, options.base, options.scores, skipped, options.out)
+    report = write(options.results, options.out, base=options.base, scores=options.scores)
     console = Console()
-    print_table(summary, console)
-    console.print("\n".join(map(str, written)), highlight=False, markup=False, soft_wrap=True)
+    print_table(report.summary, console)
+    console.print("\n".join(map(str, report.files)), highlight=False, markup=False, soft_wrap=True)
     return 0

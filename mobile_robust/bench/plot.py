@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator
 
-from mobile_robust.bench.accuracy import Regained
-from mobile_robust.bench.table import milliseconds
+from mobile_robust.bench.accuracy import Recovered
 from mobile_robust.contracts.result import Run
-from mobile_robust.evaluate.statistics import Floats
 from mobile_robust.reporting.html import Html
-from mobile_robust.reporting.svg import FAIL, INK, MUTED, PASS, STYLE, as_svg, row_axes
+from mobile_robust.reporting.intervals import Floats
+from mobile_robust.reporting.svg import FAIL, INK, MUTED, PASS, as_svg, log_axis, row_axes, themed
+from mobile_robust.reporting.text import milliseconds
 
 #: A sample's distance from the median beyond which it is drawn at the edge.
 _FARTHEST = 2.5
@@ -41,74 +40,65 @@ class Line:
         return PASS if self.run.requested == "cpu" else FAIL
 
 
+@themed()
 def latency_plot(lines: Sequence[Line]) -> Html:
     """All samples of every run: box from the 25th to the 75th percentile, line from the 1st to the 99th."""
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _rows(lines)
-        pooled = [np.concatenate(line.samples()) for line in lines]
-        for y, (line, samples) in enumerate(zip(lines, pooled, strict=True)):
-            _box(axes, y, samples, line.colour)
-        least, most = min(s.min() for s in pooled), max(s.max() for s in pooled)
-        _latency_axis(axes, least / 1.25, most * 1.25)
-        return as_svg(figure, "latency", "Latency samples of every model")
+    figure, axes = row_axes([line.label for line in lines], _WIDTH)
+    pooled = [np.concatenate(line.samples()) for line in lines]
+    for y, (line, samples) in enumerate(zip(lines, pooled, strict=True)):
+        _box(axes, y, samples, line.colour)
+    least, most = min(s.min() for s in pooled), max(s.max() for s in pooled)
+    _latency_axis(axes, least / 1.25, most * 1.25)
+    return as_svg(figure, "latency", "Latency samples of every model")
 
 
+@themed()
 def stability_plot(lines: Sequence[Line]) -> Html:
-    """How steady every run was: its samples and its repetitions' means in parts of its own median."""
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _rows(lines)
-        farthest = 1.02
-        for y, line in enumerate(lines):
-            samples = line.samples()
-            median = float(np.median(np.concatenate(samples)))
-            relative = np.minimum(np.concatenate(samples) / median, _FARTHEST)
-            counts, edges = np.histogram(relative, int(np.clip(len(relative) // 6, 8, 60)))
-            half = np.repeat(0.42 * counts / counts.max(), 2)
-            axes.fill_between(np.repeat(edges, 2)[1:-1], y - half, y + half, color=line.colour, alpha=0.35, linewidth=0)
-            means = np.array([each.mean() for each in samples]) / median
-            axes.plot(np.minimum(means, _FARTHEST), [y] * len(means), "|", color=INK, markersize=8, markeredgewidth=1)
-            farthest = max(farthest, float(np.percentile(relative, 99)), float(np.minimum(means, _FARTHEST).max()))
-        axes.axvline(1, color=MUTED, linewidth=0.8)
-        axes.set_xlim(min(0.9, 2 - farthest), farthest + 0.05)
-        axes.set_xlabel("latency in parts of the model's median")
-        return as_svg(figure, "stability", "Spread of the samples of every model")
+    """How steady every run was: its samples and its repetitions' means as multiples of its own median."""
+    figure, axes = row_axes([line.label for line in lines], _WIDTH)
+    farthest = 1.02
+    for y, line in enumerate(lines):
+        samples = line.samples()
+        median = float(np.median(np.concatenate(samples)))
+        relative = np.minimum(np.concatenate(samples) / median, _FARTHEST)
+        counts, edges = np.histogram(relative, int(np.clip(len(relative) // 6, 8, 60)))
+        half = np.repeat(0.42 * counts / counts.max(), 2)
+        axes.fill_between(np.repeat(edges, 2)[1:-1], y - half, y + half, color=line.colour, alpha=0.35, linewidth=0)
+        means = np.array([each.mean() for each in samples]) / median
+        axes.plot(np.minimum(means, _FARTHEST), [y] * len(means), "|", color=INK, markersize=8, markeredgewidth=1)
+        farthest = max(farthest, float(np.percentile(relative, 99)), float(np.minimum(means, _FARTHEST).max()))
+    axes.axvline(1, color=MUTED, linewidth=0.8)
+    axes.set_xlim(min(0.9, 2 - farthest), farthest + 0.05)
+    axes.set_xlabel("latency as a multiple of the model's median")
+    return as_svg(figure, "stability", "Spread of the samples of every model")
 
 
-def accuracy_plot(lines: Sequence[Line], regained: dict[str, Regained]) -> Html:
-    """Latency against accuracy regained; the better the farther up and left. Lines without scores are left out."""
-    with matplotlib.rc_context({**STYLE, "axes.spines.left": True}):
-        figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
-        axes = figure.subplots()
-        known = [(line, regained[line.run.sha256]) for line in lines if line.run.sha256 in regained]
-        xs = [float(np.mean([each.mean() for each in line.samples()])) for line, _ in known]
-        for number, (x, (line, won)) in enumerate(zip(xs, known, strict=True), start=1):
-            if won.low is not None and won.high is not None:
-                axes.plot([x, x], [100 * won.low, 100 * won.high], color=line.colour, alpha=0.35, linewidth=2)
-            label = f"{number}  {line.label}: {milliseconds(x)} ms, {100 * won.value:.0f} %"
-            shape = "o" if line.run.requested == "cpu" else "s"
-            axes.plot(x, 100 * won.value, shape, color=line.colour, markersize=7, linestyle="", label=label)
-            axes.annotate(str(number), (x, 100 * won.value), (6, 5), textcoords="offset points", fontsize=8)
-        values = [100 * v for _, won in known for v in (won.value, won.low, won.high, 0.0) if v is not None]
-        axes.set_ylim(min(values) - 4, max(values) + 6)
-        _latency_axis(axes, min(xs) / 1.6, max(xs) * 1.6)
-        axes.grid(axis="y", linewidth=0.6)
-        axes.set_ylabel("loss of accuracy regained, %")
-        figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-        return as_svg(figure, "accuracy", "Latency against the accuracy regained")
-
-
-def _rows(lines: Sequence[Line]) -> tuple[Figure, Axes]:
-    figure, axes = row_axes([line.label for line in lines])
-    figure.set_figwidth(_WIDTH)
-    return figure, axes
+@themed()
+def accuracy_plot(lines: Sequence[Line], recovered: dict[str, Recovered]) -> Html:
+    """Latency against accuracy recovered; the better the farther up and left. Lines without scores are left out."""
+    figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.spines["left"].set_visible(True)
+    known = [(line, recovered[line.run.sha256].fraction) for line in lines if line.run.sha256 in recovered]
+    xs = [float(np.mean([each.mean() for each in line.samples()])) for line, _ in known]
+    for number, (x, (line, fraction)) in enumerate(zip(xs, known, strict=True), start=1):
+        if fraction.low is not None and fraction.high is not None:
+            axes.plot([x, x], [100 * fraction.low, 100 * fraction.high], color=line.colour, alpha=0.35, linewidth=2)
+        label = f"{number}  {line.label}: {milliseconds(x)} ms, {100 * fraction.value:.0f} %"
+        shape = "o" if line.run.requested == "cpu" else "s"
+        axes.plot(x, 100 * fraction.value, shape, color=line.colour, markersize=7, linestyle="", label=label)
+        axes.annotate(str(number), (x, 100 * fraction.value), (6, 5), textcoords="offset points", fontsize=8)
+    ends = [100 * end for _, each in known for end in (each.value, each.low, each.high, 0.0) if end is not None]
+    axes.set_ylim(min(ends) - 4, max(ends) + 6)
+    _latency_axis(axes, min(xs) / 1.6, max(xs) * 1.6)
+    axes.grid(axis="y", linewidth=0.6)
+    axes.set_ylabel("loss of accuracy recovered, %")
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return as_svg(figure, "accuracy", "Latency against the accuracy recovered")
 
 
 def _latency_axis(axes: Axes, least: float, most: float) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(least, most)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    log_axis(axes, least, most, LogLocator(subs=(1, 2, 5)), lambda value: f"{value:g}")
     axes.set_xlabel("latency, ms")
 
 

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mobile_robust.bench.accuracy import Regained
+from mobile_robust.bench.accuracy import Recovered
 from mobile_robust.bench.table import Cell, Row, Summary
 from mobile_robust.contracts.result import Result, Run
 
 Results = Sequence[tuple[Path, Result]]
 
 
-def records(summary: Summary, regained: Mapping[str, Regained]) -> list[dict[str, Any]]:
+def records(summary: Summary, recovered: Mapping[str, Recovered]) -> list[dict[str, Any]]:
     """A flat record a run, the same keys in each."""
     found = []
     for row in summary.rows:
         for (number, _), cell in zip(summary.columns, row.cells, strict=True):
             if cell is not None:
                 device = summary.devices[number]
-                found.append({"device": device, **_record(row, cell, summary.base, regained.get(cell.run.sha256))})
+                found.append({"device": device, **_record(row, cell, summary.base, recovered.get(cell.run.sha256))})
     return found
 
 
-def _record(row: Row, cell: Cell, base: str, regained: Regained | None) -> dict[str, Any]:
+def _record(row: Row, cell: Cell, base: str, recovered: Recovered | None) -> dict[str, Any]:
     run, measured, ratio, paper = cell.run, cell.latency, cell.ratio, row.paper
     return {
         "name": row.name,
@@ -47,19 +45,19 @@ def _record(row: Row, cell: Cell, base: str, regained: Regained | None) -> dict[
         "first_inference_ms": in_ms(run.first_inference_ns),
         "memory_bytes": memory(run),
         "repetitions": len(run.repetitions),
-        "mean_ms": measured.mean if measured else None,
-        "mean_low_ms": measured.low if measured else None,
-        "mean_high_ms": measured.high if measured else None,
+        "mean_ms": measured.mean.value if measured else None,
+        "mean_low_ms": measured.mean.low if measured else None,
+        "mean_high_ms": measured.mean.high if measured else None,
         "p50_ms": measured.samples.p50 if measured else None,
         "p90_ms": measured.samples.p90 if measured else None,
         "p99_ms": measured.samples.p99 if measured else None,
         "deviation_ms": measured.samples.deviation if measured else None,
         "base": base,
-        "ratio": ratio.mean if ratio else None,
+        "ratio": ratio.value if ratio else None,
         "ratio_low": ratio.low if ratio else None,
         "ratio_high": ratio.high if ratio else None,
         "floor": row.floor,
-        "regained": regained.value if regained else None,
+        "regained": recovered.fraction.value if recovered else None,
         "paper_parameters": paper.parameters if paper else None,
         "paper_macs": paper.macs if paper else None,
         "paper_cpu_ms": paper.cpu_ms if paper else None,
@@ -81,15 +79,6 @@ def memory(run: Run) -> int | None:
     if run.peak_memory_bytes is None or run.baseline_memory_bytes is None:
         return None
     return max(0, run.peak_memory_bytes - run.baseline_memory_bytes)
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The records, of which there is at least one."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def as_document(

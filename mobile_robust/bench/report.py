@@ -4,20 +4,68 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mobile_robust.bench import plot
-from mobile_robust.bench.accuracy import Regained, read_scores
+from mobile_robust.bench.accuracy import Recovered, read_scores
 from mobile_robust.bench.comparability import warnings
-from mobile_robust.bench.records import Results, as_csv, as_document, in_ms, memory, records
-from mobile_robust.bench.table import Summary, as_markdown, cells, count, fraction, legend, milliseconds, tabulate
-from mobile_robust.contracts.result import Result, SchemaVersionError, read_result
+from mobile_robust.bench.records import Results, as_document, in_ms, memory, records
+from mobile_robust.bench.table import Summary, as_markdown, as_table, legend, tabulate
+from mobile_robust.contracts.result import Result, SchemaVersionError, State, read_result
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 from mobile_robust.methods.registry import excluded
+from mobile_robust.options import make_folder
 from mobile_robust.reporting.html import Html, el
-from mobile_robust.reporting.page import data_table, fact_list, figure, page, section
+from mobile_robust.reporting.page import fact_list, figure, page, section
+from mobile_robust.reporting.tables import Table, csv_text
+from mobile_robust.reporting.text import count_text, milliseconds, ratio
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        summary: The table.
+        warnings: Sentences on what must be known before results are compared.
+        files: The files.
+    """
+
+    summary: Summary
+    warnings: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def write(results: Sequence[Path], folder: Path, *, base: str | None = None, scores: Sequence[Path] = ()) -> Report:
+    """Writes the report over results of any device.
+
+    Args:
+        results: Files ``result.json``, at least one.
+        folder: Gets report.html, table.md, table.csv and report.json.
+        base: Recipe that ratios are to; None: the default.
+        scores: Files scores.json of ``mobile_robust.evaluate``, for the accuracy.
+
+    Raises:
+        InputError: A result that cannot be read, no run, an unknown base, a broken file of scores, or a file that
+            cannot be written.
+    """
+    found, skipped = read_all(results)
+    recovered = read_scores(scores)
+    summary = tabulate([result for _, result in found], base)
+    cautions = [*skipped, *warnings(found), *_unmatched(scores, found)]
+    rows = records(summary, recovered)
+    make_folder(folder)
+    contents = {
+        "report.html": _page(found, summary, cautions, recovered),
+        "table.md": "".join(f"> **Warning:** {caution}\n\n" for caution in cautions) + as_markdown(summary),
+        "table.csv": csv_text(rows),
+        "report.json": json.dumps(as_document(found, summary, cautions, rows), indent=2) + "\n",
+    }
+    for name, content in contents.items():
+        write_output(folder / name, content)
+    return Report(summary, tuple(cautions), tuple(folder / name for name in contents))
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str]]:
@@ -37,36 +85,6 @@ def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str
     return results, skipped
 
 
-def write_report(
-    results: Results, base: str | None, scores: Sequence[Path], skipped: Sequence[str], folder: Path
-) -> tuple[Summary, list[Path]]:
-    """Writes the files and says which.
-
-    Args:
-        results: At least one, with their paths.
-        base: See :func:`tabulate`.
-        scores: Files of ``mobile_robust.evaluate``.
-        skipped: Sentences on results that were left out.
-        folder: Exists.
-
-    Raises:
-        InputError: No run, an unknown base, a broken file of scores, or a file that cannot be written.
-    """
-    regained = read_scores(scores)
-    summary = tabulate([result for _, result in results], base)
-    cautions = [*skipped, *warnings(results), *_unmatched(scores, results)]
-    rows = records(summary, regained)
-    contents = {
-        "report.html": _page(results, summary, cautions, regained),
-        "table.md": "".join(f"> **Warning:** {caution}\n\n" for caution in cautions) + as_markdown(summary),
-        "table.csv": as_csv(rows),
-        "report.json": json.dumps(as_document(results, summary, cautions, rows), indent=2) + "\n",
-    }
-    for name, content in contents.items():
-        write_output(folder / name, content)
-    return summary, [folder / name for name in contents]
-
-
 def _unmatched(scores: Sequence[Path], results: Results) -> list[str]:
     """Sentences on files of scores that say nothing of what was measured."""
     measured = {run.sha256 for _, result in results for run in result.runs}
@@ -78,7 +96,7 @@ def _unmatched(scores: Sequence[Path], results: Results) -> list[str]:
     ]
 
 
-def _page(results: Results, summary: Summary, cautions: Sequence[str], regained: dict[str, Regained]) -> str:
+def _page(results: Results, summary: Summary, cautions: Sequence[str], recovered: dict[str, Recovered]) -> str:
     title = "Latency: " + ", ".join(dict.fromkeys(summary.devices))
     protocol = results[0][1].protocol
     lead = (
@@ -91,12 +109,11 @@ def _page(results: Results, summary: Summary, cautions: Sequence[str], regained:
     if cautions:
         sentences = el("ul", *(el("li", caution) for caution in cautions))
         parts.append(el("div", el("h2", "Before you compare"), sentences, class_="failures"))
-    titles, rows = cells(summary, paper=False)
     sections = [
-        section("Table", data_table(titles, rows, "plain numbers"), el("p", legend(summary), class_="note")),
+        section("Table", as_table(summary).html("plain numbers"), el("p", legend(summary), class_="note")),
         _paper(summary),
-        _plots(summary, regained),
-        section("Every run", data_table(*_details(summary), "plain numbers")),
+        _plots(summary, recovered),
+        section("Every run", _details(summary).html("plain numbers")),
         *(
             section(f"Measured on {device}", _facts(path, result))
             for device, (path, result) in zip(summary.devices, results, strict=True)
@@ -122,19 +139,19 @@ def _paper(summary: Summary) -> Html:
         ours = []
         for accelerator in ("cpu", "gpu"):
             cell = row.cells[first[accelerator]] if accelerator in first else None
-            ours.append(fraction(cell.ratio.mean) if cell and cell.ratio else "")
+            ours.append(ratio(cell.ratio.value) if cell and cell.ratio else "")
         latencies = [f"{ms:g} {name}" for ms, name in ((paper.cpu_ms, "CPU"), (paper.gpu_ms, "GPU")) if ms is not None]
         rows.append(
             [
                 f"{row.title}, {row.precision}",
-                count(row.parameters),
-                count(paper.parameters),
-                count(row.macs),
-                count(paper.macs),
+                count_text(row.parameters),
+                count_text(paper.parameters),
+                count_text(row.macs),
+                count_text(paper.macs),
                 ours[0],
-                fraction(paper.cpu_ratio),
+                ratio(paper.cpu_ratio),
                 ours[1],
-                fraction(paper.gpu_ratio),
+                ratio(paper.gpu_ratio),
                 ", ".join(latencies),
             ]
         )
@@ -143,11 +160,11 @@ def _paper(summary: Summary) -> Html:
     missing = (el("li", el("b", name), f": {why}.") for name, why in excluded().items())
     listed = el("details", el("summary", "Rows of the paper that are not here"), el("ul", *missing), class_="note")
     where = f"Paper: {'; '.join(sources)}. Its phone: Snapdragon 865, Adreno 640. Ours: {summary.devices[0]}."
-    table = data_table(head, rows, "plain numbers")
+    table = Table.of(head, rows, left=head[-1:]).html("plain numbers")
     return section("Beside the paper", table, el("p", where, class_="note"), listed)
 
 
-def _plots(summary: Summary, regained: dict[str, Regained]) -> Html:
+def _plots(summary: Summary, recovered: dict[str, Recovered]) -> Html:
     lines = [
         plot.Line(f"{row.name} {row.precision} · {summary.column_title(column)}", cell.run)
         for row in summary.rows
@@ -161,17 +178,17 @@ def _plots(summary: Summary, regained: dict[str, Regained]) -> Html:
         figure(
             plot.stability_plot(lines),
             "Spread",
-            "Every model's samples in parts of its own median; marks are the repetitions' means.",
+            "Every model's samples as multiples of its own median; marks are the repetitions' means.",
         ),
     ]
-    if any(line.run.sha256 in regained for line in lines):
-        corruptions = ", ".join(dict.fromkeys(c for won in regained.values() for c in won.corruptions))
+    if any(line.run.sha256 in recovered for line in lines):
+        corruptions = ", ".join(dict.fromkeys(name for each in recovered.values() for name in each.corruptions))
         caption = f"Of the accuracy lost to {corruptions}, with 95 % intervals: the farther up and left, the better."
-        figures.append(figure(plot.accuracy_plot(lines, regained), "Latency against accuracy regained", caption))
+        figures.append(figure(plot.accuracy_plot(lines, recovered), "Latency against accuracy recovered", caption))
     return section("Plots", *figures)
 
 
-def _details(summary: Summary) -> tuple[list[str], list[list[str]]]:
+def _details(summary: Summary) -> Table:
     head = ["Artifact", "On", "p50", "p90", "p99", "Load", "First", "Memory", "Operations"]
     rows = []
     for row in summary.rows:
@@ -181,17 +198,19 @@ def _details(summary: Summary) -> tuple[list[str], list[list[str]]]:
             run, measured = cell.run, cell.latency
             percentiles = [measured.samples.p50, measured.samples.p90, measured.samples.p99] if measured else [None] * 3
             times = [*percentiles, in_ms(run.load_ns), in_ms(run.first_inference_ns)]
-            taken, place = memory(run), run.actual
+            taken, placement = memory(run), run.actual
             rows.append(
                 [
                     run.artifact,
                     summary.column_title(column),
                     *("" if time is None else f"{milliseconds(time)} ms" for time in times),
                     "" if taken is None else f"{taken / 1e6:.1f} MB",
-                    f"{place.placed_ops} of {place.total_ops} on {place.accelerator}" if place else "error",
+                    f"{placement.placed_ops} of {placement.total_ops} on {placement.accelerator}"
+                    if placement
+                    else "error",
                 ]
             )
-    return head, rows
+    return Table.of(head, rows, left=("On", "Operations"))
 
 
 def _facts(path: Path, result: Result) -> Html:
@@ -221,7 +240,7 @@ def _facts(path: Path, result: Result) -> Html:
     return fact_list((name, value) for name, value in facts if value)
 
 
-def _states(result: Result) -> list[Any]:
+def _states(result: Result) -> list[State]:
     repetitions = [repetition for run in result.runs for repetition in run.repetitions]
     return [state for r in repetitions for state in (r.state_before, r.state_after)]
 

@@ -1,21 +1,19 @@
-"""Table VII of AFD-Module over results: what is in it, and how people read it in the terminal and in Markdown."""
+"""Table VII of AFD-Module over results: what is in it, for the terminal, Markdown and HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
-from mobile_robust.bench.statistics import Latency, Ratio, latency, ratio
+from mobile_robust.bench.statistics import Latency, latency, latency_ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.methods.registry import published_latencies
-from mobile_robust.parity.table import count_text
+from mobile_robust.reporting.intervals import Interval
+from mobile_robust.reporting.tables import Table
+from mobile_robust.reporting.text import count_text, decimals, milliseconds, plus_minus, ratio
 
 #: What ratios are to, where it was measured and nothing else is asked for.
 DEFAULT_BASE = "resnet50"
@@ -23,11 +21,11 @@ DEFAULT_BASE = "resnet50"
 
 @dataclass(frozen=True)
 class Cell:
-    """One run in figures, and in parts of the base's."""
+    """One run in figures, and its latency as a multiple of the base's."""
 
     run: Run
     latency: Latency | None
-    ratio: Ratio | None
+    ratio: Interval | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Summary:
 
     Attributes:
         base: Name of the recipe that ratios are to.
-        why: Why this one, in words.
+        why: Why this one.
         columns: What the cells of every row stand under: number of the result, and accelerator.
         devices: Name of every result's device, numbered where results are of the same.
         rows: In the order of the results' runs.
@@ -135,7 +133,7 @@ def _cell(result: Result, accelerator: str, name: str, precision: str, base: str
         return next(fitting, None)
 
     run, other = find(name), find(base)
-    return Cell(run, latency(run), ratio(run, other) if other else None) if run else None
+    return Cell(run, latency(run), latency_ratio(run, other) if other else None) if run else None
 
 
 def _paper(name: str, base: str) -> Paper | None:
@@ -163,14 +161,17 @@ def legend(summary: Summary) -> str:
     )
 
 
-def cells(summary: Summary, paper: bool) -> tuple[list[str], list[list[str]]]:
-    """Titles and rows in words.
+def as_table(summary: Summary, *, paper: bool = False, names: bool = False, compact: bool = False) -> Table:
+    """The figures as text.
 
     Args:
         summary: The table.
         paper: With the paper's own figures where some row has them.
+        names: With recipe names in place of their titles, which are longer.
+        compact: Without the parameters, and the precision beside the name.
     """
-    titles = ["model", "precision", "parameters", "MACs", "floor"]
+    titles = [] if compact else ["precision", "parameters"]
+    titles += ["MACs", "floor"]
     for column in summary.columns:
         title = summary.column_title(column)
         titles += [f"{title} ms", f"{title} ratio"]
@@ -179,81 +180,46 @@ def cells(summary: Summary, paper: bool) -> tuple[list[str], list[list[str]]]:
         titles += ["paper: parameters", "MACs", "CPU ms", "GPU ms", "CPU ratio", "GPU ratio"]
     rows = []
     for row in summary.rows:
-        words = [row.title, row.precision, count(row.parameters), count(row.macs), fraction(row.floor)]
-        for cell in row.cells:
-            words += _cell_words(cell)
+        name = row.name if names else row.title
+        first = [f"{name} {row.precision}"] if compact else [name, row.precision, count_text(row.parameters)]
+        figures = [text for cell in row.cells for text in _cell_text(cell)]
+        rows.append([*first, count_text(row.macs), ratio(row.floor), *figures])
         if with_paper:
-            words += _paper_words(row.paper)
-        rows.append(words)
-    return titles, rows
+            rows[-1] += _paper_text(row.paper)
+    return Table.of(["model", *titles], rows, left=["precision"])
 
 
-def _cell_words(cell: Cell | None) -> list[str]:
+def _cell_text(cell: Cell | None) -> list[str]:
     if cell is None:
         return ["", ""]
     if cell.latency is None:
         return ["error" if cell.run.errors else "–", ""]
-    found = cell.latency
-    latency_words = milliseconds(found.mean) + _half(found.low, found.high, digits(found.mean))
-    if cell.ratio is None:
-        return [latency_words, ""]
-    return [latency_words, fraction(cell.ratio.mean) + _half(cell.ratio.low, cell.ratio.high, 3)]
+    mean, multiple = cell.latency.mean, cell.ratio
+    latency_text = milliseconds(mean.value) + plus_minus(mean, decimals(mean.value))
+    if multiple is None:
+        return [latency_text, ""]
+    exact = multiple.low == multiple.high  # as the base's ratio to itself
+    return [latency_text, ratio(multiple.value) + ("" if exact else plus_minus(multiple, 3))]
 
 
-def _half(low: float | None, high: float | None, decimals: int) -> str:
-    """Half an interval; nothing where there is none, as of the base's ratio to itself."""
-    return "" if low is None or high is None or low == high else f" ± {(high - low) / 2:.{decimals}f}"
-
-
-def _paper_words(paper: Paper | None) -> list[str]:
+def _paper_text(paper: Paper | None) -> list[str]:
     if paper is None:
         return [""] * 6
     latencies = ["" if value is None else f"{value:g}" for value in (paper.cpu_ms, paper.gpu_ms)]
-    ratios = [fraction(value) for value in (paper.cpu_ratio, paper.gpu_ratio)]
-    return [count(paper.parameters), count(paper.macs), *latencies, *ratios]
-
-
-def digits(value: float) -> int:
-    """Decimals that leave three digits of a latency: 0.0712, 0.712, 1.23, 45.6, 789, 1234."""
-    return 4 if value < 0.1 else 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
-
-
-def milliseconds(value: float) -> str:
-    """See :func:`digits`."""
-    return f"{value:.{digits(value)}f}"
-
-
-def fraction(value: float | None) -> str:
-    """Three decimals of a ratio."""
-    return "" if value is None else f"{value:.3f}"
-
-
-def count(value: float | None) -> str:
-    """Three digits with a unit prefix."""
-    return "" if value is None else count_text(round(value))
+    ratios = [ratio(value) for value in (paper.cpu_ratio, paper.gpu_ratio)]
+    return [count_text(paper.parameters), count_text(paper.macs), *latencies, *ratios]
 
 
 def print_table(summary: Summary, console: Console) -> None:
-    """To a terminal; without the paper's figures, then without the parameters, where they do not fit."""
-    for paper, dropped in ((True, 0), (False, 0), (False, 2)):
-        titles, rows = cells(summary, paper)
-        if dropped:
-            titles, rows = ["model", *titles[3:]], [[row[0], *row[3:]] for row in rows]
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for index, title in enumerate(titles):
-            table.add_column(Text(title), justify="right" if index else "left", overflow="fold", no_wrap=index > 0)
-        for row, words in zip(summary.rows, rows, strict=True):
-            name = f"{row.name} {row.precision}" if dropped else row.name  # shorter than titles
-            table.add_row(*map(Text, [name, *words[1:]]))
-        if Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width:
-            break
-    console.print(table)
+    """To a terminal; without the paper's figures, then without the parameters, then in pieces, until it fits."""
+    variants = ((True, False), (False, False), (False, True))
+    tables = [as_table(summary, paper=paper, names=True, compact=compact) for paper, compact in variants]
+    fitting = next((table for table in tables if table.fits(console)), None)
+    for table in [fitting] if fitting else tables[-1].pieces(console):
+        console.print(table.terminal())
     console.print(legend(summary), style="dim", highlight=False, markup=False)
 
 
 def as_markdown(summary: Summary) -> str:
     """A table and its legend."""
-    titles, rows = cells(summary, paper=True)
-    rule = ["---", "---", *["---:"] * (len(titles) - 2)]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (titles, rule, *rows)]
-    return "\n".join(lines) + "\n\n" + legend(summary) + "\n"
+    return f"{as_table(summary, paper=True).markdown()}\n\n{legend(summary)}\n"

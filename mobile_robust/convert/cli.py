@@ -16,8 +16,9 @@ from rich.table import Table
 from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.options import add_split, split_of
-from mobile_robust.parity.table import progress_bar, render_table
+from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
+from mobile_robust.reporting.progress import progress_bar
 
 EXAMPLES = """examples:
   python -m mobile_robust.convert                              the default recipes, into build/

@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
 from mobile_robust.convert import error_plots as plots
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.table import (
-    SYMBOLS,
-    TARGETS,
-    bytes_text,
-    count_text,
-    tolerance_text,
-    verdict_text,
-    worst_text,
-)
+from mobile_robust.parity.table import SYMBOLS, TARGETS, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
-from mobile_robust.reporting.page import data_table, fact_list, figure, page, section
+from mobile_robust.reporting.page import fact_list, figure, page, section
+from mobile_robust.reporting.tables import Table
+from mobile_robust.reporting.text import bytes_text, count_text
 
 REPORT_NAME = "report.html"
 #: (artifact file, runtime) -> sampled absolute errors, as fractions of the reference's range.
@@ -90,15 +84,15 @@ def _lead(manifest: Manifest) -> str:
     """What is built, in a sentence."""
     recipe = manifest.recipe
     if recipe.method == "none":
-        return f"{manifest.provenance.backbone}: the backbone alone, image → logits, to compare with."
+        return f"{manifest.provenance.backbone}: the baseline to compare with, image → logits, without a module."
     backbone = f"on {recipe.backbone.name}" if recipe.backbone else "for any network"
     if recipe.backbone and recipe.backbone.layer:
         backbone += f" behind {recipe.backbone.layer}"
     if recipe.scope == "pipeline":
         return f"{recipe.method} {backbone}. Pipeline: image → logits, one file to drop into an app."
-    what = f"Part {recipe.part}" if recipe.part else "Module"
-    borders = manifest.artifacts[0] if manifest.artifacts else None
-    names = [" and ".join(t.name for t in side) for side in (borders.inputs, borders.outputs)] if borders else []
+    what = f"Component {recipe.part}" if recipe.part else "Module"
+    sides = [(a.inputs, a.outputs) for a in manifest.artifacts[:1]]
+    names = [" and ".join(tensor.name for tensor in side) for pair in sides for side in pair]
     return f"{recipe.method} {backbone}. {what}: {' → '.join(names)}."
 
 
@@ -157,8 +151,8 @@ def _parity_rows(artifact: Artifact, largest: int) -> Html:
 
 
 def _placed(result: ParityResult) -> str:
-    place = result.placement
-    return f"{place.placed_ops} of {place.total_ops} operations on the {place.accelerator.upper()}" if place else ""
+    found = result.placement
+    return f"{found.placed_ops} of {found.total_ops} operations on the {found.accelerator.upper()}" if found else ""
 
 
 def _plots(manifest: Manifest, errors: ErrorSamples) -> Html:
@@ -169,7 +163,7 @@ def _plots(manifest: Manifest, errors: ErrorSamples) -> Html:
         figure(
             plots.error_plot(comparisons),
             "Maximum error",
-            "The band is what the tolerance allows; ● passed, ✖ failed. Rows without a band answer to another metric.",
+            "Band: what the tolerance allows; ● passed, ✖ failed. Rows without a band are checked by another metric.",
         ),
         figure(
             plots.snr_plot(comparisons), "Signal-to-noise ratio", "The longer the better; the line is the tolerance."
@@ -201,7 +195,7 @@ def _interfaces(manifest: Manifest) -> Html:
     for artifact, names in grouped:
         rows = [_tensor_row("input", tensor) for tensor in artifact.inputs]
         rows += [_tensor_row("output", tensor) for tensor in artifact.outputs]
-        blocks += [el("h3", ", ".join(names)), data_table(head, rows, "plain tensors")]
+        blocks += [el("h3", ", ".join(names)), Table.of(head, rows, left=head).html("plain tensors")]
     return section("Inputs and outputs", *blocks)
 
 
@@ -221,17 +215,16 @@ def _placement(manifest: Manifest) -> Html:
     rows = []
     for artifact in manifest.artifacts:
         for result in artifact.parity:
-            if place := result.placement:
-                share = place.placed_ops / place.total_ops if place.total_ops else 1.0
+            if found := result.placement:
+                share = found.placed_ops / found.total_ops if found.total_ops else 1.0
                 bar = el("i", class_="bar" if share == 1 else "bar short", style=f"--share:{share:.3f}")
-                placed = join(f"{place.placed_ops} of {place.total_ops}", bar)
-                left = ", ".join(place.left_over) or "none"
-                rows.append([artifact.file, result.runtime, place.accelerator.upper(), placed, left])
+                placed = join(f"{found.placed_ops} of {found.total_ops}", bar)
+                left = ", ".join(found.left_over) or "none"
+                rows.append([artifact.file, result.runtime, found.accelerator.upper(), placed, left])
     if not rows:
         return Html("")
-    return section(
-        "Where the operations ran", data_table(["Artifact", "Runtime", "Accelerator", "Placed", "Left over"], rows)
-    )
+    head = ["Artifact", "Runtime", "Accelerator", "Placed", "Left over"]
+    return section("Where the operations ran", Table.of(head, rows, left=head).html())
 
 
 def _operations(manifest: Manifest) -> Html:
@@ -248,7 +241,7 @@ def _operations(manifest: Manifest) -> Html:
         ]
         rows.append([el("b", "all"), *(el("b", str(sum(artifact.operations.values()))) for artifact in artifacts)])
         head = [f"{name} operation", *(artifact.precision for artifact in artifacts)]
-        tables.append(data_table(head, rows, "counts"))
+        tables.append(Table.of(head, rows).html("counts"))
     return section("Operations in the files", el("div", *tables, class_="side"))
 
 
@@ -278,11 +271,15 @@ def _hashes(manifest: Manifest) -> Html:
     rows = [[a.file, f"{a.bytes:,}", el("code", a.sha256)] for a in manifest.artifacts]
     rows += [[s.file, "", el("code", s.sha256)] for s in (manifest.reference, manifest.weights)]
     again = join(
-        "To prove these files again, in the folder of this page: ",
+        "To verify these files again, in the folder of this page: ",
         el("code", "python -m mobile_robust.parity ."),
         f" It reads {MANIFEST_NAME}, checks every SHA-256 and runs every artifact against the stored reference.",
     )
-    return section("Files", data_table(["File", "Bytes", "SHA-256"], rows), el("p", again, class_="again"))
+    return section(
+        "Files",
+        Table.of(["File", "Bytes", "SHA-256"], rows, left=["SHA-256"]).html(),
+        el("p", again, class_="again"),
+    )
 
 
 def _build(manifest: Manifest) -> Html:
@@ -292,7 +289,7 @@ def _build(manifest: Manifest) -> Html:
         for stage, seconds in manifest.seconds.items()
     ]
     facts = [("created", manifest.created), ("machine", manifest.machine), ("fingerprint", manifest.fingerprint)]
-    times = data_table(["Stage", "Time", ""], stages, "counts")
+    times = Table.of(["Stage", "Time", ""], stages).html("counts")
     return section("This build", el("div", times, fact_list([*facts, *manifest.tools.items()]), class_="side"))
 
 

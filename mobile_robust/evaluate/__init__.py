@@ -1,1 +1,1 @@
-"""How often a model names the right class: backbones, PyTorch systems and the converted files on the same photos."""
+"""Accuracy of baselines, PyTorch pipelines and converted files on the same photos, clean and corrupted."""

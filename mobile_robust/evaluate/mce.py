@@ -13,19 +13,19 @@ from mobile_robust.evaluate.scores import Score
 from mobile_robust.evaluate.settings import CorruptionSetting, by_corruption
 
 
-def read_errors(path: Path, conditions: Sequence[CorruptionSetting]) -> dict[str, float]:
+def read_errors(path: Path, settings: Sequence[CorruptionSetting]) -> dict[str, float]:
     """AlexNet's error in % by corruption, for those of ImageNet-C's fifteen that are evaluated.
 
     Args:
         path: CSV with the header ``corruption,error``; the error is the mean over the five severities.
-        conditions: What is evaluated.
+        settings: What is evaluated.
 
     Raises:
         InputError: The file cannot be read, names what is no corruption of ImageNet-C, names one twice or lacks one
             that is evaluated; an error is no percentage; a corruption lacks a severity; or none of them is evaluated.
     """
     given = _read(path)
-    wanted = {name: members for name, members in by_corruption(conditions).items() if name in IMAGENET_C}
+    wanted = {name: members for name, members in by_corruption(settings).items() if name in IMAGENET_C}
     if not wanted:
         raise InputError(
             f"--alexnet-errors {path}: none of ImageNet-C's corruptions is evaluated; --corruption imagenet_c"
@@ -71,19 +71,10 @@ def _percent(text: str | None, where: str) -> float:
     return value
 
 
-def mean_corruption_errors(
-    models: Sequence[Model], scores: Sequence[Score], alexnet: Mapping[str, float]
-) -> dict[tuple[str, str, str], float]:
-    """(group, name, runtime) of a model -> its mean over corruptions of error / AlexNet's error, in %."""
-    return {
-        (model.group, model.name, model.runtime): sum(
-            100 * (1 - s.top1) / alexnet[s.corruption]
-            for s in scores
-            if (s.group, s.model, s.runtime) == (model.group, model.name, model.runtime)
-            and s.level is None
-            and s.corruption in alexnet
-        )
-        / len(alexnet)
-        * 100
-        for model in models
-    }
+def mean_corruption_errors(scores: Sequence[Score], alexnet: Mapping[str, float]) -> dict[Model, float]:
+    """Model -> its mean over corruptions of error / AlexNet's error, in %."""
+    errors: dict[Model, list[float]] = {}
+    for score in scores:
+        if score.level is None and score.corruption in alexnet:
+            errors.setdefault(score.model, []).append(100 * (1 - score.top1.value) / alexnet[score.corruption])
+    return {model: sum(relative) / len(alexnet) * 100 for model, relative in errors.items()}

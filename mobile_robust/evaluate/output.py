@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.plot import plot
-from mobile_robust.evaluate.scores import Score
-from mobile_robust.evaluate.settings import CorruptionSetting
+from mobile_robust.evaluate.scores import Scores
+from mobile_robust.evaluate.table import as_markdown
 from mobile_robust.files import write_output
+from mobile_robust.reporting.tables import csv_text
 
 
-def write_all(
-    folder: Path,
-    models: Sequence[Model],
-    conditions: Sequence[CorruptionSetting],
-    scores: Sequence[Score],
-    facts: Mapping[str, Any],
-    markdown: str,
-) -> list[Path]:
-    """Writes the files and says which.
-
-    Args:
-        folder: Exists.
-        models: What was scored.
-        conditions: Under which conditions.
-        scores: Of all models.
-        facts: Head of scores.json.
-        markdown: Content of table.md.
+def write(scores: Scores, folder: Path) -> tuple[Path, ...]:
+    """Writes the files into an existing folder and returns their paths.
 
     Raises:
         InputError: A file cannot be written, for instance because the disk is full.
     """
-    document = {**facts, "models": [_described(model) for model in models], "scores": [asdict(s) for s in scores]}
+    records = [score.record() for score in scores.scores]
+    mce = [{"model": [m.group, m.name, m.runtime], "mce": error} for m, error in scores.mce.items()]
+    models = [_described(model) for model in scores.models]
     contents: dict[str, bytes | str] = {
-        "scores.json": json.dumps(document, indent=2) + "\n",
-        "scores.csv": _as_csv(scores),
-        "table.md": markdown,
-        "accuracy.png": plot(models, conditions, scores),
+        "scores.json": json.dumps({**scores.facts, "mce": mce, "models": models, "scores": records}, indent=2) + "\n",
+        "scores.csv": csv_text(records),
+        "table.md": as_markdown(scores),
+        "accuracy.png": plot(scores),
     }
     for name, content in contents.items():
         write_output(folder / name, content)
-    return [folder / name for name in contents]
+    return tuple(folder / name for name in contents)
 
 
 def _described(model: Model) -> dict[str, Any]:
@@ -63,11 +47,3 @@ def _described(model: Model) -> dict[str, Any]:
         "backbone": model.baseline,
         "label": model.label,
     }
-
-
-def _as_csv(scores: Sequence[Score]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(Score)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(score) for score in scores)
-    return buffer.getvalue()

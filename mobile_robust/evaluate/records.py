@@ -1,16 +1,15 @@
-"""Every answer on disk as soon as it is there: a run that was stopped goes on where it was.
+"""Every prediction on disk as soon as it is made, so that a stopped run is resumed.
 
-``answers.jsonl`` begins with the photos it is about; then every line holds the places of some photos by model and
-condition. Models are named by fingerprint, so a model, a runtime or a corruption that is added later is all that is
-measured later.
+``answers.jsonl`` begins with the photos it is about; then every line holds the rank of the true class in some photos,
+by model and corruption setting. Models are named by fingerprint, so a model, a runtime or a corruption that is added
+later is all that is measured later.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,16 +21,16 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluate.measure import BATCH_SIZE, EvaluationBatch, Predictions
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.settings import CorruptionSetting, by_corruption
-from mobile_robust.files import resume_key
+from mobile_robust.files import folder_lock, resume_key
 
 FILE = "answers.jsonl"
 
-#: No answer yet.
+#: No prediction yet.
 _MISSING = ord("-")
 
 
 class Records:
-    """The answers so far.
+    """The predictions so far.
 
     Args:
         folder: Where they are kept; None keeps them in memory only.
@@ -43,59 +42,61 @@ class Records:
         notice: What was wrong with the file, if anything.
 
     Raises:
-        InputError: The folder holds answers to other photos, cannot be read or written, or another run writes to it.
+        InputError: The folder holds predictions for other photos, cannot be read or written, or another process
+            writes to it.
     """
 
     def __init__(self, folder: Path | None, photos: PhotoDataset, seed: int) -> None:
         self.unreadable: dict[int, str] = {}
         self.notice: str | None = None
         self._count, self._seed = len(photos), seed
-        self._places: dict[tuple[str, str], bytearray] = {}
+        self._ranks: dict[tuple[str, str], bytearray] = {}
         self._file: IO[bytes] | None = None
+        self._lock = ExitStack()
         if folder is None:
             return
         self._path = folder / FILE
         header = {"photos": len(photos), "sha256": resume_key([photos.digest, photos.labels])}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a+b")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not self._load(self._file, header):
-                self._append(header)
-        except BlockingIOError:
-            raise InputError(f"--out {folder}: another run is writing to {FILE} in it") from None
+            with ExitStack() as lock:  # released where this fails
+                lock.enter_context(folder_lock(folder))
+                self._file = self._path.open("a+b")
+                if not self._load(self._file, header):
+                    self._append(header)
+                self._lock = lock.pop_all()
         except OSError as error:
             raise InputError(f"--out {folder}: {error.filename or FILE}: {error.strerror or error}") from None
 
-    def places(self, model: Model, condition: CorruptionSetting) -> NDArray[np.uint8]:
-        """Place of the right class in every photo, all of which must have been answered."""
-        return np.frombuffer(self._of(model.fingerprint, condition.name), np.uint8) - ord("0")
+    def ranks(self, model: Model, setting: CorruptionSetting) -> NDArray[np.uint8]:
+        """Rank of the true class in every photo, all of which must have been predicted: (photos,), 0 for top-1."""
+        return np.frombuffer(self._of(model.fingerprint, setting.name), np.uint8) - ord("0")
 
-    def missing(self, models: Sequence[Model], conditions: Sequence[CorruptionSetting]) -> Iterator[EvaluationBatch]:
-        """What is still to be answered, photo by photo; all levels of a corruption in one task."""
-        groups = [conditions[:1], *by_corruption(conditions).values()]
+    def missing(self, models: Sequence[Model], settings: Sequence[CorruptionSetting]) -> Iterator[EvaluationBatch]:
+        """What is still to be predicted, photo by photo; all levels of a corruption in one batch."""
+        groups = [settings[:1], *by_corruption(settings).values()]
         for start in range(0, self._count, BATCH_SIZE):
             stop = min(start + BATCH_SIZE, self._count)
             for size in dict.fromkeys(model.size for model in models):
                 fitting = [(index, model) for index, model in enumerate(models) if model.size == size]
                 for group in groups:
                     work = []
-                    for condition in group:
-                        todo = tuple(i for i, model in fitting if self._lacks(model, condition, start, stop))
-                        work += [(condition, todo)] if todo else []
+                    for setting in group:
+                        todo = tuple(i for i, model in fitting if self._lacks(model, setting, start, stop))
+                        work += [(setting, todo)] if todo else []
                     if work:
                         yield EvaluationBatch(size, start, stop, tuple(work))
 
-    def add(self, task: EvaluationBatch, answer: Predictions, models: Sequence[Model]) -> None:
-        """Takes an answer and appends it to the file.
+    def add(self, batch: EvaluationBatch, predictions: Predictions, models: Sequence[Model]) -> None:
+        """Takes the predictions of a batch and appends them to the file.
 
         Raises:
             InputError: The file cannot be written, for instance because the disk is full.
         """
         found: dict[str, dict[str, str]] = {}
-        for (model, condition), places in answer.ranks.items():
-            found.setdefault(models[model].fingerprint, {})[condition.name] = places
-        line = {"from": task.start, "seed": self._seed, "places": found, "unreadable": answer.unreadable}
+        for (model, setting), ranks in predictions.ranks.items():
+            found.setdefault(models[model].fingerprint, {})[setting.name] = ranks
+        line = {"from": batch.start, "seed": self._seed, "places": found, "unreadable": predictions.unreadable}
         self._take(line)
         if self._file is not None:
             try:
@@ -106,14 +107,15 @@ class Records:
     def close(self) -> None:
         """Lets other runs write."""
         if self._file is not None:
-            with suppress(OSError):  # what a full disk did not take was told when it was written
+            with suppress(OSError):  # a full disk was reported when it was written to
                 self._file.close()
+        self._lock.close()
 
-    def _of(self, fingerprint: str, condition: str) -> bytearray:
-        return self._places.setdefault((fingerprint, condition), bytearray([_MISSING]) * self._count)
+    def _of(self, fingerprint: str, setting: str) -> bytearray:
+        return self._ranks.setdefault((fingerprint, setting), bytearray([_MISSING]) * self._count)
 
-    def _lacks(self, model: Model, condition: CorruptionSetting, start: int, stop: int) -> bool:
-        return _MISSING in self._of(model.fingerprint, condition.name)[start:stop]
+    def _lacks(self, model: Model, setting: CorruptionSetting, start: int, stop: int) -> bool:
+        return _MISSING in self._of(model.fingerprint, setting.name)[start:stop]
 
     def _append(self, line: dict[str, Any]) -> None:
         assert self._file is not None
@@ -126,15 +128,15 @@ class Records:
         whole = 0
         for number, text in enumerate(file, start=1):
             if not text.endswith(b"\n"):
-                self.notice = f"{self._path}: line {number} is unfinished and was left out: its answers are given again"
+                self.notice = f"{self._path}: line {number} is unfinished: its predictions are made again"
                 file.truncate(whole)
                 break
-            self._understand(text, number, header)
+            self._parse(text, number, header)
             whole += len(text)
         file.seek(0, 2)
         return whole > 0
 
-    def _understand(self, text: bytes, number: int, header: dict[str, Any]) -> None:
+    def _parse(self, text: bytes, number: int, header: dict[str, Any]) -> None:
         try:
             line = json.loads(text)
             if number > 1:
@@ -143,12 +145,12 @@ class Records:
             known = [line[key] for key in header]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{self._path}, line {number}: broken ({error}); delete this line to have its answers given again, "
+                f"{self._path}, line {number}: broken ({error}); delete this line to have its predictions made again, "
                 "or choose another --out"
             ) from None
         if known != list(header.values()):
             raise InputError(
-                f"--out {self._path.parent}: its answers are about {known[0]} other photos or other labels (--images, "
+                f"--out {self._path.parent}: its predictions are of {known[0]} other photos or other labels (--images, "
                 "--labels, --holdout); choose another folder"
             )
 
@@ -156,10 +158,10 @@ class Records:
         if line["seed"] != self._seed:
             return
         start = line["from"]
-        for fingerprint, conditions in line["places"].items():
-            for condition, places in conditions.items():
-                end = start + len(places)
-                if end > self._count or not (places.isascii() and places.isdecimal()):
-                    raise ValueError(f"places of photos {start} to {end - 1}")
-                self._of(fingerprint, condition)[start:end] = places.encode()
+        for fingerprint, settings in line["places"].items():
+            for setting, ranks in settings.items():
+                end = start + len(ranks)
+                if end > self._count or not (ranks.isascii() and ranks.isdecimal()):
+                    raise ValueError(f"ranks in photos {start} to {end - 1}")
+                self._of(fingerprint, setting)[start:end] = ranks.encode()
         self.unreadable |= {int(index): reason for index, reason in line["unreadable"].items()}

@@ -1,20 +1,22 @@
-"""From single answers to scores: accuracy, its interval, and how much of the loss comes back."""
+"""From single predictions to scores: accuracy, its interval, and how much of the loss is recovered."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mobile_robust.evaluate.mcnemar import McNemar
 from mobile_robust.evaluate.measure import UNREADABLE
 from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.records import Records
 from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, by_corruption
-from mobile_robust.evaluate.statistics import Floats, interval, mcnemar, resampled_means
+from mobile_robust.reporting.intervals import Floats, Interval, resampled_means
 
-#: Of the clean accuracy: where a corruption takes less from the backbone alone, what comes back of it is noise.
+#: Of the clean accuracy: where a corruption takes less from the baseline, what is recovered of it is noise.
 LEAST_LOSS = 0.01
 
 #: The corruption of the mean over all of them.
@@ -23,155 +25,161 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Score:
-    """One model under one condition, or its mean over several. Fractions of ``photos``; intervals are at 95 %.
+    """One model under one corruption setting, or its mean over several. Fractions of ``photos``.
 
     Attributes:
-        group: See Model.
-        model: Its name.
-        runtime: What executes it.
+        model: The model.
         corruption: "clean", a name of the registry, or "all".
         level: None for the mean over the levels of the corruption, and for clean photos.
         photos: How many were read.
-        top1: Fraction of photos whose right class comes first (of the mean: mean of the levels, then of corruptions).
-        top1_low: Lower end of its interval.
-        top1_high: Upper end of its interval.
-        top5: Fraction of photos whose right class is among the first five.
-        gain: Top-1 less that of the backbone alone under the same condition; on clean photos what the module costs.
-        gain_low: Lower end of its interval.
-        gain_high: Upper end of its interval.
-        regained: Loss regained, (with - direct) / (clean - direct), the backbone alone giving clean and direct; of a
-            mean, from the means. None where the loss is below LEAST_LOSS, and for the backbone alone.
-        regained_low: Lower end of its interval.
-        regained_high: Upper end of its interval.
-        regained_mean: Of a mean: the mean of the levels' own ``regained`` (mild levels count as much as strong ones).
-        regained_mean_low: Lower end of its interval.
-        regained_mean_high: Upper end of its interval.
-        only_model: Photos that the model has right and the backbone alone has not (single conditions only).
-        only_alone: Photos that the backbone alone has right and the model has not.
-        mcnemar_p: That the two are equally good; McNemar's exact test, two-sided.
+        top1: Fraction of photos whose true class comes first (of the mean: mean of the levels, then of corruptions).
+        top5: Fraction of photos whose true class is among the first five.
+        gain: Top-1 less the baseline's under the same setting; on clean photos what the module costs.
+        recovered: Loss recovered, (with - direct) / (clean - direct), the baseline giving clean and direct; of a mean,
+            from the means. None where the loss is below LEAST_LOSS, and for the baseline.
+        recovered_mean: Of a mean: the mean of the levels' own ``recovered`` (mild levels count as much as strong ones).
+        mcnemar: Whether model and baseline differ (single settings only).
     """
 
-    group: str
-    model: str
-    runtime: str
+    model: Model
     corruption: str
     level: float | None
     photos: int
-    top1: float
-    top1_low: float
-    top1_high: float
+    top1: Interval
     top5: float
-    gain: float | None = None
-    gain_low: float | None = None
-    gain_high: float | None = None
-    regained: float | None = None
-    regained_low: float | None = None
-    regained_high: float | None = None
-    regained_mean: float | None = None
-    regained_mean_low: float | None = None
-    regained_mean_high: float | None = None
-    only_model: int | None = None
-    only_alone: int | None = None
-    mcnemar_p: float | None = None
+    gain: Interval | None = None
+    recovered: Interval | None = None
+    recovered_mean: Interval | None = None
+    mcnemar: McNemar | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Flat, as in scores.json and scores.csv."""
+        test = self.mcnemar
+        return {
+            "group": self.model.group,
+            "model": self.model.name,
+            "runtime": self.model.runtime,
+            "corruption": self.corruption,
+            "level": self.level,
+            "photos": self.photos,
+            **_flat("top1", self.top1),
+            "top5": self.top5,
+            **_flat("gain", self.gain),
+            **_flat("regained", self.recovered),
+            **_flat("regained_mean", self.recovered_mean),
+            "only_model": test.only_model if test else None,
+            "only_alone": test.only_baseline if test else None,
+            "mcnemar_p": test.p if test else None,
+        }
+
+
+def _flat(name: str, interval: Interval | None) -> dict[str, float | None]:
+    value, low, high = (interval.value, interval.low, interval.high) if interval else (None, None, None)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """An evaluation.
+
+    Attributes:
+        models: What was evaluated, the baselines included; see :class:`Model`.
+        settings: Corruption settings, clean first.
+        scores: Of every model under every setting, then its means over each corruption and over all.
+        mce: Mean corruption errors in %, where AlexNet's errors were given.
+        facts: What the scores were measured on, and with what: the head of scores.json.
+        files: What was written.
+    """
+
+    models: tuple[Model, ...]
+    settings: tuple[CorruptionSetting, ...]
+    scores: tuple[Score, ...]
+    mce: Mapping[Model, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+    @property
+    def photos(self) -> int:
+        """How many were read."""
+        return self.scores[0].photos
+
+    def of(self, model: Model) -> dict[tuple[str, float | None], Score]:
+        """(corruption, level) -> score of one model."""
+        return {(score.corruption, score.level): score for score in self.scores if score.model == model}
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A condition, or a mean over some: ``weights`` are of all conditions and add up to 1."""
+    """A corruption setting, or a mean over some: ``weights`` are of all settings and add up to 1."""
 
     corruption: str
     level: float | None
     weights: Floats
 
 
-def score_all(models: Sequence[Model], conditions: Sequence[CorruptionSetting], records: Records) -> list[Score]:
-    """Scores of all models under all conditions, then means over corruptions, model by model.
+def score_all(models: Sequence[Model], settings: Sequence[CorruptionSetting], records: Records) -> list[Score]:
+    """Scores of all models under all settings, then means over corruptions, model by model.
 
     Args:
-        models: A backbone alone before those that are compared with it.
-        conditions: Clean first.
-        records: Answers to all of them.
+        models: A baseline before those that are compared with it.
+        settings: Clean first.
+        records: Predictions for all of them.
     """
-    places = np.stack([[records.places(model, condition) for condition in conditions] for model in models])
-    places = places[:, :, places[0, 0] != UNREADABLE]  # (models, conditions, photos)
-    right = places < 1
-    rows = _rows(conditions)
-    weights = np.stack([row.weights for row in rows])  # (rows, conditions)
-    top1, top5 = right.mean(2) @ weights.T, (places < 5).mean(2) @ weights.T  # (models, rows)
+    ranks = np.stack([[records.ranks(model, setting) for setting in settings] for model in models])
+    ranks = ranks[:, :, ranks[0, 0] != UNREADABLE]  # (models, settings, photos)
+    right = ranks < 1
+    rows = _rows(settings)
+    weights = np.stack([row.weights for row in rows])  # (rows, settings)
+    top1, top5 = right.mean(2) @ weights.T, (ranks < 5).mean(2) @ weights.T  # (models, rows)
     flat = resampled_means(right.reshape(-1, right.shape[2]))
     samples = flat.reshape(len(flat), *right.shape[:2]) @ weights.T  # (resamples, models, rows)
-    alone = {model.fingerprint: index for index, model in enumerate(models)}
+    baselines = {model.fingerprint: index for index, model in enumerate(models)}
     scores = []
     for index, model in enumerate(models):
-        base = alone[model.baseline]
-        compared = index != base
-        lows, highs = interval(samples[:, index])
-        gains = _Compared(top1[index] - top1[base], samples[:, index] - samples[:, base])
-        losses = _Compared(top1[base, 0] - top1[base], samples[:, base, :1] - samples[:, base])
+        base = baselines[model.baseline]
+        gains = _Difference(top1[index] - top1[base], samples[:, index] - samples[:, base])
+        losses = _Difference(top1[base, 0] - top1[base], samples[:, base, :1] - samples[:, base])
         for r, row in enumerate(rows):
-            extra: dict[str, float | int | None] = {}
-            if compared:
-                extra |= _named("gain", gains.point[r], gains.samples[:, r])
-                extra |= _regained("regained", gains, losses, [r])
+            compared: dict[str, Any] = {}
+            if index != base:
+                compared["gain"] = Interval.of(gains.point[r], gains.samples[:, r])
+                compared["recovered"] = _recovered(gains, losses, [r])
                 if row.level is None and row.corruption != CLEAN.corruption:
-                    parts = [i for i, part in enumerate(rows) if part.level is not None and row.weights[i] > 0]
-                    extra |= _regained("regained_mean", gains, losses, parts)
+                    members = [i for i, other in enumerate(rows) if other.level is not None and row.weights[i] > 0]
+                    compared["recovered_mean"] = _recovered(gains, losses, members)
                 else:
-                    extra |= _paired(right[index, r], right[base, r])
-            scores.append(
-                Score(
-                    model.group,
-                    model.name,
-                    model.runtime,
-                    row.corruption,
-                    row.level,
-                    right.shape[2],
-                    float(top1[index, r]),
-                    float(lows[r]),
-                    float(highs[r]),
-                    float(top5[index, r]),
-                    **extra,  # type: ignore[arg-type]  # a dict has one type for all its values
-                )
-            )
+                    compared["mcnemar"] = McNemar.of(right[index, r], right[base, r])
+            accuracy = Interval.of(top1[index, r], samples[:, index, r])
+            photos, among_five = right.shape[2], float(top5[index, r])
+            scores.append(Score(model, row.corruption, row.level, photos, accuracy, among_five, **compared))
     return scores
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """A difference of two accuracies by row: (rows,), and in every resample, (resamples, rows)."""
+class _Difference:
+    """Of two accuracies by row: (rows,), and in every resample, (resamples, rows)."""
 
     point: Floats
     samples: Floats
 
 
-def _rows(conditions: Sequence[CorruptionSetting]) -> list[_Row]:
-    """Every condition, in their order, then the mean of every corruption, then that of all."""
-    single = np.eye(len(conditions))
-    rows = [_Row(c.corruption, c.level, w) for c, w in zip(conditions, single, strict=True)]
+def _rows(settings: Sequence[CorruptionSetting]) -> list[_Row]:
+    """Every setting, in their order, then the mean of every corruption, then that of all."""
+    single = np.eye(len(settings))
+    rows = [_Row(s.corruption, s.level, w) for s, w in zip(settings, single, strict=True)]
     means = []
-    for corruption, members in by_corruption(conditions).items():
-        means.append(_Row(corruption, None, single[[conditions.index(c) for c in members]].mean(0)))
+    for corruption, members in by_corruption(settings).items():
+        means.append(_Row(corruption, None, single[[settings.index(s) for s in members]].mean(0)))
     overall = [_Row(ALL, None, np.mean([mean.weights for mean in means], 0))] if means else []
     return rows + means + overall
 
 
-def _regained(name: str, gains: _Compared, losses: _Compared, rows: Sequence[int]) -> dict[str, float | int | None]:
-    """Mean over some rows, without those where too little is lost, of what comes back of the loss."""
+def _recovered(gains: _Difference, losses: _Difference, rows: Sequence[int]) -> Interval | None:
+    """Mean over some rows, without those where too little is lost, of the loss recovered."""
     counted = [r for r in rows if losses.point[r] >= LEAST_LOSS]
     if not counted:
-        return {}
+        return None
     point = (gains.point[counted] / losses.point[counted]).mean()
     with np.errstate(divide="ignore", invalid="ignore"):  # a resample may lose nothing at all
         samples = (gains.samples[:, counted] / losses.samples[:, counted]).mean(1)
-    return _named(name, point, samples)
-
-
-def _named(name: str, point: float, samples: Floats) -> dict[str, float | int | None]:
-    """A figure and its interval; an end that is not finite (of a ratio whose loss may be none) is None."""
-    ends = [float(end) if np.isfinite(end) else None for end in interval(samples)]
-    return {name: float(point), f"{name}_low": ends[0], f"{name}_high": ends[1]}
-
-
-def _paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, float | int | None]:
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    return {"only_model": only_first, "only_alone": only_second, "mcnemar_p": mcnemar(only_first, only_second)}
+    return Interval.of(point, samples)

@@ -1,168 +1,124 @@
-"""The scores as a table that people read: in the terminal and in Markdown."""
+"""The scores as tables: in the terminal and in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 from mobile_robust.corruptions import SMALL_SIDE
-from mobile_robust.evaluate.models import Model
 from mobile_robust.evaluate.published import published, summary
-from mobile_robust.evaluate.scores import ALL, Score
+from mobile_robust.evaluate.scores import ALL, Score, Scores
 from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting, by_corruption
+from mobile_robust.reporting.tables import Table
+from mobile_robust.reporting.text import plus_minus
 
 #: What a cell says.
 LEGEND = (
-    "top-1 in % and half its 95 % interval; then the loss regained, (with - direct) / (clean - direct), and on clean "
-    "photos the change in points; – where less than 1 point is lost; * not equal to the backbone alone (McNemar, "
-    "p < 0.05)"
+    "top-1 in % and half its 95 % interval; then the loss recovered, (with - direct) / (clean - direct), and on clean "
+    "photos the change in points; – where less than 1 point is lost; * not equal to the baseline (McNemar, p < 0.05)"
 )
 
-#: With more conditions than these, models are the columns.
+#: With more settings than these, models are the columns.
 _MOST_COLUMNS = 8
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is said of a model under a condition: its accuracy, and what came back of the loss."""
+    """A model under a corruption setting: its accuracy, and what it recovers of the loss."""
 
     accuracy: str = ""
-    regained: str = ""
-
-    def words(self, between: str) -> str:
-        """Both in one string."""
-        return between.join(filter(None, (self.accuracy, self.regained)))
+    recovered: str = ""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The models of one group under all conditions. ``cells`` has a row a model."""
+    """The models of one group under all settings; ``cells`` has a row a model.
+
+    Attributes:
+        title: The group.
+        models: (name, runtime), or ("paper", method).
+        settings: Titles of the columns.
+        cells: A row a model.
+        sources: Where the papers' figures are from.
+    """
 
     title: str
     models: tuple[tuple[str, str], ...]
-    conditions: tuple[str, ...]
+    settings: tuple[str, ...]
     cells: tuple[tuple[Cell, ...], ...]
     sources: tuple[str, ...]
 
+    def table(self, between_names: str, between_figures: str) -> Table:
+        """A row a model."""
+        rows = [
+            [between_names.join(model), *(between_figures.join(filter(None, (c.accuracy, c.recovered))) for c in cells)]
+            for model, cells in zip(self.models, self.cells, strict=True)
+        ]
+        return Table.of(["", *self.settings], rows)
 
-def grids(
-    models: Sequence[Model],
-    conditions: Sequence[CorruptionSetting],
-    scores: Sequence[Score],
-    errors: Mapping[tuple[str, str, str], float],
-) -> list[Grid]:
-    """A grid for every group: its backbone alone, its models, and the paper of their method.
 
-    Args:
-        models: All of them.
-        conditions: Clean first.
-        scores: Of all models.
-        errors: Mean corruption errors by (group, name, runtime), or nothing.
-    """
-    columns = _columns(conditions)
-    by_model = {key: [s for s in scores if (s.group, s.model, s.runtime) == key] for key in map(_key, models)}
-    alone = {model.fingerprint: model for model in models}
+def grids(scores: Scores) -> list[Grid]:
+    """A grid for every group: its baselines, its models, and the paper of their method."""
+    columns = _columns(scores.settings)
+    titles = [_title(*column, single=(ALL, None) not in columns) for column in columns]
+    titles += ["mCE"] if scores.mce else []
+    baselines = {model.fingerprint: model for model in scores.models}
     found = []
-    for group in dict.fromkeys(model.group for model in models):
-        members = [model for model in models if model.group == group]
-        bases = [alone[mark] for mark in dict.fromkeys(model.baseline for model in members)]
-        shown = list(dict.fromkeys([*bases, *members]))
-        cells = []
+    for group in dict.fromkeys(model.group for model in scores.models):
+        members = [model for model in scores.models if model.group == group]
+        shown = dict.fromkeys([*(baselines[model.baseline] for model in members), *members])
+        names, cells, sources = [], [], []
         for model in shown:
-            own = {(s.corruption, s.level): s for s in by_model[_key(model)]}
-            mce = (Cell(f"{errors[_key(model)]:.1f}"),) if errors else ()
-            cells.append((*(_cell(own[column]) for column in columns), *mce))
-        names = [(model.name, model.runtime) for model in shown]
-        sources = []
+            by_setting = scores.of(model)
+            mce = (Cell(f"{scores.mce[model]:.1f}"),) if scores.mce else ()
+            names.append((model.name, model.runtime))
+            cells.append((*(_cell(by_setting[column]) for column in columns), *mce))
         for method in dict.fromkeys(model.method for model in members if model.method):
-            row, source = _paper(method, columns, conditions, members[0].size[0] <= SMALL_SIDE)
+            row, source = _paper(method, columns, scores.settings, members[0].size[0] <= SMALL_SIDE)
             if source:
                 names.append(("paper", method))
-                cells.append((*row, *(Cell() for _ in errors and [0])))
+                cells.append((*row, *(Cell() for _ in titles[len(row) :])))
                 sources.append(f"paper: {source}")
-        titles = [_title(*column, single=(ALL, None) not in columns) for column in columns]
-        titles += ["mCE"] if errors else []
         found.append(Grid(group, tuple(names), tuple(titles), tuple(cells), tuple(sources)))
     return found
 
 
-def print_grids(found: Sequence[Grid], photos: int, console: Console) -> None:
-    """Writes the grids to a terminal: models as rows where that fits, as columns where not."""
-    console.print(f"{photos} photos: {LEGEND}", highlight=False, markup=False)
-    for grid in found:
+def print_scores(scores: Scores, console: Console) -> None:
+    """To a terminal: models as rows where that fits, as columns where not."""
+    console.print(f"{scores.photos} photos: {LEGEND}", highlight=False, markup=False)
+    for grid in grids(scores):
         console.print(f"\n{grid.title}", style="bold", highlight=False, markup=False)
-        models = ["\n".join(model) for model in grid.models]
-        rows = [[cell.words("\n") for cell in cells] for cells in grid.cells]
-        whole = _table(models, grid.conditions, rows)
-        if len(grid.conditions) <= _MOST_COLUMNS and _fits(whole, console):
-            console.print(whole)
-        else:
-            for table in _turned(models, grid.conditions, rows, console):
-                console.print(table)
+        table = grid.table("\n", "\n")
+        whole = len(grid.settings) <= _MOST_COLUMNS and table.fits(console)
+        for piece in [table] if whole else table.transposed().pieces(console):
+            console.print(piece.terminal())
         for source in grid.sources:
             console.print(source, highlight=False, markup=False, style="dim")
 
 
-def _turned(models: list[str], conditions: Sequence[str], rows: list[list[str]], console: Console) -> Iterator[Table]:
-    """Conditions as rows, and as many models side by side as the terminal is wide."""
-    while models:
-        for count in range(len(models), 0, -1):
-            columns = [list(column) for column in zip(*rows[:count], strict=True)]
-            table = _table(conditions, models[:count], columns)
-            if count == 1 or _fits(table, console):
-                break
-        yield table
-        models, rows = models[count:], rows[count:]
-
-
-def _fits(table: Table, console: Console) -> bool:
-    return Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width
-
-
-def _table(left: Sequence[str], titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for index, title in enumerate(["", *titles]):
-        table.add_column(Text(title), justify="right" if index else "left", no_wrap=True)
-    for name, cells in zip(left, rows, strict=True):
-        table.add_row(Text(name), *map(Text, cells))
-    return table
-
-
-def as_markdown(found: Sequence[Grid], photos: int) -> str:
+def as_markdown(scores: Scores) -> str:
     """The grids as Markdown tables."""
-    parts = [f"{photos} photos: {LEGEND.replace('*', chr(92) + '*')}."]
-    for grid in found:
-        lines = zip(grid.models, grid.cells, strict=True)
-        rows = [[" · ".join(model), *(cell.words(", ") for cell in cells)] for model, cells in lines]
-        table = [["", *grid.conditions], *rows]
-        if len(grid.conditions) > _MOST_COLUMNS:
-            table = [list(column) for column in zip(*table, strict=True)]
-        table.insert(1, ["---", *["---:"] * (len(table[0]) - 1)])
-        text = "\n".join("| " + " | ".join(cell.replace("*", "\\*") for cell in row) + " |" for row in table)
-        parts += [f"### {grid.title}", text, *grid.sources]
+    parts = [f"{scores.photos} photos: {LEGEND.replace('*', chr(92) + '*')}."]
+    for grid in grids(scores):
+        table = grid.table(" · ", ", ")
+        if len(grid.settings) > _MOST_COLUMNS:
+            table = table.transposed()
+        parts += [f"### {grid.title}", table.markdown(), *grid.sources]
     return "\n\n".join(parts) + "\n"
 
 
-def _key(model: Model) -> tuple[str, str, str]:
-    return model.group, model.name, model.runtime
-
-
-def _columns(conditions: Sequence[CorruptionSetting]) -> list[tuple[str, float | None]]:
+def _columns(settings: Sequence[CorruptionSetting]) -> list[tuple[str, float | None]]:
     """(corruption, level) of what is shown: clean, then the levels of a single corruption or the means of several.
 
     A mean over one level is that level, which has a test of its own.
     """
-    groups = by_corruption(conditions)
+    groups = by_corruption(settings)
     columns: list[tuple[str, float | None]] = [(CLEAN.corruption, None)]
     if len(groups) == 1:
         ((name, members),) = groups.items()
-        columns += [(name, condition.level) for condition in members]
+        columns += [(name, setting.level) for setting in members]
         return [*columns, (name, None)] if len(members) > 1 else columns
     columns += [(name, members[0].level if len(members) == 1 else None) for name, members in groups.items()]
     return [*columns, *([(ALL, None)] if groups else [])]
@@ -176,34 +132,28 @@ def _title(corruption: str, level: float | None, single: bool) -> str:
 
 
 def _cell(score: Score) -> Cell:
-    star = "*" if score.mcnemar_p is not None and score.mcnemar_p < 0.05 else ""
-    accuracy = f"{100 * score.top1:.1f}{_half(score.top1_low, score.top1_high, 1)}{star}"
+    star = "*" if score.mcnemar and score.mcnemar.p < 0.05 else ""
+    accuracy = f"{100 * score.top1.value:.1f}{plus_minus(score.top1, 1, 100)}{star}"
     if score.gain is None:
         return Cell(accuracy)
     if score.corruption == CLEAN.corruption:
-        return Cell(accuracy, f"{100 * score.gain:+.1f}{_half(score.gain_low, score.gain_high, 1)}")
-    if score.regained is None:
+        return Cell(accuracy, f"{100 * score.gain.value:+.1f}{plus_minus(score.gain, 1, 100)}")
+    if score.recovered is None:
         return Cell(accuracy, "–")
-    return Cell(accuracy, f"{100 * score.regained:.0f}{_half(score.regained_low, score.regained_high, 0)} %")
-
-
-def _half(low: float | None, high: float | None, digits: int) -> str:
-    """Half an interval in points; nothing where it has no end."""
-    return "" if low is None or high is None else f" ±{50 * (high - low):.{digits}f}"
+    return Cell(accuracy, f"{100 * score.recovered.value:.0f}{plus_minus(score.recovered, 0, 100)} %")
 
 
 def _paper(
-    method: str, columns: Sequence[tuple[str, float | None]], conditions: Sequence[CorruptionSetting], small: bool
+    method: str, columns: Sequence[tuple[str, float | None]], settings: Sequence[CorruptionSetting], small: bool
 ) -> tuple[list[Cell], str]:
-    """What the method's paper says under each condition shown, and where."""
-    levels = {name: [c.level or 0.0 for c in members] for name, members in by_corruption(conditions).items()}
+    """What the method's paper reports under each setting shown, and where."""
+    levels = {name: [s.level or 0.0 for s in members] for name, members in by_corruption(settings).items()}
     known = [published(method, name, at, small) for name, at in levels.items()]
     sources = "; ".join(dict.fromkeys(f"{p.network}: {p.source}" for p in known if p))
     cells = []
     for corruption, level in columns:
         if corruption == CLEAN.corruption:
-            cleans = sorted({f"{p.clean:.1f}" for p in known if p})
-            cells.append(Cell(", ".join(cleans)))
+            cells.append(Cell(", ".join(sorted({f"{p.clean:.1f}" for p in known if p}))))
             continue
         wanted = levels if corruption == ALL else {corruption: [level] if level is not None else levels[corruption]}
         figures = summary(method, wanted, small)

@@ -1,4 +1,4 @@
-"""Tasks in several processes of one thread each: one that dies, or Ctrl-C, ends all of them."""
+"""Batches in several processes of one thread each: one that dies, or Ctrl-C, ends all of them."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from mobile_robust.evaluate.measure import EvaluationBatch, Evaluator, Predictio
 _PATIENCE = 5
 
 
-def answer_all(
-    measure: Evaluator, tasks: Iterable[EvaluationBatch], jobs: int
+def predict_all(
+    evaluator: Evaluator, batches: Iterable[EvaluationBatch], jobs: int
 ) -> Iterator[tuple[EvaluationBatch, Predictions]]:
-    """Every task with its answer, in whatever order they are ready.
+    """Every batch with its predictions, in whatever order they are ready.
 
     Args:
-        measure: Answers a task; a copy of it goes to every process.
-        tasks: What is to be answered.
-        jobs: Processes; 1 answers in this one.
+        evaluator: Evaluates a batch; a copy of it goes to every process.
+        batches: What is to be evaluated.
+        jobs: Processes; with 1, everything is done in this one.
 
     Raises:
-        InputError: From ``measure``; or a process died.
+        InputError: From ``evaluator``; or a process died.
     """
     if jobs == 1:
         with _one_thread():
-            for task in tasks:
-                yield task, measure(task)
+            for batch in batches:
+                yield batch, evaluator(batch)
         return
-    todo = iter(tasks)
+    todo = iter(batches)
     busy: dict[Connection, EvaluationBatch] = {}
     started: list[tuple[BaseProcess, Connection]] = []
     try:
-        for task in islice(todo, jobs):
-            started.append(_start(measure))
-            _send(started[-1][1], task, busy)
+        for batch in islice(todo, jobs):
+            started.append(_start(evaluator))
+            _send(started[-1][1], batch, busy)
         while busy:
             for connection in wait(list(busy)):
                 assert isinstance(connection, Connection)
-                task, answer = busy.pop(connection), _receive(connection)
+                batch, predictions = busy.pop(connection), _receive(connection)
                 if (following := next(todo, None)) is not None:
                     _send(connection, following, busy)
-                yield task, answer
+                yield batch, predictions
     finally:
         for _, connection in started:
             connection.close()  # to an idle process this is the end
@@ -61,10 +61,10 @@ def answer_all(
             process.join()
 
 
-def _start(measure: Evaluator) -> tuple[BaseProcess, Connection]:
+def _start(evaluator: Evaluator) -> tuple[BaseProcess, Connection]:
     context = multiprocessing.get_context("spawn")  # forked copies of PyTorch's and LiteRT's threads would hang
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(measure, theirs), daemon=True)
+    process = context.Process(target=_serve, args=(evaluator, theirs), daemon=True)
     # Ctrl-C reaches all processes and this one ends the others: they ignore it from their first moment on.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -75,10 +75,10 @@ def _start(measure: Evaluator) -> tuple[BaseProcess, Connection]:
     return process, ours
 
 
-def _send(connection: Connection, task: EvaluationBatch, busy: dict[Connection, EvaluationBatch]) -> None:
-    busy[connection] = task
+def _send(connection: Connection, batch: EvaluationBatch, busy: dict[Connection, EvaluationBatch]) -> None:
+    busy[connection] = batch
     with suppress(ConnectionError):  # _receive says that the process is gone
-        connection.send(task)
+        connection.send(batch)
 
 
 def _receive(connection: Connection) -> Predictions:
@@ -86,7 +86,7 @@ def _receive(connection: Connection) -> Predictions:
         kind, content = connection.recv()
     except (EOFError, ConnectionError):
         raise InputError(
-            "a process of --jobs died, for lack of memory perhaps; what was answered is kept in --out, "
+            "a process of --jobs died, for lack of memory perhaps; what was predicted is kept in --out, "
             "so give the command again, with fewer --jobs"
         ) from None
     if kind == "error":
@@ -94,18 +94,18 @@ def _receive(connection: Connection) -> Predictions:
     return content
 
 
-def _serve(measure: Evaluator, connection: Connection) -> None:
-    """Answers until the other end is gone."""
+def _serve(evaluator: Evaluator, connection: Connection) -> None:
+    """Evaluates batches until the other end is gone."""
     with _one_thread(), suppress(EOFError, ConnectionError):
         while True:
-            task: EvaluationBatch = connection.recv()
+            batch: EvaluationBatch = connection.recv()
             reply: tuple[str, Any]
             try:
-                reply = "answer", measure(task)
+                reply = "predictions", evaluator(batch)
             except InputError as error:
                 reply = "error", str(error)
             connection.send(reply)
-    measure.close()
+    evaluator.close()
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from mobile_robust.contracts.manifest import Artifact
 from mobile_robust.errors import InputError
-from mobile_robust.parity.table import progress_bar, render_table
+from mobile_robust.parity.table import render_table
 from mobile_robust.parity.verify import Verification, plan, walk_failing
+from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:

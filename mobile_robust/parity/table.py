@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from mobile_robust.contracts.manifest import Manifest, ParityResult, Verdict
 from mobile_robust.contracts.recipe import Target, Tolerance
+from mobile_robust.reporting.tables import Column, Table
+from mobile_robust.reporting.text import bytes_text, count_text
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "skipped": "–"}
 TARGETS: dict[Target, str] = {"tflite": "TFLite", "coreml": "Core ML"}
@@ -76,25 +74,6 @@ def tolerance_text(tolerance: Tolerance | None) -> str:
     return ", ".join(parts)
 
 
-def bytes_text(size: int) -> str:
-    """Decimal units, three digits: 478 kB, 14.2 MB."""
-    return f"{_three_digits(size)}B".replace(" B", " bytes")
-
-
-def count_text(count: int) -> str:
-    """Three digits with a unit prefix: 356 M, 0.118 M is written 118 k."""
-    return _three_digits(count).rstrip()
-
-
-def _three_digits(value: float) -> str:
-    for prefix in ("", "k", "M", "G"):
-        if value < 999.5 or prefix == "G":
-            break
-        value /= 1000
-    digits = 0 if not prefix or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f} {prefix}"
-
-
 def verdict_text(manifest: Manifest) -> str:
     """The build's verdict as a phrase: "all 14 checks passed"."""
     verdicts = [result.verdict for artifact in manifest.artifacts for result in artifact.parity]
@@ -104,41 +83,43 @@ def verdict_text(manifest: Manifest) -> str:
     return f"all {made} checks passed" if made else "no check was made"
 
 
+_COLUMNS = (
+    Column("artifact", "left"),
+    Column("size"),
+    Column("MACs"),
+    Column("runtime", "left"),
+    Column("worst error", fold=True),
+    Column("tolerance", fold=True),
+    Column("verdict", "left"),
+)
+
+
+def verdict_cell(verdict: Verdict) -> Text:
+    """Symbol and word in the verdict's colour."""
+    return Text(f"{SYMBOLS[verdict]} {verdict}", style=STYLES[verdict])
+
+
 def render_table(manifest: Manifest, console: Console) -> None:
     """Prints the end table, one row per artifact and runtime; below it every failure in full."""
     recipe = manifest.recipe
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        title=Text(recipe.title or recipe.name, style="bold"),
-        title_justify="left",
-    )
-    table.add_column("artifact", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("MACs", justify="right", no_wrap=True)
-    table.add_column("runtime", no_wrap=True)
-    table.add_column("worst error", justify="right", overflow="fold")
-    table.add_column("tolerance", justify="right", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
+    rows: list[list[str | Text]] = []
     failures: list[Text] = []
-    skipped: dict[str, int] = {}
+    skipped: Counter[str] = Counter()
     for artifact in manifest.artifacts:
-        what = Text(f"{TARGETS[artifact.target]} {artifact.precision}")
-        first: list[str | Text] = [what, bytes_text(artifact.bytes), count_text(artifact.macs)]
+        name = f"{TARGETS[artifact.target]} {artifact.precision}"
+        first = [name, bytes_text(artifact.bytes), count_text(artifact.macs)]
         for result in artifact.parity:
             if result.verdict == "skipped":
-                note = f"{result.runtime} skipped: {result.reason}"
-                skipped[note] = skipped.get(note, 0) + 1
+                skipped[f"{result.runtime} skipped: {result.reason}"] += 1
                 continue
-            verdict = Text(f"{SYMBOLS[result.verdict]} {result.verdict}", style=STYLES[result.verdict])
-            table.add_row(*first, result.runtime, worst_text(result), tolerance_text(result.tolerance), verdict)
+            measured, allowed = worst_text(result), tolerance_text(result.tolerance)
+            rows.append([*first, result.runtime, measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             for sentence in result.failures:
                 failures.append(Text.assemble((f"{artifact.file} on {result.runtime}: ", "bold red"), sentence))
-        if first[0] is what:
-            table.add_row(*first, "none", "—", "—", Text("– skipped", style="dim"))
-    console.print(table)
+        if first[0]:
+            rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
+    console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
     for failure in failures:
         console.print(failure)
     for note, count in skipped.items():
@@ -147,16 +128,3 @@ def render_table(manifest: Manifest, console: Console) -> None:
         console.print(Text(label, style="bold yellow"))
     phrase = f"{recipe.name}: {verdict_text(manifest)}"
     console.print(Text(phrase, style="bold green" if manifest.passed else "bold red"))
-
-
-@contextmanager
-def progress_bar(console: Console, title: str, steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar that goes when the work is done; call what it yields with the name of each step as it begins."""
-    columns = TextColumn("{task.fields[title]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as progress:
-        task = progress.add_task("", total=steps, title=title, completed=-1)
-
-        def step(what: str) -> None:
-            progress.update(task, advance=1, description=what)
-
-        yield step

@@ -1,0 +1,1 @@
+"""Tables, texts, plots, pages and progress bars for convert, parity, evaluate and bench."""

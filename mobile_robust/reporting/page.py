@@ -1,4 +1,4 @@
-"""The parts of a self-contained HTML page: head with the style sheet, sections, tables, figures, facts."""
+"""The parts of a self-contained HTML page: head with the style sheet, sections, figures, facts."""
 
 from __future__ import annotations
 
@@ -29,13 +29,6 @@ def section(title: str, *children: str) -> Html:
 def figure(svg: Html, title: str, caption: str) -> Html:
     """A plot under its caption."""
     return el("figure", el("figcaption", el("b", title), " ", caption), svg)
-
-
-def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], class_: str = "plain") -> Html:
-    """A table that scrolls where it is too wide; ``class_`` as in report.css."""
-    body = (el("tr", *(el("td", cell, data_name=name) for name, cell in zip(head, row, strict=True))) for row in rows)
-    top = el("tr", *(el("th", name, scope="col") for name in head))
-    return el("div", el("table", el("thead", top), el("tbody", *body), class_=class_), class_="scroll")
 
 
 def fact_list(pairs: Iterable[tuple[str, str]]) -> Html:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from mobile_robust.reporting.html import Html
 
 # Colours that matplotlib writes and the SVG replaces: report.css gives them a light and a dark value.
 INK, MUTED, LINE, PASS, FAIL = "#010101", "#020202", "#030303", "#040404", "#050505"
 _THEME = {INK: "--ink", MUTED: "--muted", LINE: "--line", PASS: "--pass", FAIL: "--fail"}
-STYLE: dict[Any, Any] = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mobile-robust",
     "font.family": "sans-serif",
@@ -35,14 +38,30 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def row_axes(labels: Sequence[str]) -> tuple[Figure, Axes]:
-    """Axes with a labelled row for each, the first on top."""
-    figure = Figure(figsize=(5, 0.75 + 0.27 * len(labels)), layout="constrained")
+@contextmanager
+def themed() -> Iterator[None]:
+    """A plot is drawn and saved inside; also a decorator of the function that does so."""
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+def row_axes(labels: Sequence[str], width: float = 5) -> tuple[Figure, Axes]:
+    """Axes with a labelled row for each, the first on top; ``width`` in inches."""
+    figure = Figure(figsize=(width, 0.75 + 0.27 * len(labels)), layout="constrained")
     axes = figure.subplots()
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="x", linewidth=0.6)
     return figure, axes
+
+
+def log_axis(axes: Axes, low: float, high: float, ticks: LogLocator, text: Callable[[float], str]) -> None:
+    """A logarithmic x axis from ``low`` to ``high``."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(ticks)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
 
 
 def as_svg(figure: Figure, name: str, description: str) -> Html:

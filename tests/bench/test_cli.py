@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from mobile_robust.methods.baselines import network as baselines
 
 from mobile_robust.bench.cli import main
 from mobile_robust.contracts.manifest import MANIFEST_NAME
@@ -94,7 +93,7 @@ def test_a_model_that_fails_is_told_and_code_1(
 def test_missing_baselines_are_built_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mobile_robust.convert import build as building
 
-    monkeypatch.setattr(baselines, "BASELINES", {"resnet50": None, "arcnn": None})
+    monkeypatch.setattr("mobile_robust.methods.registry.peers", lambda: ("resnet50", "arcnn"))
     made: list[tuple[str, Path]] = []
     monkeypatch.setattr(building, "build", lambda recipe, out, *rest: made.append((recipe.name, out)))
     (tmp_path / "resnet50").mkdir()

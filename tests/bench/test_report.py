@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from mobile_robust.bench.comparability import warnings
-from mobile_robust.bench.report import read_all, write_report
+from mobile_robust.bench.report import read_all, write
 from mobile_robust.bench.table import Summary, print_table, tabulate
 from mobile_robust.contracts.result import Result
 from mobile_robust.errors import InputError
@@ -24,10 +24,7 @@ TWO = ("resnet50", "afd_resnet50")
 def report(folder: Path, *results: Result, base: str | None = None, scores: tuple[Path, ...] = ()) -> dict[str, str]:
     """The files by suffix."""
     paths = [written(folder, each, f"result{i}.json") for i, each in enumerate(results)]
-    out = folder / "out"
-    out.mkdir(exist_ok=True)
-    found, skipped = read_all(paths)
-    _, files = write_report(found, base, scores, skipped, out)
+    files = write(paths, folder / "out", base=base, scores=scores).files
     assert {path.name for path in files} == {"report.html", "table.md", "table.csv", "report.json"}
     return {path.suffix: path.read_text() for path in files}
 
@@ -71,7 +68,7 @@ def test_ratios_are_to_the_base_in_the_same_precision(whole: Result) -> None:
     assert (summary.base, summary.why) == ("arcnn", "as asked for")
     for row in summary.rows:
         if row.name == "arcnn":
-            assert all(cell and cell.ratio and cell.ratio.mean == 1 for cell in row.cells)
+            assert all(cell and cell.ratio and cell.ratio.value == 1 for cell in row.cells)
     only_fp32 = tabulate([result((run("resnet50"), run("afd_resnet50", "int8")))], None)
     assert only_fp32.rows[1].cells[0].ratio is None
     assert tabulate([result((run("arcnn"), run("afd_resnet50")))], None).base == "arcnn"
@@ -208,4 +205,16 @@ def test_the_terminal_shows_every_figure_it_has_room_for(whole: Result, width: i
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
     assert ("paper:" in text) == (width == 250) and ("parameters" in text) == (width >= 120)
-    assert all(f"{row.cells[0].ratio.mean:.3f}" in text for row in summary.rows)
+    assert all(f"{row.cells[0].ratio.value:.3f}" in text for row in summary.rows)
+
+
+def test_a_table_of_several_devices_is_printed_in_pieces_that_show_every_model(whole: Result) -> None:
+    console = Console(record=True, width=80)
+    phones = [whole.model_copy(update={"device": result((), device=f"Phone {i}").device}) for i in range(3)]
+    print_table(tabulate(phones, None), console)
+    text = console.export_text()
+    assert (
+        text.count("afd_resnet50 fp32") > 1
+        and text.count("4.83 ± 0.18") == 3
+        and max(map(len, text.splitlines())) <= 80
+    )

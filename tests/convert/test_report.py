@@ -25,8 +25,10 @@ from mobile_robust.contracts.manifest import (
     Verdict,
 )
 from mobile_robust.contracts.recipe import DEFAULT_TOLERANCES, BackboneSection, Precision, Recipe, Scope, Target
+from mobile_robust.contracts.tensors import Role
 from mobile_robust.convert.report import write_report
-from mobile_robust.parity.table import bytes_text, count_text, render_table, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import render_table, tolerance_text, verdict_text, worst_text
+from mobile_robust.reporting.text import bytes_text, count_text
 
 FAILURE = (
     "output features is off at (2, 17, 40, 3): expected 0.8112, got 0.7405; a max_error of 9.1e-03 would have passed"
@@ -95,6 +97,7 @@ def artifact(scope: Scope, target: Target, precision: Precision, size: int, fail
         inputs=(
             Tensor(
                 name="image",
+                role=Role.IMAGE,
                 shape=image,
                 dtype="float32",
                 layout=layout,
@@ -103,6 +106,7 @@ def artifact(scope: Scope, target: Target, precision: Precision, size: int, fail
             ),
             Tensor(
                 name="features",
+                role=Role.FEATURES,
                 shape=(1, 112, 112, 64) if channels_last else (1, 64, 112, 112),
                 dtype="float32",
                 layout=layout,
@@ -114,6 +118,8 @@ def artifact(scope: Scope, target: Target, precision: Precision, size: int, fail
         outputs=(
             Tensor(
                 name="repaired",
+                role=Role.FEATURES,
+                repairs="features",
                 shape=(1, 112, 112, 64) if channels_last else (1, 64, 112, 112),
                 dtype="float32",
                 layout=layout,

@@ -23,7 +23,7 @@ from mobile_robust.evaluate.cli import main
 from mobile_robust.evaluate.records import FILE
 from tests.evaluate.fakes import ALONE, Bright, model
 
-OUTPUTS = {FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
+OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_table_and_files_agree(photos: Path, tmp_path: Path, capsys: pytest.Capt
     out = tmp_path / "deep" / "out"
     assert main(["b", "--images", str(photos), "--out", str(out), "--jobs", "1"]) == 0
     captured = capsys.readouterr()
-    assert "5 photos: top-1" in captured.out and "jpeg 25" in captured.out and "60 answers" in captured.err
+    assert "5 photos: top-1" in captured.out and "jpeg 25" in captured.out and "60 predictions" in captured.err
     assert {path.name for path in out.iterdir()} == OUTPUTS
     document = json.loads((out / "scores.json").read_text())
     assert document["photos"]["used"] == 5 and document["photos"]["skipped"] == [] and document["seed"] == 0
@@ -66,7 +66,7 @@ def test_adding_a_corruption_measures_only_that(
     command = ["b", "--images", str(photos), "--out", str(tmp_path / "out"), "--jobs", "1"]
     main([*command, "--corruption", "jpeg:7"])
     main([*command, "--corruption", "jpeg:7", "fog:2"])
-    assert "20 of 30 answers are in" in capsys.readouterr().err
+    assert "20 of 30 predictions are in" in capsys.readouterr().err
     main([*command, "--corruption", "jpeg:7", "fog:2", "--seed", "3"])
     assert "already" not in capsys.readouterr().err
 
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_and_ends_alike(
     assert not (tmp_path / "killed" / "scores.json").exists()
     capsys.readouterr()
     assert main(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "1")) == 0
-    assert "answers are in" in capsys.readouterr().err.replace("\n", " ")
+    assert "predictions are in" in capsys.readouterr().err.replace("\n", " ")
     assert without_date(tmp_path / "killed") == without_date(tmp_path / "whole")
     assert (tmp_path / "killed" / "table.md").read_text() == (tmp_path / "whole" / "table.md").read_text()
 

@@ -17,7 +17,7 @@ from mobile_robust.evaluate.settings import CLEAN, CorruptionSetting
 from mobile_robust.files import resume_key
 from tests.evaluate.fakes import ALONE, Bright, flat_photos, model
 
-CONDITIONS = [CLEAN, CorruptionSetting("jpeg", 25), CorruptionSetting("jpeg", 7), CorruptionSetting("fog", 3)]
+SETTINGS = [CLEAN, CorruptionSetting("jpeg", 25), CorruptionSetting("jpeg", 7), CorruptionSetting("fog", 3)]
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def photos(tmp_path: Path) -> PhotoDataset:
 
 
 def fill(
-    folder: Path | None, photos: PhotoDataset, models: list[Model], conditions: list[CorruptionSetting], most: int = 999
+    folder: Path | None, photos: PhotoDataset, models: list[Model], settings: list[CorruptionSetting], most: int = 999
 ) -> int:
     """Answers at most so many tasks that are missing; returns how many answers that were."""
     records, measure, answers = Records(folder, photos, 0), Evaluator(models, photos, 0), 0
-    for task in list(records.missing(models, conditions))[:most]:
+    for task in list(records.missing(models, settings))[:most]:
         records.add(task, measure(task), models)
         answers += task.count
     records.close()
@@ -38,20 +38,20 @@ def fill(
 
 
 def test_only_what_is_missing_is_answered(photos: PhotoDataset, tmp_path: Path) -> None:
-    assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS[:3], most=3) == (8 + 16) + 2  # a slice, and two photos
-    assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS[:3]) == 4
-    assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS) == 10  # a corruption more
-    assert fill(tmp_path / "out", photos, [model("other", Bright()), ALONE], CONDITIONS) == 40  # a model more
-    assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS) == 0
+    assert fill(tmp_path / "out", photos, [ALONE], SETTINGS[:3], most=3) == (8 + 16) + 2  # a slice, and two photos
+    assert fill(tmp_path / "out", photos, [ALONE], SETTINGS[:3]) == 4
+    assert fill(tmp_path / "out", photos, [ALONE], SETTINGS) == 10  # a corruption more
+    assert fill(tmp_path / "out", photos, [model("other", Bright()), ALONE], SETTINGS) == 40  # a model more
+    assert fill(tmp_path / "out", photos, [ALONE], SETTINGS) == 0
 
 
 def test_in_memory_and_from_the_file_are_the_same(photos: PhotoDataset, tmp_path: Path) -> None:
-    fill(tmp_path / "out", photos, [ALONE], CONDITIONS)
+    fill(tmp_path / "out", photos, [ALONE], SETTINGS)
     read, memory = Records(tmp_path / "out", photos, 0), Records(None, photos, 0)
-    for task in list(memory.missing([ALONE], CONDITIONS)):
+    for task in list(memory.missing([ALONE], SETTINGS)):
         memory.add(task, Evaluator([ALONE], photos, 0)(task), [ALONE])
-    for condition in CONDITIONS:
-        assert read.places(ALONE, condition).tolist() == memory.places(ALONE, condition).tolist()
+    for setting in SETTINGS:
+        assert read.ranks(ALONE, setting).tolist() == memory.ranks(ALONE, setting).tolist()
 
 
 def test_another_seed_is_measured_apart_and_both_are_kept(photos: PhotoDataset, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_another_seed_is_measured_apart_and_both_are_kept(photos: PhotoDataset, 
 
 @pytest.mark.parametrize("cut", [1, 30])
 def test_an_unfinished_last_line_is_told_and_answered_again(photos: PhotoDataset, tmp_path: Path, cut: int) -> None:
-    fill(tmp_path / "out", photos, [ALONE], CONDITIONS)
+    fill(tmp_path / "out", photos, [ALONE], SETTINGS)
     path = tmp_path / "out" / FILE
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
@@ -72,7 +72,7 @@ def test_an_unfinished_last_line_is_told_and_answered_again(photos: PhotoDataset
     lines = len(whole.splitlines())
     assert records.notice and f"line {lines} is unfinished" in records.notice
     records.close()
-    assert fill(tmp_path / "out", photos, [ALONE], CONDITIONS) == 2 and path.read_bytes() == whole
+    assert fill(tmp_path / "out", photos, [ALONE], SETTINGS) == 2 and path.read_bytes() == whole
 
 
 def test_a_file_that_ends_in_its_first_line_begins_anew(photos: PhotoDataset, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_file_that_ends_in_its_first_line_begins_anew(photos: PhotoDataset, tm
 def test_answers_to_other_photos_or_labels_are_left_alone(photos: PhotoDataset, tmp_path: Path) -> None:
     fill(tmp_path / "out", photos, [ALONE], [CLEAN])
     before = (tmp_path / "out" / FILE).read_bytes()
-    with pytest.raises(InputError, match=r"out: its answers are about 10 other photos or other labels"):
+    with pytest.raises(InputError, match=r"out: its predictions are of 10 other photos or other labels"):
         Records(tmp_path / "out", flat_photos(tmp_path / "photos", 9), 0)
     with pytest.raises(InputError, match=r"other labels"):
         Records(tmp_path / "out", replace(photos, labels=(9, *photos.labels[1:])), 0)
@@ -101,7 +101,7 @@ def test_a_broken_line_is_named(photos: PhotoDataset, tmp_path: Path, line: str)
 
 def test_two_runs_do_not_write_into_one_file(photos: PhotoDataset, tmp_path: Path) -> None:
     first = Records(tmp_path, photos, 0)
-    with pytest.raises(InputError, match="another run is writing to answers.jsonl"):
+    with pytest.raises(InputError, match="another process is writing there"):
         Records(tmp_path, photos, 0)
     first.close()
     Records(tmp_path, photos, 0).close()

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from mobile_robust.bench.instructions import table
     from mobile_robust.bench.instructions.count import count
     from mobile_robust.bench.models import resolve
-    from mobile_robust.parity.table import progress_bar
+    from mobile_robust.reporting.progress import progress_bar
     from mobile_robust.runtimes.base import EngineError
     from mobile_robust.runtimes.registry import runtimes
 

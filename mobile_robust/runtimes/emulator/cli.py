@@ -7,7 +7,8 @@ import argparse
 from rich.console import Console
 
 from mobile_robust.files import size
-from mobile_robust.parity.table import bytes_text, progress_bar
+from mobile_robust.reporting.progress import progress_bar
+from mobile_robust.reporting.text import bytes_text
 from mobile_robust.runtimes.emulator import install, sandbox
 
 _EXAMPLES = """examples:

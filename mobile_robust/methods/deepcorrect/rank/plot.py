@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 from matplotlib.figure import Figure
 
 from mobile_robust.contracts.ranking import Ranking
+from mobile_robust.reporting.plot import BLUE, INK, png, style
 
 
 def plot(ranking: Ranking) -> bytes:
@@ -18,16 +18,12 @@ def plot(ranking: Ranking) -> bytes:
     panels = [*figure.subplots(rows, columns, sharey=True, squeeze=False).flat]
     for panel, (layer, tau) in zip(panels, ranking.layers.items(), strict=False):
         ordered = sorted(tau, reverse=True)
-        panel.bar(range(len(ordered)), [100 * t for t in ordered], width=1.0, color="#3a6ea5")
-        panel.axhline(0, color="black", linewidth=0.6)
-        panel.set_title(layer, fontsize=9)
-        panel.set_xlabel("filters, by priority", fontsize=8)
-        panel.tick_params(labelsize=8)
+        panel.bar(range(len(ordered)), [100 * t for t in ordered], width=1.0, color=BLUE)
+        panel.axhline(0, color=INK, linewidth=0.6)
+        style(panel, layer, "filters, by priority")
     for panel in panels[len(ranking.layers) :]:
         panel.set_axis_off()
     levels = ", ".join(f"{level:g}" for level in ranking.levels)
     figure.suptitle(f"{ranking.backbone}, {ranking.corruption} {levels}, {ranking.images} photos", fontsize=10)
     figure.supylabel("gain in top-1, points", fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    return png(figure)

@@ -1,0 +1,63 @@
+"""Measures the TFLite files of builds on this host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mobile_robust.contracts.result import RESULT_NAME, Result
+from mobile_robust.errors import InputError
+from mobile_robust.files import folder_lock
+from mobile_robust.options import make_folder
+from mobile_robust.runtimes import registry
+
+
+def benchmark(
+    builds: Sequence[Path],
+    out: Path,
+    *,
+    runtimes: Sequence[str] = ("litert_cpu",),
+    precisions: Sequence[str] = (),
+    images: Path | None = None,
+    repetitions: int = 10,
+    threads: int = 1,
+    pin: Sequence[int] | None = None,
+    cool_down: float = 1.0,
+    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Result:
+    """Latency of files: models take turns, each in a process of its own, warmed up before every repetition.
+
+    An earlier result in ``out`` is resumed: only the repetitions that it lacks are measured. A model that could not be
+    measured has records in ``errors`` of its run.
+
+    Args:
+        builds: Folders of finished builds, or TFLite files in such folders.
+        out: Folder that gets result.json, written anew after every repetition.
+        runtimes: Names of timed runtimes, such as "litert_cpu".
+        precisions: Only these of "fp32", "fp16", "int8"; none: all.
+        images: Folder of the test set; None: photos from installed packages.
+        repetitions: Of the test set.
+        threads: Of "litert_cpu".
+        pin: CPU cores that "litert_cpu" has to stay on; none: on any; None: the fastest, one a thread.
+        cool_down: Idle seconds before every repetition.
+        on_progress: Called with what is done now, how many repetitions of all models are done, and how many there are.
+
+    Raises:
+        InputError: A value that is not allowed, no finished build, a runtime that cannot run here, or an earlier result
+            in ``out`` that was measured in another way.
+    """
+    if not builds:
+        raise InputError("nothing to measure: give the folder of a finished build, or --baselines")
+    from mobile_robust.bench.host.session import measure
+    from mobile_robust.bench.inputs import describe, open_photos
+    from mobile_robust.bench.models import resolve  # imports runtimes: too slow for mistyped options
+    from mobile_robust.bench.protocol import make_protocol
+
+    registry.require(runtimes)
+    models = resolve(builds, precisions, [registry.runtimes()[name] for name in runtimes])
+    make_folder(out)
+    photos = open_photos(images)
+    protocol = make_protocol(describe(photos), repetitions, threads, pin, cool_down)
+    total = repetitions * len(models)
+    with folder_lock(out):
+        return measure(models, protocol, photos, out / RESULT_NAME, lambda what, done: on_progress(what, done, total))

@@ -1,0 +1,78 @@
+"""Bootstrap intervals: 95 %, percentile method, the same resamples on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: Bootstrap samples, and the seed they are drawn with.
+RESAMPLES, SEED = 2000, 0
+
+#: Resamples whose counts are held in memory at once, times observations.
+_COUNTS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the ends of its 95 % interval; None: an end that cannot be given."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, value: float, samples: Floats) -> Interval:
+        """From bootstrap samples of the estimate; None where the percentile is not finite."""
+        low, high = (float(end) if np.isfinite(end) else None for end in percentile_interval(samples))
+        return cls(float(value), low, high)
+
+
+def percentile_interval(samples: Floats) -> tuple[Floats, Floats]:
+    """(low, high): percentiles 2.5 and 97.5 along the first axis; not finite where samples are not."""
+    with np.errstate(invalid="ignore"):
+        low, high = np.percentile(samples, (2.5, 97.5), axis=0)
+    return low, high
+
+
+def resampled_means(values: NDArray[np.bool_] | Floats) -> Floats:
+    """Means over observations drawn with replacement, the same draw for every row: differences stay paired.
+
+    Args:
+        values: (rows, observations).
+
+    Returns:
+        (RESAMPLES, rows); the same on every call.
+    """
+    rows, observations = values.shape
+    columns = np.ascontiguousarray(values.T, dtype=np.float32)
+    means = np.empty((RESAMPLES, rows))
+    done = 0
+    for counts in _counts(observations):
+        means[done : done + len(counts)] = counts @ columns / observations
+        done += len(counts)
+    return means
+
+
+def _counts(observations: int) -> Iterator[NDArray[np.float32]]:
+    """How often every observation is drawn: (some resamples, observations), RESAMPLES in all."""
+    random = np.random.default_rng(SEED)
+    block = max(1, _COUNTS // observations)
+    for start in range(0, RESAMPLES, block):
+        size = min(block, RESAMPLES - start)
+        drawn = (random.integers(0, observations, observations) for _ in range(size))
+        yield np.stack([np.bincount(each, minlength=observations) for each in drawn]).astype(np.float32)
+
+
+def mean_interval(values: Floats) -> Interval:
+    """Mean of some values, by resampling them; a single value has no interval."""
+    mean = float(values.mean())
+    if values.size < 2:
+        return Interval(mean)
+    # Resampling is in single precision: relative to the mean, nothing that counts is lost.
+    low, high = percentile_interval(resampled_means(values[None] / values.mean())[:, 0])
+    return Interval(mean, float(low * values.mean()), float(high * values.mean()))

@@ -1,0 +1,46 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from mobile_robust.reporting.intervals import Interval
+
+
+def bytes_text(size: int) -> str:
+    """Decimal units, three digits: 478 kB, 14.2 MB."""
+    return f"{_three_digits(size)}B".replace(" B", " bytes")
+
+
+def count_text(count: float | None) -> str:
+    """Three digits with a unit prefix: 356 M, 0.118 M is written 118 k; nothing for None."""
+    return "" if count is None else _three_digits(round(count)).rstrip()
+
+
+def _three_digits(value: float) -> str:
+    for prefix in ("", "k", "M", "G"):
+        if value < 999.5 or prefix == "G":
+            break
+        value /= 1000
+    digits = 0 if not prefix or value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:.{digits}f} {prefix}"
+
+
+def decimals(milliseconds: float) -> int:
+    """Decimals that leave three digits of a latency: 0.0712, 0.712, 1.23, 45.6, 789, 1234."""
+    return next((digits for bound, digits in ((0.1, 4), (1, 3), (10, 2), (100, 1)) if milliseconds < bound), 0)
+
+
+def milliseconds(value: float) -> str:
+    """Three digits, without the unit."""
+    return f"{value:.{decimals(value)}f}"
+
+
+def ratio(value: float | None) -> str:
+    """Three decimals; nothing for None."""
+    return "" if value is None else f"{value:.3f}"
+
+
+def plus_minus(interval: Interval, digits: int, scale: float = 1) -> str:
+    """Half the width of an interval, " ± 0.3"; nothing where an end is missing."""
+    if interval.low is None or interval.high is None:
+        return ""
+    return f" ± {scale * ((interval.high - interval.low) / 2):.{digits}f}"
