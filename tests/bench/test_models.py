@@ -49,9 +49,7 @@ def test_inputs_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: P
     image = first.inputs[0].model_copy(update={"dtype": "uint8"})
     changed = first.model_copy(update={"inputs": (image,)})
     write_manifest(manifest.model_copy(update={"artifacts": (changed, *manifest.artifacts[1:])}), copy)
-    with pytest.raises(
-        InputError, match="image is uint8; bench takes float32 inputs and outputs"
-    ):
+    with pytest.raises(InputError, match="image is uint8; bench takes float32 inputs and outputs"):
         resolve([copy], [], CPU)
 
 
