@@ -94,7 +94,7 @@ def test_a_folder_holds_all_that_its_answers_came_from(request: pytest.FixtureRe
         got = [form(*map(torch.from_numpy, reference.arguments(i))) for i in range(len(reference))]
         assert relative_error(torch.from_numpy(reference.expected), torch.cat(got)) < 1e-5
     if build == "pipeline_build":
-        image = torch.from_numpy(reference.inputs(0, "NCHW")["image"])
+        (image,) = map(torch.from_numpy, reference.arguments(0))
         assert torch.equal(load_built(folder, manifest)(image), system.reference(image))
 
 

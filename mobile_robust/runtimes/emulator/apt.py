@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
-from mobile_robust.runtimes.emulator.sandbox import Part
+from mobile_robust.runtimes.emulator.sandbox import Package
 
 #: What other programs have hung into every update of the system's lists is not for ours.
 _CLEARED = ("APT::Architectures", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success")
@@ -32,10 +32,10 @@ class Deb:
     sha256: str
 
     @property
-    def part(self) -> Part:
+    def package(self) -> Package:
         """As the sandbox's manifest has it."""
         name, version, architecture = self.file.removesuffix(".deb").split("_")
-        return Part(f"{name}:{architecture}", unquote(version), self.sha256)
+        return Package(f"{name}:{architecture}", unquote(version), self.sha256)
 
 
 class Apt:
@@ -89,7 +89,7 @@ class Apt:
         if missing := [deb for deb in debs if not self._has(deb)]:
             for deb in missing:
                 (self.packages / deb.file).unlink(missing_ok=True)
-            self._run(self.packages, "download", *(deb.part.name for deb in missing))
+            self._run(self.packages, "download", *(deb.package.name for deb in missing))
         if wrong := [deb.file for deb in debs if not self._has(deb)]:
             raise InputError(f"{', '.join(wrong)}: not what the signed lists of the archive say; try again")
         return debs

@@ -50,8 +50,8 @@ def main(arguments: list[str]) -> int:
 def _set_up() -> None:
     with progress_bar(Console(stderr=True), "ARM64 sandbox", install.STEPS) as step:
         found, made = install.set_up(step)
-    for part in found.parts:
-        _print(f"{part.name} {part.version}")
+    for package in found.packages:
+        _print(f"{package.name} {package.version}")
     _print(f"{'ready' if made else 'up to date, nothing done'}: {found.folder}, {bytes_text(size(found.folder))}")
 
 

@@ -11,8 +11,7 @@ from tempfile import mkdtemp
 
 from mobile_robust.errors import InputError
 from mobile_robust.files import folder_lock, size
-from mobile_robust.runtimes.emulator import packages as contents
-from mobile_robust.runtimes.emulator import sandbox, wheels
+from mobile_robust.runtimes.emulator import packages, sandbox, wheels
 from mobile_robust.runtimes.emulator.apt import Apt
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 from mobile_robust.runtimes.emulator.sandbox import GUEST, HOST, SITE, Sandbox
@@ -81,9 +80,9 @@ def _make(base: Path, step: Step) -> None:
     apt = Apt(work / "apt")
     apt.update()
     step("downloading Debian packages")
-    debs = apt.download(contents.HOST, contents.GUEST)
+    debs = apt.download(packages.HOST, packages.GUEST)
     step("downloading Python packages")
-    parts = [deb.part for deb in debs] + wheels.download(work / "wheels")
+    installed = [deb.package for deb in debs] + wheels.download(work / "wheels")
     step("unpacking")
     for leftover in work.glob("sandbox-*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -91,7 +90,7 @@ def _make(base: Path, step: Step) -> None:
     new = Path(mkdtemp(prefix="sandbox-", dir=work))
     tree = sandbox.tree_of(new)
     for deb in debs:
-        folder = tree / (HOST if deb.part.name.endswith(":amd64") else GUEST)
+        folder = tree / (HOST if deb.package.name.endswith(":amd64") else GUEST)
         folder.mkdir(parents=True, exist_ok=True)
         _run(["dpkg-deb", "--extract", str(apt.packages / deb.file), str(folder)])
     wheels.unpack(work / "wheels", tree / SITE)
@@ -99,7 +98,7 @@ def _make(base: Path, step: Step) -> None:
     _make_machines(tree)
     step("starting it for the first time")
     _start(tree)
-    sandbox.write_manifest(new, parts)
+    sandbox.write_manifest(new, installed)
     shutil.rmtree(finished, ignore_errors=True)  # not whole, or of another version
     new.rename(finished)
     shutil.rmtree(work, ignore_errors=True)

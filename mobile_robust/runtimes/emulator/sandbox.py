@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_robust.files import sha256, user_cache, write_atomically
-from mobile_robust.runtimes.emulator import packages as contents
+from mobile_robust.runtimes.emulator import packages
 from mobile_robust.runtimes.emulator.profiles import Profile
 
 SETUP = "python -m mobile_robust.arm64 setup"
@@ -21,7 +21,7 @@ _TREE, _MANIFEST = "tree", "manifest.json"
 
 
 @dataclass(frozen=True)
-class Part:
+class Package:
     """A package in the sandbox: ``name`` (Debian's with the architecture), version, SHA-256 of its file."""
 
     name: str
@@ -35,11 +35,11 @@ class Sandbox:
 
     Attributes:
         folder: Holds its tree and its manifest.
-        parts: What it is made of.
+        packages: What it is made of.
     """
 
     folder: Path
-    parts: tuple[Part, ...]
+    packages: tuple[Package, ...]
 
     @property
     def tree(self) -> Path:
@@ -47,8 +47,8 @@ class Sandbox:
         return tree_of(self.folder)
 
     def version(self, name: str) -> str:
-        """Of a part."""
-        return next(part.version for part in self.parts if part.name == name)
+        """Of a package."""
+        return next(package.version for package in self.packages if package.name == name)
 
     def launch(
         self,
@@ -87,7 +87,7 @@ def launch(
     emulator = [str(tree / HOST / "usr/bin/qemu-aarch64"), *options, "-cpu", profile.cpu, "-L", str(machine)]
     return {
         # QEMU itself needs the libraries of this machine, the emulated programs must not see them.
-        "args": [*emulator, "-U", "LD_LIBRARY_PATH", str(machine / f"usr/bin/python{contents.PYTHON}"), *arguments],
+        "args": [*emulator, "-U", "LD_LIBRARY_PATH", str(machine / f"usr/bin/python{packages.PYTHON}"), *arguments],
         "env": {
             "LD_LIBRARY_PATH": str(tree / HOST / "usr/lib/x86_64-linux-gnu"),
             "PYTHONHOME": str(machine / "usr"),
@@ -128,18 +128,18 @@ def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
         return None, f"the ARM64 sandbox is not set up: {SETUP}"
     except ValueError:
         return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
-    if not isinstance(manifest, dict) or manifest.get("contents") != contents.fingerprint():
+    if not isinstance(manifest, dict) or manifest.get("contents") != packages.fingerprint():
         return None, f"{folder} was set up by another version of this package: {SETUP}"
     if manifest["tree_sha256"] != sha256(tree_of(folder)):
         return None, f"{folder}: files were changed since it was set up: {SETUP}"
-    return Sandbox(folder, tuple(Part(**part) for part in manifest["parts"])), None
+    return Sandbox(folder, tuple(Package(**entry) for entry in manifest["parts"])), None
 
 
-def write_manifest(folder: Path, parts: Sequence[Part]) -> None:
+def write_manifest(folder: Path, installed: Sequence[Package]) -> None:
     """Declares the sandbox in a folder finished."""
     manifest = {
-        "contents": contents.fingerprint(),
+        "contents": packages.fingerprint(),
         "tree_sha256": sha256(tree_of(folder)),
-        "parts": [vars(part) for part in parts],
+        "parts": [vars(package) for package in installed],
     }
     write_atomically(folder / _MANIFEST, json.dumps(manifest, indent=2) + "\n")

@@ -36,7 +36,7 @@ def answered(model: Model, rows: Floats) -> list[Floats]:
             stop = start + int(np.prod(tensor.shape))
             arrays[tensor.name] = row[start:stop].reshape(tensor.shape)
             start = stop
-        outputs.append(np.concatenate([session.run(arrays)[t.name].ravel() for t in model.artifact.outputs]))
+        outputs.append(np.concatenate([session.predict(arrays)[t.name].ravel() for t in model.artifact.outputs]))
     session.close()
     return outputs
 

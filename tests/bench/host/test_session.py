@@ -101,7 +101,8 @@ def test_models_of_one_build_share_their_inputs(pipeline_build: Path, set_of_six
 def script(build: Path, photos: Path, out: Path) -> list[str]:
     """A run in a process of its own, long enough to be stopped."""
     text = (
-        "import sys; from pathlib import Path; from mobile_robust.bench import host, inputs, models;"
+        "import sys; from pathlib import Path; from mobile_robust.bench import inputs, models;"
+        "from mobile_robust.bench.host import session as host;"
         "from tests.bench.host.test_session import CPU, quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
         "photos = inputs.Photos(photos); found = models.resolve([build], [], [CPU]);"
         "host.measure(found, quick(photos, 4000), photos, out, silent)"

@@ -11,8 +11,7 @@ import pytest
 
 from mobile_robust.errors import InputError
 from mobile_robust.files import folder_lock
-from mobile_robust.runtimes.emulator import install, sandbox, wheels
-from mobile_robust.runtimes.emulator import packages as contents
+from mobile_robust.runtimes.emulator import install, packages, sandbox, wheels
 from mobile_robust.runtimes.emulator.apt import Apt
 from mobile_robust.runtimes.emulator.cli import main
 
@@ -96,7 +95,7 @@ def test_packages_are_checked_and_kept(apt_get, tmp_path: Path) -> None:
     apt = Apt(tmp_path / "apt")
     apt.update()
     debs = apt.download(["one"], ["two"])
-    assert [(deb.part.name, deb.part.version) for deb in debs] == [("one:amd64", "1:1.0"), ("two:arm64", "2.0")]
+    assert [(deb.package.name, deb.package.version) for deb in debs] == [("one:amd64", "1:1.0"), ("two:arm64", "2.0")]
     assert (apt.packages / "two_2.0_arm64.deb").read_text() == "two"
     (apt.packages / "two_2.0_arm64.deb").write_text("half")
     apt.download(["one"], ["two"])  # goes on where it was stopped: only what is not whole
@@ -121,7 +120,7 @@ def test_only_pinned_wheels_are_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_pa
         with zipfile.ZipFile(tmp_path / f"{name}.whl", "w") as archive:
             archive.writestr(f"{name}.py", name)
     digest = hashlib.sha256((tmp_path / "good.whl").read_bytes()).hexdigest()
-    monkeypatch.setattr(contents, "WHEELS", {"good==1": digest})
+    monkeypatch.setattr(packages, "WHEELS", {"good==1": digest})
     wheels.unpack(tmp_path, tmp_path / "site")
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["good.py"]
 
@@ -129,7 +128,7 @@ def test_only_pinned_wheels_are_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_litert_is_the_version_that_is_compared_with() -> None:
     from importlib.metadata import version
 
-    assert f"ai-edge-litert=={version('ai-edge-litert')}" in contents.WHEELS
+    assert f"ai-edge-litert=={version('ai-edge-litert')}" in packages.WHEELS
 
 
 def test_remove(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

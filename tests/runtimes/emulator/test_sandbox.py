@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.runtimes.emulator import packages as contents
-from mobile_robust.runtimes.emulator import sandbox
+from mobile_robust.runtimes.emulator import packages, sandbox
 from mobile_robust.runtimes.emulator.profiles import ARMV9, SNAPDRAGON_865
-from mobile_robust.runtimes.emulator.sandbox import Part
+from mobile_robust.runtimes.emulator.sandbox import Package
 
-PART = Part("ai-edge-litert", "2.3.0", "ab" * 32)
+PACKAGE = Package("ai-edge-litert", "2.3.0", "ab" * 32)
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     file = sandbox.tree_of(folder) / "host/usr/bin/qemu-aarch64"
     file.parent.mkdir(parents=True)
     file.write_text("an emulator")
-    sandbox.write_manifest(folder, [PART])
+    sandbox.write_manifest(folder, [PACKAGE])
     sandbox.forget()
     yield folder
     sandbox.forget()
@@ -33,7 +32,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_a_whole_one_is_found(folder: Path) -> None:
     found, reason = sandbox.find()
     assert found is not None and reason is None
-    assert found.folder == folder and found.parts == (PART,) and found.version("ai-edge-litert") == "2.3.0"
+    assert found.folder == folder and found.packages == (PACKAGE,) and found.version("ai-edge-litert") == "2.3.0"
 
 
 def test_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -54,7 +53,7 @@ def test_an_added_file_is_seen(folder: Path) -> None:
 
 
 def test_other_pins_are_another_version(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(contents.WHEELS, "numpy==2.4.6", "00" * 32)
+    monkeypatch.setitem(packages.WHEELS, "numpy==2.4.6", "00" * 32)
     found, reason = sandbox.find()
     assert found is None and reason is not None and "set up by another version of this package" in reason
 
