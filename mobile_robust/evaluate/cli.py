@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     _check(options)
-    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), "test")
+    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
     select(text for text in options.corruption if text != CLEAN.name)
 
     from mobile_robust.evaluate import models as found  # PyTorch: too slow for --help and mistyped options
