@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -49,19 +48,15 @@ class PhotoDataset:
 
     @classmethod
     def from_folder(
-        cls,
-        folder: Path,
-        labels: str | None = None,
-        split: Split | None = None,
-        part: Literal["train", "test"] = "train",
+        cls, folder: Path, labels: str | None = None, split: Split | None = None, held_out: bool = False
     ) -> PhotoDataset:
-        """The images in a folder and its sub-folders, in order of path; of a split, one part.
+        """The images in a folder and its sub-folders, in order of path; where they are split, one side of the split.
 
         Args:
             folder: The folder.
             labels: Where the classes are from, see :func:`~mobile_robust.data.labels.label_images`; None: unknown.
             split: Which photos are held out.
-            part: "train": those that are not held out; "test": those that are, in the order of the split.
+            held_out: Take those, in the order of the split; else the others.
 
         Raises:
             InputError: No usable folder, an image without a label, or a split that leaves no image. Broken images show
@@ -70,7 +65,7 @@ class PhotoDataset:
         paths: Sequence[Path] = find_images(folder)
         classes = label_images(paths, folder, labels) if labels else None
         if split is not None:
-            paths = split.train(paths) if part == "train" else split.test(paths)
+            paths = split.test(paths) if held_out else split.train(paths)
         if labels is None or classes is None:
             return cls(folder, tuple(paths), split=split)
         source = labels if labels in ("names", "folders") else Path(labels).name
@@ -174,7 +169,6 @@ class BuiltInPhotos:
         return self.count
 
     def crops(self, size: Size) -> Iterator[Photo]:
-        """See :func:`~mobile_robust.data.images.built_in_photos`."""
         return iter(built_in_photos(size, self.count))
 
     @property

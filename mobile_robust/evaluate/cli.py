@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         InputError: See :func:`evaluate`.
     """
     options = _parser().parse_args(argv)
-    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), "test")
+    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
     errors = Console(stderr=True)
     resumed, made, started = None, 0, 0.0
     with work_bar(errors, "photos x settings x models") as show:

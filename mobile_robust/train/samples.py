@@ -58,7 +58,6 @@ class CropPair:
     clean_share: float
 
     def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """See :class:`Sampler`."""
         clean = degraded = random_crop(photo, self.size, random)
         if random.random() >= self.clean_share:
             name, level = self.degradations[int(random.integers(len(self.degradations)))]

@@ -46,7 +46,7 @@ def test_photos_come_in_order_of_path_with_their_labels(eight: Path) -> None:
 
 def test_a_split_keeps_labels_and_says_what_is_left_out(eight: Path) -> None:
     split = Split(0.25, 3)
-    train, test = (PhotoDataset.from_folder(eight, "folders", split, part) for part in ("train", "test"))
+    train, test = (PhotoDataset.from_folder(eight, "folders", split, held_out) for held_out in (False, True))
     whole = PhotoDataset.from_folder(eight, "folders")
     assert list(train.paths) == split.train(whole.paths) and list(test.paths) == split.test(whole.paths)
     for dataset in (train, test):

@@ -19,6 +19,12 @@ from mobile_robust.files import state_hash
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from mobile_robust.methods.deepcorrect.rank.priority import Counts, RankingSetup
+    from mobile_robust.methods.deepcorrect.rank.progress import Partial
+
+Notify = Callable[[str], None]
+OnProgress = Callable[[str, int, int], None]
+
 
 def rank(
     recipe: Recipe,
@@ -30,8 +36,8 @@ def rank(
     seed: int = 0,
     threads: int = 2,
     partial: Path | None = None,
-    notify: Callable[[str], None] = lambda sentence: None,
-    on_progress: Callable[[str, int, int], None] = lambda layer, done, total: None,
+    notify: Notify = lambda sentence: None,
+    on_progress: OnProgress = lambda layer, done, total: None,
 ) -> Ranking:
     """Ranks the filters of some layers by how much accuracy is recovered when their output alone is that of the clean
     photo (DeepCorrect, Algorithm 1).
@@ -67,7 +73,7 @@ def rank(
     import torch  # too slow for mistyped options
 
     from mobile_robust.methods.deepcorrect.filter_selection import corrected_layers, filter_counts
-    from mobile_robust.methods.deepcorrect.rank.priority import Counts, RankingSetup, count_hits
+    from mobile_robust.methods.deepcorrect.rank.priority import RankingSetup
     from mobile_robust.methods.deepcorrect.rank.progress import Partial
 
     torch.set_num_threads(threads)
@@ -105,20 +111,27 @@ def rank(
     }
     normalization = [recipe.input.mean, recipe.input.std]
     settings = {**facts, "layers": widths, "classes": setup.labels, "normalization": normalization}
-    saved = Partial(partial, settings) if partial else None
-    counts = saved.read() if saved else Counts()
-    if done := counts.work(setup):
-        notify(f"resumed at {100 * done / setup.work:.0f} % ({partial})")
-    for layer in count_hits(setup, counts):
-        if saved:
-            saved.write(counts)
-        on_progress(layer, counts.work(setup), setup.work)
+    counts = _count(setup, Partial(partial, settings) if partial else None, notify, on_progress)
     return Ranking(
         **facts,
         clean_accuracy=counts.clean / setup.count,
         corrupted_accuracy=counts.corrupted / (setup.count * len(setup.levels)),
         layers=counts.priorities(setup),
     )
+
+
+def _count(setup: RankingSetup, partial: Partial | None, notify: Notify, on_progress: OnProgress) -> Counts:
+    """Counts to the end, from where a stopped run was."""
+    from mobile_robust.methods.deepcorrect.rank.priority import Counts, count_hits
+
+    counts = partial.read() if partial else Counts()
+    if partial and (done := counts.work(setup)):
+        notify(f"resumed at {100 * done / setup.work:.0f} % ({partial.path})")
+    for layer in count_hits(setup, counts):
+        if partial:
+            partial.write(counts)
+        on_progress(layer, counts.work(setup), setup.work)
+    return counts
 
 
 def _load(section: BackboneSection) -> tuple[nn.Module, str]:
