@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.bench.device.task import Task, choose_models
+from mobile_robust.bench.android.platform import ANDROID
+from mobile_robust.bench.device.plan import MeasurementPlan, choose_models
 from mobile_robust.bench.host.worker import Job as WorkerJob
 from mobile_robust.bench.host.worker import OpenedOnCpu, TestSet
 from mobile_robust.bench.inputs import Photos, TestSets
@@ -151,13 +152,13 @@ def measured(
         interleaved=True,
         inputs=described,
     )
-    models = choose_models([module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
+    models = choose_models(ANDROID, [module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
     sets = TestSets(Photos(photos), folder)
-    task = Task(models, [sets.of(model) for model in models], protocol)
-    job = task.job(task.runs())
+    plan = MeasurementPlan(ANDROID, models, [sets.of(model) for model in models], protocol)
+    job = plan.job(plan.runs())
     assert job is not None
-    for blob in task.files(job):
-        shutil.copyfile(blob.path, folder / blob.name)
+    for file in plan.files(job):
+        shutil.copyfile(file.path, folder / file.name)
     (folder / JOB_NAME).write_text(job.model_dump_json(), encoding="utf-8")
     said = java.run(
         "org.mobilerobust.bench.MeasureHere",

@@ -25,13 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.bench.host import machine as device
+from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES
 from mobile_robust.runtimes.base import Arrays
 from mobile_robust.runtimes.litert_gpu.worker import GpuModel
 from mobile_robust.runtimes.messages import Message, receive, send
 from mobile_robust.runtimes.process import answers
-
-#: Outputs are kept of so many inputs, where all outputs of one have at most so many values.
-KEPT_OUTPUTS, KEPT_VALUES = 2, 4096
 
 
 @dataclass(frozen=True)
@@ -215,7 +213,7 @@ def _answers(opened: Opened, inputs: TestSet) -> tuple[list[str], dict[str, NDAr
             if not np.isfinite(x).all():
                 raise RuntimeError(f"output {name} for input {index} has values that are not finite")
         digests.append(hashlib.sha256(b"".join(x.tobytes() for x in outputs.values())).hexdigest())
-        if index < KEPT_OUTPUTS and sum(x.size for x in outputs.values()) <= KEPT_VALUES:
+        if index < INLINE_OUTPUTS and sum(x.size for x in outputs.values()) <= INLINE_VALUES:
             kept |= {f"{index} {name}": x for name, x in outputs.items()}
     return digests, kept
 
