@@ -186,7 +186,7 @@ class Run(_Model):
 
     @model_validator(mode="after")
     def _no_fallback(self) -> Run:
-        """CPU kernels in the place of an accelerator's are an error, not a latency."""
+        """CPU kernels instead of an accelerator's are an error, not a latency."""
         if self.requested != "cpu" and self.repetitions:
             if self.actual is None:
                 raise ValueError(f"has samples of {self.requested}, but does not say where its operations were")
