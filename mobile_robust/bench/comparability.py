@@ -1,4 +1,4 @@
-"""What must be known before the figures of some results are compared."""
+"""Warnings that limit the comparability of results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DRIFT = 0.15
 
 
 def warnings(results: Sequence[tuple[Path, Result]]) -> list[str]:
-    """Sentences: other protocols, other files under the same name, what is missing or went wrong."""
+    """Sentences: differing protocols, differing files of the same name, missing samples, errors, drift."""
     found = []
     first_path, first = results[0]
     for path, result in results[1:]:

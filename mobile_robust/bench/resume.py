@@ -1,4 +1,4 @@
-"""Results that grow: what a run is before anything is measured, and how an earlier result is gone on with."""
+"""Results that grow: a run before anything is measured, and the resumption of an earlier result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def key(model: Model) -> Key:
 
 
 def new_run(model: Model, version: str, arithmetic: Literal["fp32", "fp16"] | None) -> Run:
-    """The model's run, still without figures.
+    """The model's run, still without samples.
 
     Args:
         model: The model.
@@ -51,12 +51,12 @@ def missing(run: Run, repetitions: int) -> list[int]:
     return [index for index in range(repetitions) if index not in there]
 
 
-def go_on(old: Result, fresh: Result, path: Path) -> Result:
-    """An earlier result to be added to: its repetitions, without what went wrong, which is tried again.
+def resume(old: Result, fresh: Result, path: Path) -> Result:
+    """An earlier result to be completed: its repetitions, without its errors, whose runs are tried again.
 
     Args:
         old: The earlier result.
-        fresh: What is asked for now: its protocol and its runs, without figures.
+        fresh: What is asked for now: its protocol and its runs, without samples.
         path: Of ``old``, for the message.
 
     Raises:
@@ -79,7 +79,7 @@ def go_on(old: Result, fresh: Result, path: Path) -> Result:
 
 
 def refused(path: Path, what: str) -> InputError:
-    """The error of a result that cannot be gone on with."""
+    """The error of a result that cannot be resumed."""
     return InputError(f"{path}: holds a result {what}; choose another --out, or delete it to measure anew")
 
 

@@ -1,17 +1,19 @@
-"""Job: what the benchmark app of a phone is to measure, and the two small files by which it says how far it is.
+"""Job: what the benchmark app of a device is to measure, and the two small files by which it reports its progress.
 
-The host writes the job; the app answers with ``progress.json`` while it works, with a Result
-(``contracts/result.py``) after every repetition, and with ``done.json`` last of all.
+The host writes the job; the app writes ``progress.json`` while it works, a Result (``contracts/result.py``) after every
+repetition, and ``done.json`` last of all. What a platform's runtimes take is the platform's to check
+(``bench/device/transport.py``), not the contract's.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mobile_robust.contracts.recipe import Precision
-from mobile_robust.contracts.result import Protocol, Sha256
+from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Protocol, Sha256
 
 SCHEMA_VERSION = 1
 JOB_NAME, PROGRESS_NAME, DONE_NAME = "job.json", "progress.json", "done.json"
@@ -48,9 +50,9 @@ class JobModel(_Model):
     precision: Precision
     macs: int | None
     parameters: int | None
-    file: str = Field(description="SHA256.tflite, beside the job")
+    file: str = Field(description="SHA256 and the suffix that the runtime takes, such as .tflite; beside the job")
     total_ops: int = Field(ge=1, description="operations in the file")
-    requested: Literal["cpu", "gpu"]
+    requested: Literal["cpu", "gpu", "npu"]
     arithmetic: Literal["fp32", "fp16"] | None = Field(
         description="what the accelerator computes floats in; null: as the file says"
     )
@@ -66,15 +68,10 @@ class JobModel(_Model):
 
     @model_validator(mode="after")
     def _named_by_hash(self) -> JobModel:
-        for name, wanted in ((self.file, f"{self.sha256}.tflite"), (self.inputs_file, f"{self.inputs_sha256}.f32")):
-            if name != wanted:
-                raise ValueError(f"{name} is not named by its hash, {wanted}")
-        return self
-
-    @model_validator(mode="after")
-    def _arithmetic_of_gpu(self) -> JobModel:
-        if (self.requested == "gpu") != (self.arithmetic is not None):
-            raise ValueError(f"arithmetic {self.arithmetic} does not go with {self.requested}: it is the GPU's")
+        if not re.fullmatch(rf"{self.sha256}\.[a-z0-9]+", self.file):
+            raise ValueError(f"{self.file} is not named by its hash, {self.sha256}")
+        if self.inputs_file != f"{self.inputs_sha256}.f32":
+            raise ValueError(f"{self.inputs_file} is not named by its hash, {self.inputs_sha256}.f32")
         return self
 
 
@@ -82,13 +79,19 @@ class Job(_Model):
     """Everything the app needs to know."""
 
     schema_version: Literal[1] = 1
-    run_id: RunId = Field(description="names the folder of the answers")
+    run_id: RunId = Field(description="names the folder of what the app writes")
     protocol: Protocol
     max_thermal_status: int = Field(
-        default=2, ge=0, le=6, description="Android's; no repetition begins on a phone hotter than this"
+        default=2, ge=0, le=6, description="on the platform's scale; no repetition begins on a hotter device"
     )
     thermal_wait_seconds: float = Field(default=300.0, ge=0, description="how long the app waits for it to cool down")
-    kept_outputs: int = Field(ge=1, description="answers to so many first inputs are kept whole, in outputs_K.f32")
+    kept_outputs: int = Field(ge=1, description="outputs for so many first inputs are kept, in outputs_K.f32")
+    inline_outputs: int = Field(
+        default=INLINE_OUTPUTS, ge=0, description="outputs for so many first inputs are in the result as well,"
+    )
+    inline_values: int = Field(
+        default=INLINE_VALUES, ge=0, description="where all outputs for one input have at most so many values"
+    )
     models: tuple[JobModel, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -110,12 +113,13 @@ class Job(_Model):
 
 
 class Progress(_Model):
-    """How far the app is."""
+    """The app's progress."""
 
     done: int = Field(ge=0, description="repetitions of this job that are measured")
     total: int = Field(ge=0, description="repetitions of this job")
-    what: str = Field(description="what it does now, in words; names artifact and accelerator where it is about one")
-    alive: int = Field(description="the phone's clock when this was written, milliseconds UTC")
+    what: str = Field(description="what it does now, for people")
+    model: int | None = Field(default=None, ge=0, description="index of the job's model that this is about; null: none")
+    alive: int = Field(description="the device's clock when this was written, milliseconds UTC")
 
 
 class Done(_Model):
@@ -127,5 +131,5 @@ class Done(_Model):
 
 
 def outputs_name(index: int) -> str:
-    """The file with the kept answers of the job's model ``index``."""
+    """The file with the kept outputs of the job's model ``index``."""
     return f"outputs_{index}.f32"

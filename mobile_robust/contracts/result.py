@@ -20,6 +20,8 @@ from mobile_robust.files import write_output
 
 SCHEMA_VERSION = 1
 RESULT_NAME = "result.json"
+#: Outputs are part of a result for so many first inputs, where all outputs for one have at most so many values.
+INLINE_OUTPUTS, INLINE_VALUES = 2, 4096
 
 Nanoseconds = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -46,7 +48,7 @@ class Cpu(_Model):
 
 
 class Device(_Model):
-    """What the samples were measured on."""
+    """The device that the samples were measured on."""
 
     name: str = Field(description="as people call it; of a computer its processor")
     model: str | None = Field(default=None, description="the maker's model number")
@@ -61,7 +63,7 @@ class Inputs(_Model):
     """The test set."""
 
     count: int = Field(ge=1)
-    description: str = Field(description="which photos, in words")
+    description: str = Field(description="which photos")
     sha256: Sha256 = Field(description="of the photos, computed by the host; a device copies it from its job")
 
 
@@ -129,7 +131,7 @@ class RuntimeVersion(_Model):
 
 
 class Output(_Model):
-    """What the artifact answered to one input, so that a host can prove parity on a device it does not have."""
+    """One output of the artifact for one input, so that a host can check parity on a device it does not have."""
 
     input: int = Field(ge=0, description="index in the test set")
     name: str
@@ -184,7 +186,7 @@ class Run(_Model):
 
     @model_validator(mode="after")
     def _no_fallback(self) -> Run:
-        """CPU kernels in the place of an accelerator's are an error, not a latency."""
+        """CPU kernels instead of an accelerator's are an error, not a latency."""
         if self.requested != "cpu" and self.repetitions:
             if self.actual is None:
                 raise ValueError(f"has samples of {self.requested}, but does not say where its operations were")

@@ -37,10 +37,10 @@ def program(name: str, package: str) -> str:
     return str(path)
 
 
-def call(*words: object, **options: object) -> str:
+def call(*command: object, **options: object) -> str:
     """Runs a program and gives what it printed; fails with that if the program does."""
     done = subprocess.run(
-        ["nice", *map(str, words)],
+        ["nice", *map(str, command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -51,7 +51,9 @@ def call(*words: object, **options: object) -> str:
         **options,
     )
     if done.returncode:
-        pytest.fail(f"{Path(str(words[0])).name}: exit code {done.returncode}\n{_told(done.stdout)}", pytrace=False)
+        pytest.fail(
+            f"{Path(str(command[0])).name}: exit code {done.returncode}\n{_shortened(done.stdout)}", pytrace=False
+        )
     return done.stdout
 
 
@@ -127,9 +129,9 @@ class Java:
         path = os.pathsep.join(map(str, classes))
         return call(self._java, "-Dfile.encoding=UTF-8", *properties, "-cp", path, main, *others, **options)
 
-    def test(self, part: str, classes: Sequence[Path], *properties: str) -> str:
-        """Runs the tests of a part of the sources, core or app; fails with their messages."""
-        root = SOURCES / part / "src/test/java"
+    def test(self, module: str, classes: Sequence[Path], *properties: str) -> str:
+        """Runs the tests of a module of the sources, core or app; fails with their messages."""
+        root = SOURCES / module / "src/test/java"
         names = [".".join(path.relative_to(root).with_suffix("").parts) for path in sorted(root.rglob("*Test.java"))]
         assert names
         return self.run("org.junit.runner.JUnitCore", classes, *properties, *names)
@@ -170,7 +172,7 @@ def is_x86_64() -> bool:
     return platform.machine() == "x86_64" and platform.system() == "Linux"
 
 
-def _told(text: str) -> str:
+def _shortened(text: str) -> str:
     """Without the lines of Java's own calls, and not too long."""
     noise = ("at java.", "at jdk.", "at org.junit.", "at org.robolectric.", "warning: ")
     lines = [line for line in text.splitlines() if not line.strip().startswith(noise)]

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mobile_robust.bench.device.task import Task, choose_models
+from mobile_robust.bench.android.platform import ANDROID
+from mobile_robust.bench.device.plan import MeasurementPlan, choose_models
 from mobile_robust.bench.host.worker import Job as WorkerJob
 from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts import result as result_module
@@ -26,6 +27,8 @@ from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result, read_r
 from mobile_robust.files import sha256
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from tests.android_bench.java_tools import SOURCES, Java, call, is_x86_64, program, skip
+
+pytestmark = [pytest.mark.slow, pytest.mark.device]
 
 #: Files of the app and of this machine's Python are computed by two versions of the runtime; of an output's range.
 TOLERANCES = {"fp32": 1e-5, "fp16": 1e-5, "int8": 0.02}
@@ -136,9 +139,9 @@ def measured(
         (bionic / name).symlink_to("libc.so")
 
     runtime = java.library("tensorflow-lite", "x86_64")
-    own = SOURCES / "app/src/main/native/xnnpack.c"
+    native = SOURCES / "app/src/main/native/xnnpack.c"
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", f"-L{runtime}"]
-    call(compiler, *flags, "-o", runtime / "libmobile_robust_xnnpack.so", own, "-ltensorflowlite_jni")
+    call(compiler, *flags, "-o", runtime / "libmobile_robust_xnnpack.so", native, "-ltensorflowlite_jni")
 
     described = describe(open_photos(photos))
     protocol = Protocol(
@@ -151,13 +154,13 @@ def measured(
         interleaved=True,
         inputs=described,
     )
-    models = choose_models([module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
+    models = choose_models(ANDROID, [module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
     sets = TestSets(open_photos(photos), folder)
-    task = Task(models, [sets.of(model) for model in models], protocol)
-    job = task.job(task.runs())
+    plan = MeasurementPlan(ANDROID, models, [sets.of(model) for model in models], protocol)
+    job = plan.job(plan.runs())
     assert job is not None
-    for blob in task.files(job):
-        shutil.copyfile(blob.path, folder / blob.name)
+    for file in plan.files(job):
+        shutil.copyfile(file.path, folder / file.name)
     (folder / JOB_NAME).write_text(job.model_dump_json(), encoding="utf-8")
     said = java.run(
         "org.mobilerobust.bench.MeasureHere",
@@ -193,11 +196,11 @@ def test_the_apps_runtime_measures_our_artifacts(measured: tuple[Path, Job]) -> 
         assert run.peak_memory_bytes >= run.baseline_memory_bytes
 
 
-def test_the_apps_runtime_answers_as_this_machines_does(measured: tuple[Path, Job]) -> None:
+def test_the_apps_runtime_computes_what_this_machines_does(measured: tuple[Path, Job]) -> None:
     folder, job = measured
     for index, model in enumerate(job.models):
         if model.requested == "cpu":
-            expected = answers(folder, job, model)
+            expected = expected_outputs(folder, job, model)
             got = np.fromfile(folder / job.run_id / outputs_name(index), "<f4").reshape(len(expected), -1)
             scale = np.ptp(expected)
             assert scale > 0
@@ -205,8 +208,8 @@ def test_the_apps_runtime_answers_as_this_machines_does(measured: tuple[Path, Jo
             assert worst <= TOLERANCES[model.precision], f"{model.artifact}: {worst:.2e} of the range"
 
 
-def answers(folder: Path, job: Job, model: JobModel) -> np.ndarray:
-    """Of Python's LiteRT to the inputs whose answers are kept, one row an input."""
+def expected_outputs(folder: Path, job: Job, model: JobModel) -> np.ndarray:
+    """Of Python's LiteRT for the inputs whose outputs are kept, one row an input."""
     described = WorkerJob(
         artifact=str(folder / model.file),
         runtime="litert_cpu",

@@ -1,4 +1,4 @@
-"""What an app is asked: every mistake is refused here, not on the phone."""
+"""What an app is asked: every mistake is refused here, not on the device."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ DOCUMENT = {
     "max_thermal_status": 2,
     "thermal_wait_seconds": 300.0,
     "kept_outputs": 2,
+    "inline_outputs": 2,
+    "inline_values": 4096,
     "models": [MODEL, {**MODEL, "requested": "cpu", "arithmetic": None}],
 }
 
@@ -66,7 +68,6 @@ def test_what_is_written_fits_the_committed_schema_and_is_read_back() -> None:
         (lambda d, m: m.update(repetitions=[]), "at least 1 item"),
         (lambda d, m: m.update(file="../../x.tflite"), "is not named by its hash"),
         (lambda d, m: m.update(inputs_file=f"{digest('x')}.f32"), "is not named by its hash"),
-        (lambda d, m: m.update(arithmetic=None), "arithmetic None does not go with gpu"),
         (lambda d, m: m["inputs"][0].update(shape=[0]), "greater than or equal to 1"),
     ],
 )
@@ -77,8 +78,19 @@ def test_what_cannot_be_is_refused(change: Any, said: str) -> None:
         Job.model_validate(document)
 
 
-def test_what_an_app_says_of_itself() -> None:
-    assert Progress.model_validate({"done": 1, "total": 2, "what": "x", "alive": 1_700_000_000_000}).done == 1
+def test_a_core_ml_model_on_the_npu_fits() -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    document["models"][0].update(
+        file=f"{digest('file')}.mlmodelc", requested="npu", arithmetic="fp16", precision="pal6"
+    )
+    assert Job.model_validate(document).models[0].requested == "npu"
+
+
+def test_what_an_app_reports() -> None:
+    progress = {"done": 1, "total": 2, "what": "x", "model": 0, "alive": 1_700_000_000_000}
+    assert Progress.model_validate(progress).model == 0
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        Progress.model_validate({**progress, "model": -1})
     assert Done.model_validate({"result_sha256": digest("x"), "reason": "error", "message": "hot"}).message == "hot"
     with pytest.raises(ValidationError):
         Done.model_validate({"result_sha256": digest("x"), "reason": "bored", "message": ""})

@@ -1,4 +1,4 @@
-"""The client program ``adb``: run with lists of arguments, bounded in time, its complaints turned into typed errors."""
+"""The client program ``adb``: run with lists of arguments, bounded in time, its messages turned into typed errors."""
 
 from __future__ import annotations
 
@@ -11,16 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_robust.bench.android import shell as words
-from mobile_robust.bench.device.errors import (
-    DroppedError,
-    ForbiddenError,
-    LostError,
-    OfflineError,
-    PhoneError,
-    StorageFullError,
-    UnauthorizedError,
-)
+from mobile_robust.bench.android.errors import DroppedError, ForbiddenError, OfflineError, UnauthorizedError
+from mobile_robust.bench.android.shell import command_line, parse_output
+from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.errors import InputError
 
 #: Seconds until a command that should be quick counts as dropped.
@@ -32,12 +25,12 @@ _PER_MEGABYTE = 1.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """How a command ended, and what it printed."""
 
     code: int
-    output: bytes
-    complaint: str
+    stdout: bytes
+    stderr: str
 
 
 def find_adb() -> Path:
@@ -57,7 +50,7 @@ def find_adb() -> Path:
     )
 
 
-def run(program: Path, arguments: Sequence[str], timeout: float) -> Answer:
+def run(program: Path, arguments: Sequence[str], timeout: float) -> CommandResult:
     """Runs adb.
 
     Args:
@@ -81,7 +74,7 @@ def run(program: Path, arguments: Sequence[str], timeout: float) -> Answer:
     except subprocess.TimeoutExpired:
         command = arguments[2] if arguments[0] == "-s" else arguments[0]
         raise DroppedError(f"adb {command} did not end within {timeout:.0f} s") from None
-    return Answer(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+    return CommandResult(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
 
 def devices(program: Path) -> dict[str, str]:
@@ -91,12 +84,12 @@ def devices(program: Path) -> dict[str, str]:
         InputError: adb's server does not answer.
     """
     try:
-        answer = run(program, ["devices"], QUICK)
+        result = run(program, ["devices"], QUICK)
     except DroppedError as error:
         raise InputError(f"adb does not answer: {error}") from None
-    if answer.code != 0:
-        raise InputError(f"adb devices failed: {answer.complaint}")
-    lines = [entry.split("\t", 1) for entry in answer.output.decode(errors="replace").splitlines() if "\t" in entry]
+    if result.code != 0:
+        raise InputError(f"adb devices failed: {result.stderr}")
+    lines = [entry.split("\t", 1) for entry in result.stdout.decode(errors="replace").splitlines() if "\t" in entry]
     return {serial: re.sub(r" *[(;].*", "", state) for serial, state in lines}  # of some with a reason
 
 
@@ -105,8 +98,8 @@ def is_address(serial: str) -> bool:
     return bool(re.fullmatch(r".+:\d+", serial))
 
 
-class Link:
-    """adb's way to one phone.
+class AdbLink:
+    """adb's connection to one phone.
 
     Args:
         program: See :func:`find_adb`.
@@ -117,11 +110,11 @@ class Link:
     def __init__(self, program: Path, serial: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._program, self.serial, self._pause = program, serial, pause
 
-    def shell(self, *parts: str | int, timeout: float = QUICK) -> Answer:
+    def shell(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
         """Runs a command on the phone.
 
         Args:
-            parts: See :func:`words.line`.
+            arguments: See :func:`command_line`.
             timeout: Seconds.
 
         Raises:
@@ -129,42 +122,42 @@ class Link:
             StorageFullError: It says that there is no room.
             UnauthorizedError: This computer may not.
         """
-        answer = run(self._program, ["-s", self.serial, "shell", "-n", "-T", words.line(*parts)], timeout)
-        heard = words.ended(answer.output)
-        if heard is None:
-            raise self._broken(answer.complaint)
-        output, code = heard
-        if code != 0 and "No space left on device" in answer.complaint:
+        result = run(self._program, ["-s", self.serial, "shell", "-n", "-T", command_line(*arguments)], timeout)
+        parsed = parse_output(result.stdout)
+        if parsed is None:
+            raise self._broken(result.stderr)
+        output, code = parsed
+        if code != 0 and "No space left on device" in result.stderr:
             raise StorageFullError(self.serial)
-        return Answer(code, output, answer.complaint)
+        return CommandResult(code, output, result.stderr)
 
     def push(self, local: Path, remote: str) -> None:
-        """Copies a file to the phone. Whether it arrived whole is for the caller to check.
+        """Copies a file to the phone. The caller checks that it arrived whole.
 
         Args:
             local: The file here.
-            remote: A path there, of words for its shell.
+            remote: A path there, valid as an argument of its shell.
 
         Raises:
             DroppedError: The connection broke.
             StorageFullError: No room.
             UnauthorizedError: This computer may not.
-            PhoneError: The phone does not take it.
+            DeviceError: The phone does not take it.
         """
-        words.line(remote)
+        command_line(remote)
         timeout = QUICK + _PER_MEGABYTE * local.stat().st_size / 1e6
-        answer = run(self._program, ["-s", self.serial, "push", str(local.resolve()), remote], timeout)
-        if answer.code == 0:
+        result = run(self._program, ["-s", self.serial, "push", str(local.resolve()), remote], timeout)
+        if result.code == 0:
             return
-        said = f"{answer.output.decode(errors='replace')}\n{answer.complaint}"
-        if "No space left on device" in said:
+        printed = f"{result.stdout.decode(errors='replace')}\n{result.stderr}"
+        if "No space left on device" in printed:
             raise StorageFullError(self.serial)
-        if refused := re.search(r"remote (.+)", said):  # what the phone itself says, not what happened on the way
-            raise PhoneError(self.serial, f"it refuses {remote}: {refused[1]}")
-        raise self._broken(answer.complaint or said)
+        if refused := re.search(r"remote (.+)", printed):  # what the phone itself says, not what happened on the way
+            raise DeviceError(self.serial, f"it refuses {remote}: {refused[1]}")
+        raise self._broken(result.stderr or printed)
 
     def reconnect(self, seconds: float) -> None:
-        """Waits until the phone answers, and does what helps it.
+        """Waits until the phone responds, and reestablishes the connection where that helps.
 
         Args:
             seconds: At most.
@@ -185,9 +178,9 @@ class Link:
                     f"the connection broke and the phone did not come back within {seconds:.0f} s; nothing measured is "
                     "lost: check cable and port, and give the same command again",
                 )
-            # A new connection would take back the question that its owner is to answer.
+            # A new connection would withdraw the question that its owner has not answered yet.
             if state != "unauthorized" and time.monotonic() >= helped + grace:
-                self._revive()
+                self._reestablish()
                 helped = time.monotonic()
             self._pause(0.5)
 
@@ -195,19 +188,19 @@ class Link:
         """Makes adb know a phone over the network.
 
         Raises:
-            PhoneError: It cannot be reached.
+            DeviceError: It cannot be reached.
         """
         try:
-            said = run(self._program, ["connect", self.serial], QUICK).output.decode(errors="replace").strip()
+            printed = run(self._program, ["connect", self.serial], QUICK).stdout.decode(errors="replace").strip()
         except DroppedError as error:
-            said = str(error)
+            printed = str(error)
         end = time.monotonic() + _GREETING
         while (state := devices(self._program).get(self.serial)) not in (None, "device") and time.monotonic() < end:
             self._pause(0.1)  # it may still be checking this computer's key
         if state is None:
-            raise PhoneError(self.serial, f"adb cannot connect to it: {said}")
+            raise DeviceError(self.serial, f"adb cannot connect to it: {printed}")
 
-    def _revive(self) -> None:
+    def _reestablish(self) -> None:
         try:
             if is_address(self.serial):  # an address adb thinks it is connected to is not tried again
                 run(self._program, ["disconnect", self.serial], QUICK)
@@ -219,18 +212,18 @@ class Link:
 
     def _try_state(self) -> str:
         try:
-            answer = run(self._program, ["-s", self.serial, "shell", "-n", "-T", words.line("true")], QUICK)
+            result = run(self._program, ["-s", self.serial, "shell", "-n", "-T", command_line("true")], QUICK)
         except DroppedError:
             return "silent"
-        if words.ended(answer.output):
+        if parse_output(result.stdout):
             return "device"
-        return "unauthorized" if "unauthorized" in answer.complaint else "gone"
+        return "unauthorized" if "unauthorized" in result.stderr else "gone"
 
-    def _broken(self, complaint: str) -> Exception:
-        """The error of a command whose end was not heard."""
-        if "unauthorized" in complaint:
+    def _broken(self, stderr: str) -> Exception:
+        """The error of a command whose end did not arrive."""
+        if "unauthorized" in stderr:
             return UnauthorizedError(self.serial)
-        return DroppedError(" ".join(complaint.split()) or "the connection broke")
+        return DroppedError(" ".join(stderr.split()) or "the connection broke")
 
 
 def choose(program: Path, wanted: Sequence[str]) -> list[str]:
@@ -238,11 +231,11 @@ def choose(program: Path, wanted: Sequence[str]) -> list[str]:
 
     Raises:
         InputError: None, or several and none asked for.
-        PhoneError: One asked for is not there, or not ready.
+        DeviceError: One asked for is not there, or not ready.
     """
     for serial in wanted:
         if is_address(serial) and serial not in devices(program):
-            Link(program, serial).connect()
+            AdbLink(program, serial).connect()
     there = devices(program)
     if not wanted and not there:
         raise InputError(
@@ -255,7 +248,7 @@ def choose(program: Path, wanted: Sequence[str]) -> list[str]:
     chosen = list(dict.fromkeys(wanted)) or list(there)
     for serial in chosen:
         if serial not in there:
-            raise PhoneError(serial, f"no such device; adb sees: {', '.join(there) or 'none'}")
+            raise DeviceError(serial, f"no such device; adb sees: {', '.join(there) or 'none'}")
         if there[serial] == "unauthorized":
             raise UnauthorizedError(serial)
         if there[serial] == "no permissions":

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mobile_robust.contracts.result import RESULT_NAME, Result
+from mobile_robust.contracts.result import RESULT_NAME
 from mobile_robust.errors import InputError
 
 if TYPE_CHECKING:  # they import PyTorch: not for --help
-    from mobile_robust.bench.device.task import Task
-    from mobile_robust.bench.inputs import Photos
+    from mobile_robust.bench.device.devices import Step
+    from mobile_robust.bench.device.measure import DeviceMeasurement
+
+#: Where the APK is built: not build/, whose folders are all builds of recipes.
+_APK_FOLDER = Path("dist")
 
 EXAMPLES = """examples:
   python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
@@ -24,12 +26,10 @@ EXAMPLES = """examples:
   python -m mobile_robust.bench android --build
 
 Plug a phone in, turn on USB debugging in its developer options, and answer its question with Allow. The app is built
-(or taken from --apk), installed, given the files, watched, and removed again; what its runtime answers is compared with
-PyTorch. A run that was stopped, or a cable that was pulled, goes on when the command is given again.
+(or taken from --apk), installed, given the files, monitored, and removed again; its outputs are compared with PyTorch.
+A run that was stopped, or a cable that was pulled, is resumed when the command is given again.
 Exit code: 0 all measured and equal to PyTorch, 1 some model was not, 2 bad input or a phone that cannot be measured on.
 """
-#: Where the APK is built.
-_BUILD = Path("dist")  # not build/, whose folders are all builds of recipes
 
 
 def add_android(android: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def add_android(android: argparse.ArgumentParser) -> None:
     android.add_argument(
         "--cool-down", type=float, default=2.0, metavar="S", help="idle seconds before every repetition (%(default)s)"
     )
-    android.add_argument("--apk", type=Path, metavar="FILE", help=f"the app (default: built into {_BUILD})")
+    android.add_argument("--apk", type=Path, metavar="FILE", help=f"the app (default: built into {_APK_FOLDER})")
     android.add_argument("--build", action="store_true", help="build the app, say where it is, and do nothing else")
     android.add_argument("--keep", action="store_true", help="leave the app and its files on the phone")
     android.add_argument(
@@ -74,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
     if options.build:
         from mobile_robust.bench.android.apk.build import build_apk
 
-        _print(str(build_apk(_BUILD, lambda line: console.print(line, style="dim", markup=False, highlight=False))))
+        _print(
+            str(build_apk(_APK_FOLDER, lambda line: console.print(line, style="dim", markup=False, highlight=False)))
+        )
         return 0
     for name, value in (("threads", options.threads), ("repetitions", options.repetitions)):
         if value < 1:
@@ -85,76 +87,71 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("nothing to measure: give the folder of a finished build, or --build")
     if options.apk is not None and not options.apk.is_file():
         raise InputError(f"--apk {options.apk}: no such file")
-    from mobile_robust.bench.android.adb import choose, find_adb
-    from mobile_robust.bench.device.devices import Setting, measure_all
-    from mobile_robust.bench.device.task import Task, choose_models
-    from mobile_robust.bench.inputs import TestSets, describe, open_photos
-    from mobile_robust.bench.protocol import make_protocol
+    from mobile_robust.bench.android.measure import measure_on_android
 
-    adb = find_adb()
-    serials = choose(adb, options.serial)
-    models = choose_models(options.builds, options.precision, options.accelerator)
-    photos = open_photos(options.images)
-    protocol = make_protocol(describe(photos), options.repetitions, options.threads, [], options.cool_down)
-    setting = Setting(adb, options.apk or _apk(console), options.keep)
-    with TemporaryDirectory() as folder:
-        with console.status("making the test set"):
-            sets = TestSets(photos, Path(folder))
-            task = Task(models, [sets.of(model) for model in models], protocol)
-        with _bars(console) as bars:
-            each = {s: bars.add_task("", total=protocol.repetitions * len(models), phone=s) for s in serials}
-            ends = measure_all(
-                serials,
-                task,
-                options.out,
-                setting,
-                lambda serial, what, done: bars.update(each[serial], completed=done, description=what),
-            )
-    return _report(ends, task, photos, options.out)
+    with _Bars(console) as bars:
+        measurements = measure_on_android(
+            options.builds,
+            options.out,
+            serials=options.serial,
+            accelerators=options.accelerator,
+            precisions=options.precision,
+            threads=options.threads,
+            repetitions=options.repetitions,
+            images=options.images,
+            cool_down=options.cool_down,
+            apk=options.apk,
+            apk_folder=_APK_FOLDER,
+            keep=options.keep,
+            notify=bars.show,
+        )
+    for measurement in measurements.measured.values():
+        _print_measurement(measurement)
+    if measurements.failed:
+        raise InputError("\n".join(map(str, measurements.failed.values())))
+    return 0 if all(measurement.passed for measurement in measurements.measured.values()) else 1
 
 
-def _bars(console: Console) -> Progress:
-    columns = TextColumn("{task.fields[phone]}"), BarColumn(), MofNCompleteColumn(), TextColumn("repetitions")
-    return Progress(
-        *columns, TimeElapsedColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True
-    )
+class _Bars:
+    """A progress bar a device; before and after these, one for the command's own steps."""
+
+    def __init__(self, console: Console) -> None:
+        columns = TextColumn("{task.fields[serial]}"), BarColumn(), MofNCompleteColumn(), TextColumn("repetitions")
+        text = TextColumn("{task.description}", markup=False)
+        self._devices = Progress(*columns, TimeElapsedColumn(), text, console=console, transient=True)
+        self._tasks: dict[str, TaskID] = {}
+        self._command = self._devices.add_task("", serial="", total=None, visible=False)
+
+    def __enter__(self) -> _Bars:
+        self._devices.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._devices.stop()
+
+    def show(self, step: Step) -> None:
+        """To be called with every step."""
+        self._devices.update(self._command, description=step.what, visible=step.serial is None)
+        if step.serial is None:
+            return
+        if step.serial not in self._tasks:
+            self._tasks[step.serial] = self._devices.add_task("", serial=step.serial, total=step.total)
+        self._devices.update(self._tasks[step.serial], completed=step.done, description=step.what)
 
 
-def _report(ends: dict[str, Result | InputError], task: Task, photos: Photos, out: Path) -> int:
-    """Shows what came of every phone."""
-    from mobile_robust.bench.device.devices import folder_of
-    from mobile_robust.bench.device.outputs import Answers
-    from mobile_robust.bench.device.parity import Prover, print_proofs
+def _print_measurement(measurement: DeviceMeasurement) -> None:
+    from mobile_robust.bench.device.table import print_parity
     from mobile_robust.bench.table import print_table, tabulate
 
-    console, prover, code = Console(), Prover(task.models, photos), 0
-    for serial, result in ends.items():
-        if isinstance(result, InputError):
-            continue
-        folder = folder_of(out, serial)
-        print_table(tabulate([result], None), console)
-        with console.status("comparing with PyTorch"):
-            proofs = prover.prove(result, Answers(folder))
-        print_proofs(proofs, console)
-        for run in result.runs:
-            for message, where in {error.message: error.where for error in reversed(run.errors)}.items():  # each once
-                _print(f"{run.artifact} on {run.runtime.name}: {where}: {message}", "red")
-        for error in result.errors:
-            _print(f"{error.where}: {error.message}", "red")
-        if result.errors or any(r.errors for r in result.runs) or any(p.verdict.verdict == "fail" for p in proofs):
-            code = 1
-        _print(str(folder / RESULT_NAME))
-    if problems := [str(end) for end in ends.values() if isinstance(end, InputError)]:
-        raise InputError("\n".join(problems))
-    return code
-
-
-def _apk(console: Console) -> Path:
-    """Built where it was not yet, or not from these sources."""
-    from mobile_robust.bench.android.apk.build import build_apk, current_apk
-
-    with console.status("building the app") as status:
-        return current_apk(_BUILD) or build_apk(_BUILD, status.update)
+    console, result = Console(), measurement.result
+    print_table(tabulate([result], None), console)
+    print_parity(measurement.parity, console)
+    for run in result.runs:
+        for message, where in {error.message: error.where for error in reversed(run.errors)}.items():  # each once
+            _print(f"{run.artifact} on {run.runtime.name}: {where}: {message}", "red")
+    for error in result.errors:
+        _print(f"{error.where}: {error.message}", "red")
+    _print(str(measurement.path))
 
 
 def _print(text: str, style: str | None = None) -> None:

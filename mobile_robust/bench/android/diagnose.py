@@ -1,4 +1,4 @@
-"""Why the app ended without a word: what Android has written on it since it was started."""
+"""Why the app ended without a message: what Android has logged of it since it was started."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import re
 from datetime import datetime
 
 from mobile_robust.bench.android.apk.verify import PACKAGE
-from mobile_robust.bench.android.phone import Phone
+from mobile_robust.bench.android.preflight import ShellText
 
 #: Of ApplicationExitInfo, as Android dumps them.
 _SIGNALED, _LOW_MEMORY = "2", "3"
 
 
-def crash_report(phone: Phone, since: int) -> str:
-    """What is known.
+def crash_report(text: ShellText, since: int) -> str:
+    """What Android has logged.
 
     Args:
-        phone: On which it ended.
-        since: When it was started, see :meth:`Phone.clock`.
+        text: Gives the output of a command on the phone.
+        since: When the app was started, in seconds since 1970 by the phone's clock.
 
     Returns:
-        Its crash, or that Android killed it for lack of memory; "" where Android wrote nothing.
+        Its crash, or that Android killed it for lack of memory; "" where Android logged nothing.
     """
-    return _logged(phone, since) or _killed(phone, since)
+    return _logged(text, since) or _killed(text, since)
 
 
-def _logged(phone: Phone, since: int) -> str:
+def _logged(text: ShellText, since: int) -> str:
     """The first lines of a crash in the phone's log."""
-    text = phone.text("logcat", "-b", "crash", "-d", "-v", "brief", "-T", f"{since}.0")
-    lines = [line.strip() for line in text.splitlines()]
+    log = text("logcat", "-b", "crash", "-d", "-v", "brief", "-T", f"{since}.0")
+    lines = [line.strip() for line in log.splitlines()]
     mine = [index for index, line in enumerate(lines) if PACKAGE in line]
     if not mine:
         return ""
-    told = [re.sub(r"^[A-Z]/\w+\s*\(\s*\d+\):\s*", "", line) for line in lines[max(mine[0] - 1, 0) : mine[0] + 7]]
-    return " | ".join(filter(None, told))
+    first = [re.sub(r"^[A-Z]/\w+\s*\(\s*\d+\):\s*", "", line) for line in lines[max(mine[0] - 1, 0) : mine[0] + 7]]
+    return " | ".join(filter(None, first))
 
 
-def _killed(phone: Phone, since: int) -> str:
-    """Android 11 and later keep a record of how each process of an app ended, older ones print a complaint instead."""
-    _, *records = re.split(r"ApplicationExitInfo #\d+:", phone.text("dumpsys", "activity", "exit-info", PACKAGE))
-    clock = re.fullmatch(r"(\d+)([+-]\d{4})", phone.text("date", "+%s%z").strip())
+def _killed(text: ShellText, since: int) -> str:
+    """Android 11 and later keep a record of how each process of an app ended; older ones print an error instead."""
+    _, *records = re.split(r"ApplicationExitInfo #\d+:", text("dumpsys", "activity", "exit-info", PACKAGE))
+    clock = re.fullmatch(r"(\d+)([+-]\d{4})", text("date", "+%s%z").strip())
     if clock is None:
         return ""
     for record in records:
@@ -49,7 +49,7 @@ def _killed(phone: Phone, since: int) -> str:
 
 
 def _when(record: str, zone: str) -> float:
-    """Seconds since 1970; 0 where the phone tells time in a way of its own."""
+    """Seconds since 1970; 0 where the phone prints another format."""
     found = re.search(r"\btimestamp=(\S+ [\d:.]+)", record)
     try:
         return datetime.strptime(f"{found[1] if found else ''} {zone}", "%Y-%m-%d %H:%M:%S.%f %z").timestamp()
@@ -58,7 +58,7 @@ def _when(record: str, zone: str) -> float:
 
 
 def _lack_of_memory(record: str) -> str:
-    """In words; "" where it ended otherwise."""
+    """A sentence; "" where it ended otherwise."""
     reason, status = (re.search(rf"\b{name}=(\d+)", record) for name in ("reason", "status"))
     if (reason and reason[1] == _LOW_MEMORY) or "MemoryLimiter" in record:  # that one limits each app, as of Android 17
         return "Android killed it for lack of memory: close other apps there, or measure fewer files at a time"

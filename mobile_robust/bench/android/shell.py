@@ -1,36 +1,35 @@
-"""What a phone's shell is given: words that mean to a shell what they say, and nothing else.
+"""Command lines for the shell of an Android device, made of checked arguments only.
 
-adb hands everything after ``shell`` to the phone's shell as one line, so quoting on this side protects nothing. Here a
-line is made of checked words only. What a user may choose (paths, names, serials) is never one of them: files go by
-their hash, runs by a number.
+adb hands everything after ``shell`` to the device's shell as one line, so quoting on this side protects nothing. What a
+user may choose (paths, names, serials) is never part of a line: files are named by their hash, runs by a number.
 """
 
 from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"[A-Za-z0-9_./=:+-][A-Za-z0-9_./=:+%~-]*")
-#: adb tells a command that was cut off by exit code 0: only a line that says how it ended has been heard to its end.
+_ARGUMENT = re.compile(r"[A-Za-z0-9_./=:+-][A-Za-z0-9_./=:+%~-]*")
+#: adb reports exit code 0 for a command that was cut off: the output is whole only where this line ends it.
 _END = "; echo mobile_robust_end=$?"
 _ENDED = re.compile(rb"mobile_robust_end=(\d+)\r?\n\Z")
 
 
-def line(*words: str | int) -> str:
-    """A line for the phone's shell.
+def command_line(*arguments: str | int) -> str:
+    """A line for the device's shell.
 
     Args:
-        words: Command and arguments.
+        arguments: Command and arguments.
 
     Raises:
-        ValueError: A word that a shell would take apart or read as something else.
+        ValueError: An argument that a shell would split or interpret.
     """
-    for word in words:
-        if not _WORD.fullmatch(str(word)):
-            raise ValueError(f"{word!r} is no word for a phone's shell")
-    return " ".join(map(str, words)) + _END
+    for argument in arguments:
+        if not _ARGUMENT.fullmatch(str(argument)):
+            raise ValueError(f"{argument!r} is no argument for a device's shell")
+    return " ".join(map(str, arguments)) + _END
 
 
-def ended(output: bytes) -> tuple[bytes, int] | None:
+def parse_output(output: bytes) -> tuple[bytes, int] | None:
     """What the line's command has printed and its exit code; None where the end is missing."""
     found = _ENDED.search(output)
     return (output[: found.start()], int(found[1])) if found else None

@@ -1,25 +1,19 @@
-"""What goes wrong with a phone: either it may be tried again, or a person must do something."""
+"""What goes wrong with a device, whatever its platform."""
 
 from __future__ import annotations
 
-import re
-
 from mobile_robust.errors import InputError
-
-
-class DroppedError(Exception):
-    """The connection broke, or nothing came in time: after a reconnection the same may be tried again."""
 
 
 class StoppedError(Exception):
     """The user wants an end."""
 
 
-class PhoneError(InputError):
-    """A phone that cannot go on; the message begins with its serial and says what to do.
+class DeviceError(InputError):
+    """A device that cannot be used until a person acts; the message begins with its serial and says what to do.
 
     Args:
-        serial: The phone.
+        serial: The device.
         message: What is wrong and what to do.
     """
 
@@ -27,89 +21,16 @@ class PhoneError(InputError):
         super().__init__(f"{serial}: {message}")
 
 
-class LostError(PhoneError):
-    """It does not come back."""
+class LostError(DeviceError):
+    """The connection broke and the device did not come back."""
 
 
-class UnauthorizedError(PhoneError):
-    """Its owner has not said yes to this computer."""
-
-    def __init__(self, serial: str) -> None:
-        super().__init__(
-            serial,
-            'this computer is not authorized: unlock the phone, answer "Allow USB debugging?" with Allow, and give the '
-            "command again (no question there: adb kill-server, then plug it in again)",
-        )
-
-
-class ForbiddenError(PhoneError):
-    """This computer's system keeps adb from it."""
-
-    def __init__(self, serial: str) -> None:
-        super().__init__(
-            serial,
-            "this system does not let adb open it: on Linux, apt-get install android-sdk-platform-tools-common, be in "
-            "the group plugdev, plug it in again, and give the command again",
-        )
-
-
-class OfflineError(PhoneError):
-    """adb sees it, but it does not answer as a phone that runs; ``state``: what adb calls it."""
-
-    def __init__(self, serial: str, state: str) -> None:
-        super().__init__(
-            serial,
-            f"adb calls it {state}: plug it in again, or turn USB debugging off and on in its developer options, and "
-            "give the command again",
-        )
-
-
-class StorageFullError(PhoneError):
-    """No room."""
+class StorageFullError(DeviceError):
+    """The device's storage is full."""
 
     def __init__(self, serial: str) -> None:
         super().__init__(serial, "its storage is full: delete something there, and give the command again")
 
 
-class WrongHashError(PhoneError):
+class WrongHashError(DeviceError):
     """A file arrives changed, again and again."""
-
-
-class NotInstalledError(PhoneError):
-    """The benchmark app is not there, or may not be entered."""
-
-
-#: Package manager's code -> what to do.
-_REFUSALS = {
-    "VERSION_DOWNGRADE": "a newer version of the app is there: adb uninstall {package}, and give the command again",
-    "UPDATE_INCOMPATIBLE": "the app is there, signed by another key: adb uninstall {package}, and give the command "
-    "again",
-    "INSUFFICIENT_STORAGE": "its storage is full: delete something there, and give the command again",
-    "NO_MATCHING_ABIS": "the app has no libraries for its processor: it must be an arm64-v8a or x86_64 phone",
-    "OLDER_SDK": "its Android is too old: it must be Android 8.0 (API level 26) or newer",
-    "USER_RESTRICTED": 'the phone refuses apps from a computer: turn on "Install via USB" in its developer options '
-    "(some makers ask for an account or a SIM card there)",
-    "VERIFICATION_FAILURE": 'its verifier refused the app: turn off "Verify apps over USB" in its developer options',
-    "INVALID_APK": "it cannot read the APK: build it again (--build), or give another --apk",
-    "TEST_ONLY": "the APK is marked test-only; give one that --build made",
-}
-
-
-class InstallError(PhoneError):
-    """The package manager refuses the app.
-
-    Args:
-        serial: The phone.
-        package: The app.
-        answer: What the package manager said.
-
-    Attributes:
-        code: Its code, such as VERSION_DOWNGRADE; empty where it gave none.
-    """
-
-    def __init__(self, serial: str, package: str, answer: str) -> None:
-        found = re.search(r"INSTALL_(?:FAILED_|PARSE_FAILED_)?([A-Z_]+)", answer)
-        self.code = found[1] if found else ""
-        advice = _REFUSALS.get(self.code, "see what it says, and try to install the APK by hand")
-        said = " ".join(answer.split())[-300:]
-        super().__init__(serial, f"cannot install the app: {advice.format(package=package)} ({said})")

@@ -1,4 +1,4 @@
-"""Watches the app while it works: how far it is, and how it ends."""
+"""Monitors the app while it works: how far it is, and how it ends."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from mobile_robust.bench.android.phone import Phone
+from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.contracts.job import DONE_NAME, PROGRESS_NAME, Done, Progress
+
+#: Of an app that has not written any yet.
+_NO_PROGRESS = Progress(done=0, total=0, what="", alive=0)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long is waited for what, in seconds.
+    """Time limits of the monitor, in seconds.
 
     Attributes:
-        poll: Between two looks at the phone: each costs it a little time, so they are rare.
-        silent: For a sign of life of the app; a single call of the runtime, such as a load on the GPU, gives none.
-        stuck: For it to say that it does something else, over and above its idle time before a repetition.
+        poll: Between two readings of the app's progress; each costs the device a little time.
+        silent: Until an app without a new progress file counts as hung; it writes none during a single call of the
+            runtime, such as a load on the GPU.
+        stuck: Until an app that reports the same step counts as hung, besides its idle time before a repetition.
     """
 
     poll: float = 3.0
@@ -34,67 +38,70 @@ class Ending:
     """How the app ended.
 
     Attributes:
-        reason: What it said itself; None: it did not come to that.
-        message: Why, in words.
-        what: What it said last that it was doing.
-        result_sha256: Of the result it left, where it said that nothing follows.
+        reason: What it reported itself; None: it ended without a report.
+        message: Why.
+        last: The progress it reported last.
+        result_sha256: Of the result it left, where it reported its end.
     """
 
     reason: Literal["complete", "error"] | None
     message: str
-    what: str = ""
+    last: Progress
     result_sha256: str | None = None
 
+    def crashed(self, diagnosis: str = "") -> Ending:
+        """The same app's end as a crash; ``diagnosis``: what the device's system logged of it."""
+        message = f"the app crashed{_during(self.last)}" + (f": {diagnosis}" if diagnosis else "")
+        return Ending(None, message, self.last)
 
-def follow(
-    phone: Phone,
+
+def monitor(
+    transport: DeviceTransport,
     run_id: str,
     limits: Limits,
     pause: Callable[[float], None],
     progressed: Callable[[Progress], None],
     measured: Callable[[], None],
 ) -> Ending:
-    """Stays until the app has ended, or gives no sign of life.
+    """Returns when the app has ended or hangs.
 
     Args:
-        phone: Where it works.
-        run_id: Of its job.
-        limits: See :class:`Limits`.
+        transport: Of the device.
+        run_id: Of the app's job.
+        limits: When it counts as hung.
         pause: Waits so many seconds.
-        progressed: Told of every sign of life.
+        progressed: Called with every new progress.
         measured: Called when there are more repetitions.
     """
-    last = Progress(done=0, total=0, what="", alive=0)
-    lived = moved = time.monotonic()
+    last = _NO_PROGRESS
+    alive = moved = time.monotonic()
     while True:
         pause(limits.poll)
-        progress, done = _look(phone, run_id)
+        progress, done = _read(transport, run_id)
+        before, last, now = last, progress or last, time.monotonic()
         if done is not None:
-            return Ending(done.reason, done.message, last.what, done.result_sha256)
-        progress, now = progress or last, time.monotonic()
-        before, last = last, progress
-        if (progress.done, progress.what) != (before.done, before.what):
+            return Ending(done.reason, done.message, last, done.result_sha256)
+        if (last.done, last.what) != (before.done, before.what):
             moved = now
-        if progress.done > before.done:
+        if last.done > before.done:
             measured()
-        if progress.alive != before.alive:
-            lived = now
-            progressed(progress)
-        elif _gone(phone, limits, pause):
-            progress, done = _look(phone, run_id)  # it may have ended well since
+        if last.alive != before.alive:
+            alive = now
+            progressed(last)
+        elif _gone(transport, limits, pause):
+            progress, done = _read(transport, run_id)  # it may have ended well since
             last = progress or last
             if done is not None:
-                return Ending(done.reason, done.message, last.what, done.result_sha256)
-            return Ending(None, f"the app crashed{during(last.what)}", last.what)
-        if now - lived > limits.silent:
-            return Ending(None, f"the app hung: no sign of life for {limits.silent:g} s{during(last.what)}", last.what)
-        if now - moved > limits.stuck:
-            return Ending(None, f"the app hung: nothing new for {limits.stuck:g} s{during(last.what)}", last.what)
+                return Ending(done.reason, done.message, last, done.result_sha256)
+            return Ending(None, "", last).crashed()
+        for what, since, limit in (("no sign of life", alive, limits.silent), ("nothing new", moved, limits.stuck)):
+            if now - since > limit:
+                return Ending(None, f"the app hung: {what} for {limit:g} s{_during(last)}", last)
 
 
-def _look(phone: Phone, run_id: str) -> tuple[Progress | None, Done | None]:
-    """What the app has written; one command for both files, as each costs the phone time."""
-    text = phone.read_together(f"{run_id}/{PROGRESS_NAME}", f"{run_id}/{DONE_NAME}").decode(errors="replace")
+def _read(transport: DeviceTransport, run_id: str) -> tuple[Progress | None, Done | None]:
+    """What the app has written; both files at once, as each reading costs the device time."""
+    text = transport.read_all(f"{run_id}/{PROGRESS_NAME}", f"{run_id}/{DONE_NAME}").decode(errors="replace")
     progress, done, decoder = None, None, json.JSONDecoder()
     try:
         while text := text.lstrip():
@@ -105,18 +112,18 @@ def _look(phone: Phone, run_id: str) -> tuple[Progress | None, Done | None]:
                 progress = Progress.model_validate(document)
             text = text[end:]
     except (ValueError, TypeError, ValidationError):
-        return None, None  # looked at again soon
+        return None, None  # read again soon
     return progress, done
 
 
-def _gone(phone: Phone, limits: Limits, pause: Callable[[float], None]) -> bool:
+def _gone(transport: DeviceTransport, limits: Limits, pause: Callable[[float], None]) -> bool:
     """Whether the app has no process, asked twice: it may just be starting."""
-    if phone.running():
+    if transport.running():
         return False
     pause(limits.poll)
-    return not phone.running()
+    return not transport.running()
 
 
-def during(what: str) -> str:
-    """The end of a sentence on the app: what it had said last that it was doing."""
-    return f" ({what})" if what else " before it began"
+def _during(last: Progress) -> str:
+    """The end of a sentence on the app: what it reported last that it was doing."""
+    return f" ({last.what})" if last.what else " before it began"

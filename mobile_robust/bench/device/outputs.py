@@ -1,4 +1,4 @@
-"""What the app's models answered to the first inputs, kept beside the result so that parity can be proven any time."""
+"""Outputs of the app's models for the first inputs, kept beside the result so that parity can be checked any time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mobile_robust.contracts.job import JobTensor
 from mobile_robust.contracts.result import Run
 from mobile_robust.files import write_output
 
-_FOLDER = "answers"
+_FOLDER = "outputs"
 _TRIES = 3
 
 
-class Answers:
+class StoredOutputs:
     """Files of little-endian float32; for every input all outputs in the order of the job.
 
     Args:
@@ -28,18 +28,18 @@ class Answers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / _FOLDER
 
-    def there(self, run: Run) -> bool:
-        """Whether those of a run are kept."""
+    def has(self, run: Run) -> bool:
+        """Whether those of a run are stored."""
         return self._path(run).is_file()
 
-    def keep(self, run: Run, outputs: Sequence[JobTensor], count: int, fetch: Callable[[], bytes | None]) -> bool:
-        """Fetches those of a run; only such are kept as fit the checksums in the run itself.
+    def store(self, run: Run, outputs: Sequence[JobTensor], count: int, fetch: Callable[[], bytes | None]) -> bool:
+        """Fetches those of a run; they are stored only where they match the checksums in the run itself.
 
         Args:
-            run: As the app tells it.
+            run: From the app's result.
             outputs: Of the model.
-            count: Answers that should be there.
-            fetch: Asks the phone for the file.
+            count: Inputs whose outputs should be there.
+            fetch: Reads the file from the device.
         """
         size = 4 * sum(prod(tensor.shape) for tensor in outputs)
         for _ in range(_TRIES):
@@ -51,10 +51,10 @@ class Answers:
         return False
 
     def load(self, run: Run, size: int) -> NDArray[np.float32]:
-        """(answers, size).
+        """(inputs, size): all outputs of an input, of ``size`` values, in a row.
 
         Raises:
-            OSError: There are none.
+            OSError: None are stored.
         """
         return np.frombuffer(self._path(run).read_bytes(), "<f4").reshape(-1, size)
 

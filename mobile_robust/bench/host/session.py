@@ -17,7 +17,7 @@ from mobile_robust.bench.host import machine as device
 from mobile_robust.bench.host.worker import Job
 from mobile_robust.bench.inputs import Photos, TestSet, TestSets
 from mobile_robust.bench.models import Model
-from mobile_robust.bench.resume import Key, go_on, key, missing, new_run, now, refused
+from mobile_robust.bench.resume import Key, key, missing, new_run, now, refused, resume
 from mobile_robust.contracts.result import (
     App,
     ErrorRecord,
@@ -163,7 +163,7 @@ class _Session:
     def _resumed(self, old: Result, fresh: Result) -> Result:
         if old.device != fresh.device or old.app != fresh.app:
             raise refused(self._path, "of another machine or program version")
-        result = go_on(old, fresh, self._path)
+        result = resume(old, fresh, self._path)
         self._runs = {run.key: run for run in result.runs}
         return result
 

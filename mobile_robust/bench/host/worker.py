@@ -23,13 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.bench.host import machine as device
+from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
 from mobile_robust.runtimes.messages import Message, receive, send
 from mobile_robust.runtimes.process import reply_stream
 from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
 
-#: Outputs are kept of so many inputs, where all outputs of one have at most so many values.
-KEPT_OUTPUTS, KEPT_VALUES = 2, 4096
 #: What an engine raises where it cannot open or run a file.
 _FAILURES = (PlacementError, RuntimeError, ValueError, MemoryError)
 
@@ -137,7 +136,7 @@ def _outputs(job: Job, session: Session) -> tuple[list[str], dict[str, NDArray[n
             if not np.isfinite(x).all():
                 raise RuntimeError(f"output {name} for input {index} has values that are not finite")
         digests.append(hashlib.sha256(b"".join(x.tobytes() for x in outputs.values())).hexdigest())
-        if index < KEPT_OUTPUTS and sum(x.size for x in outputs.values()) <= KEPT_VALUES:
+        if index < INLINE_OUTPUTS and sum(x.size for x in outputs.values()) <= INLINE_VALUES:
             kept |= {f"{index} {name}": x for name, x in outputs.items()}
     return digests, kept
 

@@ -11,8 +11,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mobile_robust.errors import InputError
-from mobile_robust.runtimes.emulator import sandbox
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ fp16 files compute in half precision here. Needs python -m mobile_robust.arm64 s
 Exit code: 0 done, 1 a count has grown by more than 2 % or is not in the table (--check), 2 bad input.
 """
 _MOST_ROWS = 8
-#: The parts of the sandbox that decide what is executed.
-_DECIDING = ("ai-edge-litert", "qemu-user:amd64")
 
 
 def add_arm64(arm64: argparse.ArgumentParser) -> None:
@@ -54,42 +50,29 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; 1 where a count is more than the table allows.
 
     Raises:
-        InputError: No finished build, no sandbox, no compiler, or no table.
+        InputError: See :func:`count_instructions`; or no table.
     """
-    found, reason = sandbox.find()
-    if found is None:
-        raise InputError(f"bench arm64: {reason}")
     from mobile_robust.bench.instructions import table
-    from mobile_robust.bench.instructions.count import count
-    from mobile_robust.bench.models import resolve
-    from mobile_robust.reporting.progress import progress_bar
-    from mobile_robust.runtimes.base import EngineError
-    from mobile_robust.runtimes.registry import runtimes
+    from mobile_robust.bench.instructions.count import count_instructions
 
-    console, profile = Console(), PROFILES[options.profile]
-    versions = {name: found.version(name) for name in _DECIDING}
+    console, code = Console(), 0
     allowed = table.read(options.check) if options.check else None
     if options.update and options.update.exists():
         table.read(options.update)  # not only after the counting
-    models = resolve(options.builds, options.precision, [runtimes()["litert_cpu"]])
-    counts = []
-    with progress_bar(Console(stderr=True), f"counting on {profile.name}", len(models)) as step:
-        for model in models:
-            step(model.artifact.file)
-            try:
-                counts.append(count(model, profile))
-            except EngineError as error:
-                raise InputError(str(error)) from None
-    console.print(
-        f"Executed instructions of one warm inference, {profile.name}, {table.words(versions)}.", highlight=False
-    )
-    code = 0
+    with Console(stderr=True).status("") as status:
+
+        def notify(file: str) -> None:
+            status.update(f"counting on {options.profile}: {file}")
+
+        counted = count_instructions(options.builds, options.precision, options.profile, notify)
+    versions = table.versions_text(counted.versions)
+    console.print(f"Executed instructions of one warm inference, {counted.profile}, {versions}.", highlight=False)
     if allowed is not None:
-        code = _print_changes(table.compare(counts, allowed, profile.name), options.check, console)
+        code = _print_changes(table.compare(counted.counts, allowed, counted.profile), options.check, console)
     else:
-        _print_kernels(counts, console)
+        _print_kernels(counted.counts, console)
     if options.update:
-        table.update(options.update, counts, profile.name, versions)
+        table.update(options.update, counted.counts, counted.profile, counted.versions)
         console.print(str(options.update), highlight=False, markup=False, soft_wrap=True)
     console.print("A count is not a latency.", style="bold")
     return code

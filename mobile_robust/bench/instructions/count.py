@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mobile_robust.bench.instructions import plugin
 from mobile_robust.bench.instructions.symbols import MemoryMap, by_function
-from mobile_robust.bench.models import Model
+from mobile_robust.bench.models import Model, resolve
+from mobile_robust.errors import InputError
 from mobile_robust.parity.reference import load_reference
-from mobile_robust.runtimes.emulator.profiles import Profile
+from mobile_robust.runtimes.base import EngineError
+from mobile_robust.runtimes.emulator import sandbox
+from mobile_robust.runtimes.emulator.profiles import PROFILES, Profile
 from mobile_robust.runtimes.emulator.runtime import EmulatedSession
+from mobile_robust.runtimes.registry import runtimes
 from mobile_robust.tflite import file as tflite_file
+
+#: The packages of the sandbox that decide what is executed.
+_DECIDING = ("ai-edge-litert", "qemu-user:amd64")
 
 
 @dataclass(frozen=True)
@@ -31,8 +39,53 @@ class Count:
     kernels: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Counts of artifacts.
+
+    Attributes:
+        profile: Name of the emulated phone.
+        versions: Of the packages that decide what is executed.
+        counts: One an artifact.
+    """
+
+    profile: str
+    versions: dict[str, str]
+    counts: tuple[Count, ...]
+
+
+def count_instructions(
+    builds: Sequence[Path],
+    precisions: Sequence[str] = (),
+    profile: str = "snapdragon-865",
+    notify: Callable[[str], None] = lambda _: None,
+) -> Counted:
+    """Counts the instructions of TFLite files on LiteRT's ARM64 kernels.
+
+    Args:
+        builds: Folders of finished builds, or TFLite files in such folders.
+        precisions: Only these; none: all there are.
+        profile: Name of the emulated phone.
+        notify: Called with every file's name before it is counted.
+
+    Raises:
+        InputError: No finished build, no sandbox, no C compiler, or a file that does not run there.
+    """
+    found, reason = sandbox.find()
+    if found is None:
+        raise InputError(f"bench arm64: {reason}")
+    counts = []
+    for model in resolve(builds, precisions, [runtimes()["litert_cpu"]]):
+        notify(model.artifact.file)
+        try:
+            counts.append(count(model, PROFILES[profile]))
+        except EngineError as error:
+            raise InputError(str(error)) from None
+    return Counted(profile, {name: found.version(name) for name in _DECIDING}, tuple(counts))
+
+
 def count(model: Model, profile: Profile) -> Count:
-    """Counts an artifact on the first photo that its build was proven with.
+    """Counts an artifact on the first photo that its build was verified with.
 
     Raises:
         InputError: There is no C compiler for the plug-in.

@@ -66,10 +66,10 @@ class _Functions:
         return _Functions(path)
 
     def name(self, address: int) -> str | None:
-        place = int(np.searchsorted(self._functions["value"], address, side="right")) - 1
-        if place < 0:
+        index = int(np.searchsorted(self._functions["value"], address, side="right")) - 1
+        if index < 0:
             return None
-        found = self._functions[place]
+        found = self._functions[index]
         if address >= found["value"] + found["size"]:
             return None
         start = int(found["name"])

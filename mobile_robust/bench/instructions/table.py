@@ -63,12 +63,12 @@ class Change:
         return (
             f"{self.count.artifact}: {self.before.total} instructions have become {self.count.total}, "
             f"{self.growth:+.1%}, allowed {ALLOWED_GROWTH:+.0%}; most of it in {most}: {was} -> {become}; "
-            f"the table's was counted with {words(self.before.versions)}"
+            f"the table's was counted with {versions_text(self.before.versions)}"
         )
 
 
-def words(versions: dict[str, str]) -> str:
-    """Versions as people read them."""
+def versions_text(versions: dict[str, str]) -> str:
+    """As people read them."""
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 

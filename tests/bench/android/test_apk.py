@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import stat
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +23,9 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import user_cache
 from mobile_robust.tflite.op_versions import RUNTIME_VERSION
 
+#: Builds the app, or reads what was built.
+SLOW = pytest.mark.slow
+pytestmark = pytest.mark.device
 VERSION_CODE = apk.version_code(mobile_robust.__version__)
 
 
@@ -80,6 +81,7 @@ def changed(tools: Toolchain, tmp_path: Path) -> Callable[..., Path]:
     return build
 
 
+@SLOW
 def test_the_app_is_what_it_must_be(built: tuple[Path, list[str]], seen: dict[str, str]) -> None:
     path, said = built
     assert path.name == "mobile-robust-bench.apk"
@@ -103,6 +105,7 @@ def test_the_app_is_what_it_must_be(built: tuple[Path, list[str]], seen: dict[st
     assert list(verify.library_problems(sizes)) == [f"there is no {libraries[0]} for x86_64"]
 
 
+@SLOW
 def test_the_licences_are_in_it(built: tuple[Path, list[str]], tools: Toolchain) -> None:
     """As the artifacts themselves bring them: nothing of theirs may be passed on without."""
     linked = fetch(read_dependencies(sources())["app"])
@@ -121,6 +124,7 @@ def test_the_licences_are_in_it(built: tuple[Path, list[str]], tools: Toolchain)
     ]
 
 
+@SLOW
 def test_same_sources_same_bytes(
     built: tuple[Path, list[str]], tools: Toolchain, changed: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -128,6 +132,7 @@ def test_same_sources_same_bytes(
     assert sign(changed(), tools, tmp_path).read_bytes() == built[0].read_bytes()
 
 
+@SLOW
 def test_an_apk_of_other_sources_is_not_current(
     built: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -144,6 +149,7 @@ def test_an_apk_of_other_sources_is_not_current(
     assert apk.current_apk(path.parent) is None
 
 
+@SLOW
 def test_an_app_that_asks_for_more_is_refused(tools: Toolchain, changed: Callable[..., Path], tmp_path: Path) -> None:
     manifest = (sources() / "AndroidManifest.xml").read_text()
     service = '<service android:name="org.mobilerobust.bench.Extra" android:exported="true" /></application>'
@@ -161,35 +167,21 @@ def test_an_app_that_asks_for_more_is_refused(tools: Toolchain, changed: Callabl
     ]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("final class Extra { int x = List.of(1); }", r"Extra\.java:1: error: cannot find symbol"),
-        ("final class Extra { java.util.List x; }", r"Extra\.java:1: warning: \[rawtypes\]"),
-        ('final class Extra { boolean x = " ".isBlank(); }', r"cannot find symbol.*\n.*\n.*\n.*isBlank"),
-    ],
-)
-def test_a_class_that_does_not_compile(changed: Callable[..., Path], content: str, message: str) -> None:
-    with pytest.raises(InputError, match=r"javac failed with exit code 1:\n") as caught:
-        changed(Extra=f"package org.mobilerobust.bench; {content}")
-    assert re.search(message, str(caught.value))
+@SLOW
+def test_a_class_that_does_not_compile(changed: Callable[..., Path]) -> None:
+    message = r"javac failed with exit code 1:\n(.*\n)*.*Extra\.java:1: warning: \[rawtypes\]"
+    with pytest.raises(InputError, match=message):
+        changed(Extra="package org.mobilerobust.bench; final class Extra { java.util.List x; }")
 
 
+@SLOW
 def test_a_manifest_that_is_none(changed: Callable[..., Path]) -> None:
     manifest = (sources() / "AndroidManifest.xml").read_text()
     with pytest.raises(InputError, match="aapt2 does not take the manifest as it is:\n.*unexpected element <activty>"):
         changed(**{"AndroidManifest.xml": manifest.replace("</application>", "<activty /></application>")})
 
 
-def test_a_signature_that_was_broken(built: tuple[Path, list[str]], tools: Toolchain, tmp_path: Path) -> None:
-    path = tmp_path / "broken.apk"
-    content = bytearray(built[0].read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="apksigner failed with exit code 1:\n(.*\n)?ERROR: .*integrity"):
-        verify.verify(path, tools, VERSION_CODE)
-
-
+@SLOW
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
@@ -198,9 +190,7 @@ def test_a_signature_that_was_broken(built: tuple[Path, list[str]], tools: Toolc
             "name='org.example'",
             "package is org.example, must be org.mobilerobust.bench",
         ),
-        ("\nsdkVersion:'26'", "\nsdkVersion:'21'", "minSdkVersion is 21, must be 26"),
         ("\nsdkVersion:'26'", "\nminSdkVersion:'21'", "minSdkVersion is 21, must be 26"),  # as of build-tools 35
-        ("targetSdkVersion:'34'", "", "targetSdkVersion is missing, must be 34"),
         (" 'x86_64'", " 'x86' 'x86_64'", "ABIs is 'arm64-v8a' 'x86' 'x86_64', must be 'arm64-v8a' 'x86_64'"),
         ("application-debuggable\n", "", "it is not debuggable, which run-as asks for"),
         ("native-code:", "uses-permission-sdk-23: name='a.b'\nnative-code:", "it asks for a.b"),
@@ -213,14 +203,13 @@ def test_badging(seen: dict[str, str], old: str, new: str, problem: str) -> None
     assert list(verify.badging_problems(text.replace(old, new), VERSION_CODE)) == [problem]
 
 
+@SLOW
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("exported(0x01010010)=true", "exported(0x01010010)=false", "must be exported, and guarded by "),
-        ('"android.permission.DUMP"', '"android.permission.INTERNET"', "must be exported, and guarded by "),
         ("E: activity ", "E: receiver ", "there is no activity org.mobilerobust.bench.BenchActivity"),
         ('BenchActivity"', 'OtherActivity"', "OtherActivity is open to other apps"),
-        ('"libOpenCL.so"', '"libGL.so"', "it does not ask for libOpenCL.so, or cannot do without"),
         ("required(0x0101028e)=false", "required(0x0101028e)=true", "it does not ask for libOpenCL.so"),
     ],
 )
@@ -232,6 +221,7 @@ def test_components(seen: dict[str, str], old: str, new: str, problem: str) -> N
     assert any(problem in found for found in problems)
 
 
+@SLOW
 def test_classes(seen: dict[str, str]) -> None:
     text = seen["code"]
     assert list(verify.code_problems(text)) == []
@@ -244,6 +234,7 @@ def test_classes(seen: dict[str, str]) -> None:
     assert polymorphic.startswith("there is invoke-polymorphic")
 
 
+@SLOW
 def test_signature_schemes(seen: dict[str, str]) -> None:
     assert list(verify.signature_problems(seen["signature"])) == []
     older = seen["signature"].replace("Scheme v2): true", "Scheme v2): false")
@@ -340,21 +331,3 @@ def test_version_codes_grow() -> None:
     assert codes == sorted(set(codes)) == [100, 101, 200, 1000, 10000, 10203]
     with pytest.raises(ValueError, match="does not begin with three numbers"):
         apk.version_code("1.0")
-
-
-def test_a_folder_that_cannot_be_made(tools: Toolchain, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file/apk: cannot be made: Not a directory"):
-        apk.build_apk(tmp_path / "file" / "apk")
-
-
-def test_the_shell_sees_no_name_of_a_folder(tools: Toolchain, tmp_path: Path) -> None:
-    """Paths with blanks, quotes and a leading dollar are arguments like any other."""
-    folder = tmp_path / "it's $HOME; a  folder"
-    folder.mkdir()
-    (folder / "A.java").write_text("final class A { }")
-    tools.run("javac", "--release", "8", "-Xlint:-options", "-d", folder, folder / "A.java")
-    dex = tools.dex([folder], folder)
-    assert (
-        "'LA;'" in subprocess.run([tools.programs["dexdump"], dex], check=True, capture_output=True, text=True).stdout
-    )

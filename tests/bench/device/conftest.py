@@ -1,103 +1,25 @@
-"""Phones that are not there, and the real adb to reach them."""
+"""A fake device and who measures on it."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench.device.devices import Setting
-from mobile_robust.bench.device.monitor import Limits
-from mobile_robust.bench.device.task import Task, choose_models
-from mobile_robust.bench.inputs import TestSets, describe, open_photos
-from tests.bench.device.fake_device import Double, own_server, plugged_in
-from tests.bench.device.harness import Desk
-from tests.bench.fakes import protocol
-
-
-@pytest.fixture(scope="session")
-def adb_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Of an adb whose server is the tests' own, and ends with them."""
-    program = shutil.which("adb")
-    if program is None:
-        reason = "adb is missing: apt-get install adb"
-        if "android" in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
-            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for android, but {reason}")
-        pytest.skip(reason)
-    environment = own_server(tmp_path_factory.mktemp("adb") / "home")
-    yield environment
-    subprocess.run([program, "kill-server"], env=environment, check=False, capture_output=True, timeout=30)
+from mobile_robust.bench.device.plan import MeasurementPlan
+from tests.bench.device.fake_transport import PLATFORM, FakeTransport
+from tests.bench.device.harness import Harness
 
 
 @pytest.fixture
-def adb(adb_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The program; its server knows no device."""
-    for name, value in adb_environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("ANDROID_SERIAL", "ADB_VENDOR_KEYS", "ADB_SERVER_SOCKET"):
-        monkeypatch.delenv(name, raising=False)
-    program = shutil.which("adb")
-    assert program is not None
-    subprocess.run([program, "disconnect"], check=True, capture_output=True, timeout=30)
-    return Path(program)
+def device(tmp_path: Path) -> Iterator[FakeTransport]:
+    made = FakeTransport(tmp_path / "device")
+    yield made
+    made.stop_app()
 
 
 @pytest.fixture
-def make_phone(adb: Path, tmp_path: Path) -> Iterator[Callable[..., Double]]:
-    """Makes phones, which adb's server is connected to where nothing else is asked for."""
-    made: list[Double] = []
-
-    def make(connected: bool = True, **facts: object) -> Double:
-        phone = Double(tmp_path / f"phone{len(made)}")
-        for name, value in facts.items():
-            assert hasattr(phone, name)
-            setattr(phone, name, value)
-        made.append(phone)
-        if phone.wired:
-            subprocess.run([adb, "start-server"], check=True, capture_output=True, timeout=30)
-            plugged_in(phone, int(os.environ["ANDROID_ADB_SERVER_PORT"]))
-        elif connected:
-            subprocess.run([adb, "connect", phone.serial], check=True, capture_output=True, timeout=30)
-        return phone
-
-    yield make
-    for phone in made:
-        phone.close()
-    if any(phone.wired for phone in made):  # else the server would look for them for a while
-        subprocess.run([adb, "kill-server"], check=True, capture_output=True, timeout=30)
-    assert [phone.surprises for phone in made] == [[]] * len(made)
-
-
-@pytest.fixture
-def phone(make_phone: Callable[..., Double]) -> Double:
-    """A good one."""
-    return make_phone()
-
-
-@pytest.fixture(scope="session")
-def task(pipeline_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Task:
-    """Two files on the CPU, six photos, two repetitions."""
-    chosen = open_photos(photos)
-    models = choose_models([pipeline_build], [], ["cpu"])
-    sets = TestSets(chosen, tmp_path_factory.mktemp("sets"))
-    quick = protocol(
-        2, inputs=describe(chosen), warm_up_seconds=0, warm_up_runs=1, cool_down_seconds=0, pinned_cpus=None
-    )
-    return Task(models, [sets.of(model) for model in models], quick)
-
-
-@pytest.fixture
-def setting(adb: Path, tmp_path: Path) -> Setting:
-    """Little patience."""
-    apk = tmp_path / "bench.apk"
-    apk.write_bytes(b"PK not really an app" * 5000)
-    return Setting(adb, apk, keep=True, limits=Limits(poll=0.1, silent=6, stuck=60), reconnect=8)
-
-
-@pytest.fixture
-def desk(task: Task, setting: Setting, tmp_path: Path) -> Desk:
-    return Desk(task, setting, tmp_path / "out")
+def harness(plan: MeasurementPlan, device: FakeTransport, tmp_path: Path) -> Harness:
+    return Harness(replace(plan, platform=PLATFORM), tmp_path / "out", lambda *_: device)

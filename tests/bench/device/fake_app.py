@@ -1,9 +1,10 @@
-"""The app of the phone that is not there: answers a job with what LiteRT really computes from the pushed files.
+"""The app of a fake device: carries out a job with LiteRT on the files that it was given.
 
 Run as ``python -m tests.bench.device.fake_app FOLDER JOB SCRIPT``. SCRIPT is JSON: "gpu": whether there is one that
-can be used; and what goes wrong: "crash", "killed", "hang", "hot" and "quit" (without a word): before its so manieth
-repetition; "crash loading": ACCELERATOR; "refused": a file that the GPU does not take whole; "left": why it ends before
-it begins; "shift": ACCELERATOR -> what is added to its answers; "version": of the runtime; "device": its name.
+can be used; and what goes wrong: "crash", "killed", "hang", "hot" and "quit" (without a report): before its so manieth
+repetition; "crash loading": FILE; "refused": a file that the GPU does not take whole; "left": why it ends before it
+begins; "shift": ACCELERATOR -> what is added to its outputs; "platform": of the app; "version": of the runtime;
+"device": its name.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ class App:
         self.folder.mkdir(exist_ok=True)
         self.done, self.total = 0, sum(len(model["repetitions"]) for model in job["models"])
         self.models: dict[int, Any] = {}
+        self.model: int | None = None
         self.result = {
             "created": now(),
-            "app": {"platform": "android", "name": "double", "version": "1"},
+            "app": {"platform": script.get("platform", "android"), "name": "double", "version": "1"},
             "device": {
                 "name": script.get("device", "Double D-1"),
                 "os": "Android 14",
@@ -81,8 +83,9 @@ class App:
             self.end("error", self.script["left"])
             return
         for index, model in enumerate(self.job["models"]):
+            self.model = index
             self.say(f"loading {model['artifact']} on the {model['requested'].upper()}")
-            if self.script.get("crash loading") == model["requested"]:
+            if self.script.get("crash loading") == model["artifact"]:
                 os.abort()
             self.load(index, model)
         reason, message = "complete", ""
@@ -90,13 +93,14 @@ class App:
             for index, model in enumerate(self.job["models"]):
                 if index not in self.models or repetition not in model["repetitions"]:
                     continue
+                self.model = index
                 self.say(f"repetition {repetition}: {model['artifact']} on the {model['requested'].upper()}")
                 if self.script.get("hot") == self.done:
                     reason, message = "error", "phone too hot: thermal status 4 after 300 s"
                 if reason == "complete":
                     self.repeat(index, repetition)
                 else:
-                    self.complain(index, f"repetition {repetition}", message)
+                    self.add_error(index, f"repetition {repetition}", message)
         self.result["complete"] = True
         self.write("result.json", self.result)
         self.end(reason, message)
@@ -111,7 +115,7 @@ class App:
         if on_gpu and (not self.script["gpu"] or self.script.get("refused") == model["artifact"]):
             run["actual"]["placed_ops"] -= 3
             plan = f"3 of {total} operations (the execution plan has 4 nodes, 1 is wanted)"
-            self.complain(index, "load", f"the GPU did not take {plan}; a CPU does not stand in")
+            self.add_error(index, "load", f"the GPU did not take {plan}; a CPU does not stand in")
             return
         path, data = self.inputs_of / model["file"], (self.inputs_of / model["inputs_file"]).read_bytes()
         assert hashlib.sha256(path.read_bytes()).hexdigest() == model["sha256"]
@@ -125,18 +129,18 @@ class App:
         start = time.perf_counter_ns()
         self.models[index](0)
         run["first_inference_ns"] = time.perf_counter_ns() - start
-        answers = [self.models[index](number) for number in range(count)]
+        outputs = [self.models[index](number) for number in range(count)]
         run["inputs_sha256"] = model["inputs_sha256"]
-        run["outputs_sha256"] = [hashlib.sha256(answer).hexdigest() for answer in answers]
-        if len(answers[0]) <= 4 * 4096:
-            (output,) = model["outputs"]
+        run["outputs_sha256"] = [hashlib.sha256(output).hexdigest() for output in outputs]
+        if len(outputs[0]) <= 4 * self.job["inline_values"]:
+            (tensor,) = model["outputs"]
             run["outputs"] = [
-                {**output, "input": number, "values": b64encode(answer).decode()}
-                for number, answer in enumerate(answers[:2])
+                {**tensor, "input": number, "values": b64encode(output).decode()}
+                for number, output in enumerate(outputs[: self.job["inline_outputs"]])
             ]
-        (self.folder / f"outputs_{index}.f32").write_bytes(b"".join(answers[: self.job["kept_outputs"]]))
+        (self.folder / f"outputs_{index}.f32").write_bytes(b"".join(outputs[: self.job["kept_outputs"]]))
 
-    def complain(self, index: int, where: str, message: str) -> None:
+    def add_error(self, index: int, where: str, message: str) -> None:
         self.result["runs"][index]["errors"].append({"when": now(), "where": where, "message": message})
 
     def infer(self, runner: Callable[..., Arrays], model: dict[str, Any], row: np.ndarray) -> bytes:
@@ -179,7 +183,8 @@ class App:
 
     def say(self, what: str) -> None:
         alive = time.time_ns() // 1_000_000
-        self.write("progress.json", {"done": self.done, "total": self.total, "what": what, "alive": alive})
+        progress = {"done": self.done, "total": self.total, "what": what, "model": self.model, "alive": alive}
+        self.write("progress.json", progress)
 
     def write(self, name: str, document: dict[str, Any]) -> None:
         temporary = self.folder / f"{name}.tmp"

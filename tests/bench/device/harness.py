@@ -1,52 +1,59 @@
-"""Who measures, and what is asked of a result in the end."""
+"""Gives the command, and checks what comes of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mobile_robust.bench.device.devices import Setting, folder_of, measure_all
-from mobile_robust.bench.device.task import Task
+from mobile_robust.bench.device.devices import Connect, folder_of, measure_all
+from mobile_robust.bench.device.monitor import Limits
+from mobile_robust.bench.device.plan import MeasurementPlan
 from mobile_robust.contracts.result import RESULT_NAME, Result, read_result
 from mobile_robust.errors import InputError
-from tests.bench.device.fake_device import Double
 
 
-class Desk:
-    """Where somebody gives the command."""
+class Harness:
+    """Measures a plan on fake devices, which have a serial."""
 
-    def __init__(self, task: Task, setting: Setting, out: Path) -> None:
-        self.task, self.setting, self.out = task, setting, out
-        self.said: list[str] = []
+    def __init__(self, plan: MeasurementPlan, out: Path, connect: Connect) -> None:
+        self.plan, self.out, self.connect = plan, out, connect
+        self.keep, self.limits = True, Limits(poll=0.1, silent=6, stuck=60)
+        self.steps: list[str] = []
 
-    def run(self, *phones: Double) -> dict[str, Result | InputError]:
+    def run(self, *devices: object) -> dict[str, Result | InputError]:
         return measure_all(
-            [phone.serial for phone in phones],
-            self.task,
+            [device.serial for device in devices],
+            self.connect,
+            self.plan,
             self.out,
-            self.setting,
-            lambda serial, what, done: self.said.append(what),
+            keep=self.keep,
+            limits=self.limits,
+            notify=lambda step: self.steps.append(step.what),
         )
 
-    def measured(self, phone: Double) -> Result:
+    def measured(self, device: object) -> Result:
         """Of a run that goes well in the end."""
-        end = self.run(phone)[phone.serial]
+        end = self.run(device)[device.serial]
         assert isinstance(end, Result), end
-        assert end == self.stored(phone)
+        assert end == self.stored(device)
         return end
 
-    def refused(self, phone: Double) -> str:
+    def refused(self, device: object) -> str:
         """The message of a run that does not."""
-        end = self.run(phone)[phone.serial]
+        end = self.run(device)[device.serial]
         assert isinstance(end, InputError)
-        assert len(str(end).splitlines()) == 1 and str(end).startswith(f"{phone.serial}: ")
+        assert len(str(end).splitlines()) == 1 and str(end).startswith(f"{device.serial}: ")
         return str(end)
 
-    def stored(self, phone: Double) -> Result:
-        return read_result(folder_of(self.out, phone.serial) / RESULT_NAME)
+    def stored(self, device: object) -> Result:
+        return read_result(folder_of(self.out, device.serial) / RESULT_NAME)
+
+    def forget(self, device: object) -> None:
+        """Deletes the stored result."""
+        (folder_of(self.out, device.serial) / RESULT_NAME).unlink()
 
 
 def complete(result: Result) -> bool:
-    """Everything is there, without a complaint."""
+    """Everything is there, without an error."""
     return result.complete and all(
         [r.index for r in run.repetitions] == [0, 1] and run.errors == () and run.load_ns for run in result.runs
     )

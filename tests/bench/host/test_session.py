@@ -104,7 +104,7 @@ def script(build: Path, photos: Path, out: Path) -> list[str]:
         "import sys; from pathlib import Path; from mobile_robust.bench import inputs, models;"
         "from mobile_robust.bench.host import session as host;"
         "from tests.bench.host.test_session import CPU, quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
-        "photos = inputs.Photos(photos); found = models.resolve([build], [], [CPU]);"
+        "photos = inputs.open_photos(photos); found = models.resolve([build], [], [CPU]);"
         "host.measure(found, quick(photos, 4000), photos, out, silent)"
     )
     return [sys.executable, "-c", text, str(build), str(photos), str(out)]
@@ -171,7 +171,7 @@ def test_a_result_of_something_else_is_refused(
 @pytest.fixture(scope="module")
 def finished(pipeline_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("finished") / "r.json"
-    measured(resolve([pipeline_build], [], [CPU]), Photos(photos), path, 1)
+    measured(resolve([pipeline_build], [], [CPU]), open_photos(photos), path, 1)
     return path
 
 

@@ -16,6 +16,8 @@ from mobile_robust.runtimes.base import Runtime
 from mobile_robust.runtimes.emulator.runtime import LitertArm64
 
 
+@pytest.mark.emulator
+@pytest.mark.slow
 def test_counts_repeat_and_outgrow_a_table(
     require: Callable[[Runtime], None], module_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +79,7 @@ def test_a_compiler_is_needed(source: Path, monkeypatch: pytest.MonkeyPatch) -> 
         plugin.options(Path("counts"))
 
 
-def test_a_compiler_that_fails_is_told(source: Path) -> None:
+def test_a_compiler_that_fails_is_reported(source: Path) -> None:
     if shutil.which("gcc") is None and shutil.which("cc") is None:
         pytest.skip("no C compiler")
     source.write_text("int qemu_plugin_version = one;\n")

@@ -31,7 +31,7 @@ _CODE = ("core/src/main", "app/src/main")
 _RESOURCES = "app/src/main/res"
 _NATIVE = "app/src/main/native/xnnpack.c"
 _MANIFEST = "AndroidManifest.xml"
-#: Everything, but for the words that Java 8 is old, and that annotations of the framework are not part of it.
+#: Every warning, but that Java 8 is old, and that annotations of the framework are not part of it.
 _LINT = ("-Werror", "-Xlint:all,-options,-classfile")
 _KNOWN_WARNING = re.compile(r"unexpected element <uses-native-library>")
 

@@ -66,13 +66,13 @@ def read_dependencies(folder: Path) -> dict[str, list[str]]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     found: dict[str, list[str]] = {scope: [] for scope in SCOPES}
     for number, line in enumerate(lines, 1):
-        words = line.split("#")[0].split()
-        if not words:
+        fields = line.split("#")[0].split()
+        if not fields:
             continue
-        if len(words) != 2:
+        if len(fields) != 2:
             raise InputError(f"{path}: line {number}: must be a coordinate and a scope, is {line!r}")
-        if words[1] not in SCOPES:
-            raise unknown(f"scope in {path}, line {number},", words[1], SCOPES)
-        parse(words[0])
-        found[words[1]].append(words[0])
+        if fields[1] not in SCOPES:
+            raise unknown(f"scope in {path}, line {number},", fields[1], SCOPES)
+        parse(fields[0])
+        found[fields[1]].append(fields[0])
     return found

@@ -24,7 +24,7 @@ from mobile_robust.files import sha256, user_cache
 CENTRAL = "https://repo1.maven.org/maven2"
 LOCK = Path(__file__).with_name("maven.lock")
 _TIMEOUT_SECONDS = 60
-#: One connection, and that often a new one that goes on where the last one broke.
+#: One connection, and that often a new one that resumes where the last one broke.
 _RETRIES = 3
 _OVERLOADED = (429, 500, 502, 503, 504)
 
@@ -37,7 +37,7 @@ def fetch(coordinates: Sequence[str], cache: Path | None = None, notify: Notify 
     Args:
         coordinates: ``group:artifact:version[:packaging[:classifier]]``, each in the lock file.
         cache: Folder; None for the user's.
-        notify: Gets one line before each download, and where one goes on after it broke.
+        notify: Gets one line before each download, and where one is resumed.
 
     Returns:
         Coordinate -> file, whose hash has just been checked.
@@ -70,7 +70,7 @@ def read_lock() -> dict[str, str]:
 
 
 def download(artifact: Coordinate, path: Path, expected: str, notify: Notify) -> None:
-    """Downloads one file beside its place, goes on with what an earlier attempt left there, and renames it when right.
+    """Downloads one file under a temporary name, resuming an earlier attempt; renames it when its hash is right.
 
     Raises:
         InputError: See :func:`fetch`.
@@ -86,7 +86,7 @@ def download(artifact: Coordinate, path: Path, expected: str, notify: Notify) ->
             except _Interrupted as error:
                 if attempt == _RETRIES:
                     raise InputError(
-                        f"{url}: cannot be downloaded: {error}; a further attempt goes on from there "
+                        f"{url}: cannot be downloaded: {error}; a further attempt resumes from there "
                         "(MOBILE_ROBUST_MAVEN may name a mirror)"
                     ) from None
                 time.sleep(0.2 * 4**attempt)

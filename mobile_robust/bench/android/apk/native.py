@@ -1,4 +1,4 @@
-"""The app's own native code: one C file that needs neither headers nor a C library, so clang alone builds it."""
+"""The app's native code: one C file that needs neither headers nor a C library, so clang alone builds it."""
 
 from __future__ import annotations
 

@@ -8,20 +8,17 @@ import android.os.BatteryManager;
 import android.os.Build;
 import android.os.PowerManager;
 import android.os.SystemClock;
-import java.io.File;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.mobilerobust.bench.core.Device;
-import org.mobilerobust.bench.core.LinuxFiles;
+import org.mobilerobust.bench.core.LinuxDevice;
 
 /** This phone. */
-final class AndroidDevice implements Device {
+final class AndroidDevice extends LinuxDevice {
     /** Seconds that Android is to look ahead for the headroom; it answers at most once a second. */
     private static final int FORECAST_SECONDS = 0;
 
     private final Context context;
     private final PowerManager power;
-    private final LinuxFiles linux = new LinuxFiles(new File("/"));
     private volatile boolean inFront;
 
     AndroidDevice(Context context) {
@@ -84,31 +81,6 @@ final class AndroidDevice implements Device {
     @Override
     public boolean inFront() {
         return inFront;
-    }
-
-    @Override
-    public boolean forgetPeak() {
-        return linux.forgetPeak();
-    }
-
-    @Override
-    public Long residentBytes() {
-        return linux.residentBytes();
-    }
-
-    @Override
-    public Long peakResidentBytes() {
-        return linux.peakResidentBytes();
-    }
-
-    @Override
-    public long nanoTime() {
-        return System.nanoTime();
-    }
-
-    @Override
-    public long wallMillis() {
-        return System.currentTimeMillis();
     }
 
     @Override

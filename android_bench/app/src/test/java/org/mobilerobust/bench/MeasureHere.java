@@ -3,12 +3,11 @@ package org.mobilerobust.bench;
 import java.io.File;
 import java.util.Map;
 import org.mobilerobust.bench.core.Bench;
-import org.mobilerobust.bench.core.Device;
 import org.mobilerobust.bench.core.Engine;
 import org.mobilerobust.bench.core.FakeDevice;
 import org.mobilerobust.bench.core.FileStore;
 import org.mobilerobust.bench.core.Job;
-import org.mobilerobust.bench.core.LinuxFiles;
+import org.mobilerobust.bench.core.LinuxDevice;
 import org.mobilerobust.bench.core.Model;
 import org.mobilerobust.bench.core.Opener;
 import org.mobilerobust.bench.core.Progress;
@@ -43,7 +42,7 @@ public final class MeasureHere {
         public Engine open(File artifact, Model model, int threads) {
             int before = threads();
             Engine engine = opener.open(artifact, model, threads);
-            System.out.println(model.inWords() + " brings " + (threads() - before) + " threads");
+            System.out.println(model.describe() + " brings " + (threads() - before) + " threads");
             return engine;
         }
 
@@ -52,9 +51,7 @@ public final class MeasureHere {
         }
     }
 
-    private static final class Computer implements Device {
-        private final LinuxFiles linux = new LinuxFiles(new File("/"));
-
+    private static final class Computer extends LinuxDevice {
         @Override
         public Map<String, Object> app() {
             return new FakeDevice().app();
@@ -85,31 +82,6 @@ public final class MeasureHere {
         @Override
         public boolean inFront() {
             return true;
-        }
-
-        @Override
-        public boolean forgetPeak() {
-            return linux.forgetPeak();
-        }
-
-        @Override
-        public Long residentBytes() {
-            return linux.residentBytes();
-        }
-
-        @Override
-        public Long peakResidentBytes() {
-            return linux.peakResidentBytes();
-        }
-
-        @Override
-        public long nanoTime() {
-            return System.nanoTime();
-        }
-
-        @Override
-        public long wallMillis() {
-            return System.currentTimeMillis();
         }
 
         @Override

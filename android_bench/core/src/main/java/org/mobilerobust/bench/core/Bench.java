@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Carries out a job: loads every model and answers the test set once, then measures one repetition of each after the
+ * Carries out a job: loads every model and runs the test set once, then measures one repetition of each after the
  * other, A B C A B C.
  *
  * <p>All models stay loaded, as on a host: to load one anew before every repetition would heat the phone, the GPU above
@@ -59,9 +59,9 @@ public final class Bench {
         } catch (LeftFront error) {
             wrong = error.getMessage();
         } catch (RuntimeException error) {
-            wrong = inWords(error);
+            wrong = message(error);
         } catch (LinkageError error) {
-            wrong = inWords(error);
+            wrong = message(error);
         }
         return done(store, wrong);
     }
@@ -115,14 +115,14 @@ public final class Bench {
     private void load(int k) throws IOException {
         Model model = job.models.get(k);
         RunRecord run = report.runs.get(k);
-        progress.begin("loading", model.inWords());
+        progress.begin("loading", model.describe(), k);
         String where = "load";
         try {
             loaded[k] = new Loaded(model, job.protocol, files, device, progress);
             loaded[k].load(files, opener, run);
             where = "test set";
-            progress.begin("answering the test set", model.inWords());
-            store.write("outputs_" + k + ".f32", loaded[k].answer(job.keptOutputs, run));
+            progress.begin("running the test set", model.describe(), k);
+            store.write("outputs_" + k + ".f32", loaded[k].computeOutputs(job.keptOutputs, run));
         } catch (RuntimeException error) {
             fail(k, where, error);
         } catch (LinkageError error) { // a native library that this phone cannot load
@@ -134,7 +134,7 @@ public final class Bench {
 
     /** Idle time, then what the job allows for the phone to cool down; false: it is still too hot. */
     private boolean cooled(int k) throws IOException {
-        progress.begin("cooling down", "then " + job.models.get(k).inWords());
+        progress.begin("cooling down", "then " + job.models.get(k).describe(), k);
         progress.sleep(job.protocol.coolDownSeconds);
         long end = device.nanoTime() + (long) (job.thermalWaitSeconds * 1e9);
         while (isHot()) {
@@ -143,7 +143,8 @@ public final class Bench {
             }
             progress.begin(
                     "waiting for the phone to cool down",
-                    "thermal status " + device.thermalStatus() + ", at most " + job.maxThermalStatus);
+                    "thermal status " + device.thermalStatus() + ", at most " + job.maxThermalStatus,
+                    k);
             progress.sleep(1);
         }
         return true;
@@ -151,7 +152,7 @@ public final class Bench {
 
     private void repeat(int k, int index) throws IOException, LeftFront {
         Model model = job.models.get(k);
-        progress.begin("repetition " + (index + 1) + " of " + job.protocol.repetitions, model.inWords());
+        progress.begin("repetition " + (index + 1) + " of " + job.protocol.repetitions, model.describe(), k);
         try {
             LeftFront.check(device);
             Object before = device.state();
@@ -186,7 +187,7 @@ public final class Bench {
 
     /** A record in the place of the numbers that will not come; the other models go on. */
     private void fail(int k, String where, Throwable error) throws IOException {
-        report.runs.get(k).error(Report.utc(device.wallMillis()), where, inWords(error));
+        report.runs.get(k).error(Report.utc(device.wallMillis()), where, message(error));
         close(k);
         report.write(false);
     }
@@ -213,7 +214,7 @@ public final class Bench {
         }
     }
 
-    private static String inWords(Throwable error) {
+    private static String message(Throwable error) {
         String message = error.getMessage();
         return message == null || message.isEmpty() ? error.getClass().getSimpleName() : message.trim();
     }

@@ -11,7 +11,7 @@ public interface Engine {
     /** One direct little-endian buffer a tensor, in the job's order, to be filled by the caller. */
     ByteBuffer[] inputs();
 
-    /** The same of the answer to the last {@link #run}. */
+    /** The same of the outputs of the last {@link #run}. */
     ByteBuffer[] outputs();
 
     /**

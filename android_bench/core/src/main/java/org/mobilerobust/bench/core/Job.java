@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 public final class Job {
     private static final Pattern RUN_ID = Pattern.compile("[0-9a-f]{16}");
 
-    /** Of the answers that are kept of one model; the memory of an app is small. */
+    /** Of the outputs that are kept of one model; the memory of an app is small. */
     private static final long MOST_KEPT_BYTES = 64L << 20;
 
     /** Also the name of the folder of what is measured. */
@@ -23,8 +23,12 @@ public final class Job {
     /** Android's thermal status above which no repetition is begun. */
     final int maxThermalStatus;
     final double thermalWaitSeconds;
-    /** Of so many first inputs the answers are kept. */
+    /** For so many first inputs the outputs are kept. */
     final int keptOutputs;
+    /** For so many first inputs they are part of the result as well, */
+    final int inlineOutputs;
+    /** where all outputs for one input have at most so many values. */
+    final int inlineValues;
 
     private Job(Fields fields, Map<?, ?> document) throws JobException {
         fields.integer("schema_version", 1, 1);
@@ -34,6 +38,8 @@ public final class Job {
         maxThermalStatus = fields.integer("max_thermal_status", 0, 6);
         thermalWaitSeconds = fields.seconds("thermal_wait_seconds");
         keptOutputs = fields.integer("kept_outputs", 1, protocol.count);
+        inlineOutputs = fields.integer("inline_outputs", 0, Integer.MAX_VALUE);
+        inlineValues = fields.integer("inline_values", 0, Integer.MAX_VALUE);
         Set<String> there = new HashSet<String>();
         for (Fields described : fields.objects("models")) {
             Model model = new Model(described, protocol.repetitions);
@@ -42,7 +48,7 @@ public final class Job {
             }
             if (keptOutputs * model.outputBytes() > MOST_KEPT_BYTES) {
                 throw fields.wrong("kept_outputs", "at most " + MOST_KEPT_BYTES / model.outputBytes()
-                        + ", of which the answers of " + model.artifact + " fit in memory");
+                        + ", of which the outputs of " + model.artifact + " fit in memory");
             }
             models.add(model);
         }

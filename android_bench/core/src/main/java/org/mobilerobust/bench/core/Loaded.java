@@ -45,14 +45,14 @@ final class Loaded {
     }
 
     /**
-     * Answers the whole test set once.
+     * Runs the whole test set once.
      *
-     * @return the answers to the first {@code kept} inputs, all outputs of one after the other
+     * @return the outputs for the first {@code kept} inputs, all outputs of one after the other
      */
-    byte[] answer(int kept, RunRecord run) throws IOException {
+    byte[] computeOutputs(int kept, RunRecord run) throws IOException {
         List<Object> digests = new ArrayList<Object>();
         int keptBytes = 0;
-        byte[] answers = new byte[(int) (kept * model.outputBytes())];
+        byte[] first = new byte[(int) (kept * model.outputBytes())];
         for (int i = 0; i < protocol.count; i++) {
             testSet.read(i, engine.inputs());
             sample();
@@ -66,16 +66,16 @@ final class Loaded {
                 }
                 digest.add(values);
                 if (i < kept) {
-                    System.arraycopy(values, 0, answers, keptBytes, values.length);
+                    System.arraycopy(values, 0, first, keptBytes, values.length);
                     keptBytes += values.length;
                 }
             }
             digests.add(digest.end());
-            run.answer(i, model.outputs, outputs);
+            run.output(i, model.outputs, outputs);
             progress.alive();
         }
-        run.answered(model.inputsSha256, digests);
-        return answers;
+        run.testSetDone(model.inputsSha256, digests);
+        return first;
     }
 
     /** Inferences without a clock until the phone runs as fast as it will. */

@@ -70,8 +70,8 @@ public final class Model {
         fields.end();
     }
 
-    /** In words, for people. */
-    public String inWords() {
+    /** For people. */
+    public String describe() {
         return artifact + (gpu ? " on the GPU" : " on the CPU");
     }
 
@@ -90,7 +90,7 @@ public final class Model {
         return bytes(inputs);
     }
 
-    /** Bytes of the answer to one input. */
+    /** Bytes of the outputs for one input. */
     long outputBytes() {
         return bytes(outputs);
     }

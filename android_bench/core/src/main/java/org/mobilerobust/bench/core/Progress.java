@@ -35,6 +35,7 @@ public final class Progress {
     private int done;
     private String step = "";
     private String about = "";
+    private int model;
     private long said;
 
     Progress(Store store, Device device, Listener listener, int total) {
@@ -44,9 +45,10 @@ public final class Progress {
         this.total = total;
     }
 
-    /** Something else is done from now on; see {@link Listener#at}. */
-    void begin(String step, String about) throws IOException {
+    /** Something else is done from now on; see {@link Listener#at}. {@code model} is the index of the job's model. */
+    void begin(String step, String about, int model) throws IOException {
         this.step = step;
+        this.model = model;
         this.about = about;
         say();
     }
@@ -80,6 +82,7 @@ public final class Progress {
         document.put("done", done);
         document.put("total", total);
         document.put("what", step + ": " + about);
+        document.put("model", model);
         document.put("alive", device.wallMillis());
         store.write("progress.json", Json.write(document).getBytes(StandardCharsets.UTF_8));
     }

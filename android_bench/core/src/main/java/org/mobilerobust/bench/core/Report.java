@@ -26,7 +26,7 @@ final class Report {
         document.put("device", device.describe());
         document.put("protocol", job.protocolAsGiven);
         for (Model model : job.models) {
-            runs.add(new RunRecord(model, runtimeVersion));
+            runs.add(new RunRecord(job, model, runtimeVersion));
         }
     }
 

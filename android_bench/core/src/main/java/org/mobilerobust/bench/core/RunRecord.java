@@ -10,17 +10,14 @@ import java.util.Map;
 
 /** {@code Run} of the result's schema: what is known of one model so far. */
 final class RunRecord {
-    /** Answers of at most so many values, of all outputs together, are also told in the result. */
-    private static final int MOST_VALUES = 4096;
-    /** And of so many first inputs. */
-    private static final int MOST_INPUTS = 2;
-
     final Map<String, Object> fields = new LinkedHashMap<String, Object>();
+    private final Job job;
     private final List<Object> outputs = new ArrayList<Object>();
     private final List<Object> repetitions = new ArrayList<Object>();
     private final List<Object> errors = new ArrayList<Object>();
 
-    RunRecord(Model model, String runtimeVersion) {
+    RunRecord(Job job, Model model, String runtimeVersion) {
+        this.job = job;
         fields.put("name", model.name);
         fields.put("title", model.title);
         fields.put("label", model.label);
@@ -57,18 +54,18 @@ final class RunRecord {
         fields.put("peak_memory_bytes", peak);
     }
 
-    void answered(String inputsSha256, List<Object> outputsSha256) {
+    void testSetDone(String inputsSha256, List<Object> outputsSha256) {
         fields.put("inputs_sha256", inputsSha256);
         fields.put("outputs_sha256", outputsSha256);
     }
 
-    /** Keeps the answer to an input where it is one of the first, and small. */
-    void answer(int input, List<Tensor> tensors, ByteBuffer[] values) {
+    /** Takes in the outputs for an input as far as the job asks for them. */
+    void output(int input, List<Tensor> tensors, ByteBuffer[] values) {
         int size = 0;
         for (Tensor tensor : tensors) {
             size += tensor.size;
         }
-        if (input >= MOST_INPUTS || size > MOST_VALUES) {
+        if (input >= job.inlineOutputs || size > job.inlineValues) {
             return;
         }
         for (int i = 0; i < values.length; i++) {

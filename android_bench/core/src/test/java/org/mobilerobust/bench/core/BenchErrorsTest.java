@@ -79,7 +79,7 @@ public class BenchErrorsTest extends BenchRun {
     }
 
     @Test
-    public void answersThatAreNotFiniteAreAnError() throws Exception {
+    public void outputsThatAreNotFiniteAreAnError() throws Exception {
         opener.notFinite.add("A");
         run();
         assertError(0, "test set", "output twice for input 0 has values that are not finite");

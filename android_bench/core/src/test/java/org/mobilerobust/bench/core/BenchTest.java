@@ -13,7 +13,9 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.Test;
 
 /** A run in which everything goes well. */
@@ -78,18 +80,18 @@ public class BenchTest extends BenchRun {
     }
 
     @Test
-    public void answersAreHashedAndTheFirstAreKept() throws Exception {
+    public void outputsAreHashedAndTheFirstAreKept() throws Exception {
         run();
         Object run = Jobs.at(result(), "runs", 0);
         List<Object> digests = new ArrayList<Object>();
         ByteArrayOutputStream firstTwo = new ByteArrayOutputStream();
         for (int i = 0; i < Jobs.COUNT; i++) {
-            byte[] answer = ByteBuffer.allocate(12).order(ByteOrder.LITTLE_ENDIAN)
+            byte[] output = ByteBuffer.allocate(12).order(ByteOrder.LITTLE_ENDIAN)
                     .putFloat(2 * i).putFloat(2 * i + 2).putFloat(2 * i + 4).array();
-            digests.add(Digest.of(answer));
+            digests.add(Digest.of(output));
             if (i < 2) {
-                firstTwo.write(answer);
-                assertEquals(Base64.getEncoder().encodeToString(answer), Jobs.at(run, "outputs", i, "values"));
+                firstTwo.write(output);
+                assertEquals(Base64.getEncoder().encodeToString(output), Jobs.at(run, "outputs", i, "values"));
                 assertEquals(Jobs.list(1L, 3L), Jobs.at(run, "outputs", i, "shape"));
             }
         }
@@ -137,6 +139,31 @@ public class BenchTest extends BenchRun {
         run();
         assertNull(Jobs.at(result(), "runs", 0, "baseline_memory_bytes"));
         assertNull(Jobs.at(result(), "runs", 0, "peak_memory_bytes"));
+    }
+
+    @Test
+    public void asFewOutputsAreInTheResultAsTheJobAsksFor() throws Exception {
+        Jobs.put(job, 1, "inline_outputs");
+        run();
+        assertEquals(1, ((List<?>) Jobs.at(result(), "runs", 0, "outputs")).size());
+        Jobs.put(job, 2, "inline_values");
+        store = new LoggingStore(folder.newFolder(), device);
+        run();
+        assertEquals(Jobs.list(), Jobs.at(result(), "runs", 0, "outputs"));
+    }
+
+    @Test
+    public void theProgressHasTheIndexOfTheModelItIsAbout() throws Exception {
+        run();
+        Set<String> seen = new HashSet<String>();
+        for (String text : store.progress) {
+            Object progress = Json.read(text);
+            String what = (String) Jobs.at(progress, "what");
+            assertEquals(what, what.contains("B.tflite") ? 1L : 0L, Jobs.at(progress, "model"));
+            seen.add(what);
+        }
+        assertTrue(seen.contains("loading: A.tflite on the CPU") && seen.contains("loading: B.tflite on the GPU"));
+        assertTrue(seen.contains("cooling down: then B.tflite on the GPU"));
     }
 
     @Test

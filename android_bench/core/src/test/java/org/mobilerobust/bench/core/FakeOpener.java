@@ -17,7 +17,7 @@ public final class FakeOpener implements Opener {
     public final Map<String, Throwable> failures = new HashMap<String, Throwable>();
     /** Done at "run NAME NUMBER". */
     public final Map<String, Runnable> hooks = new HashMap<String, Runnable>();
-    /** Names of the models whose answers are not finite. */
+    /** Names of the models whose outputs are not finite. */
     final Set<String> notFinite = new HashSet<String>();
     /** Of a model's name; 1 where there is none. */
     final Map<String, Integer> planLengths = new HashMap<String, Integer>();

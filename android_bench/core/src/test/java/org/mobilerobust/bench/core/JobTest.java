@@ -41,9 +41,11 @@ public class JobTest {
         assertEquals(2, read.maxThermalStatus);
         assertEquals(300.0, read.thermalWaitSeconds, 0);
         assertEquals(2, read.keptOutputs);
+        assertEquals(2, read.inlineOutputs);
+        assertEquals(4096, read.inlineValues);
         assertEquals(4, read.total());
         Model model = read.models.get(1);
-        assertEquals("A.tflite on the GPU", model.inWords());
+        assertEquals("A.tflite on the GPU", model.describe());
         assertEquals(Jobs.at(job, "models", 1, "sha256") + ".tflite", model.file);
         assertEquals(Jobs.at(job, "models", 1, "inputs_sha256") + ".f32", model.inputsFile);
         assertEquals(5, model.totalOps);
@@ -97,7 +99,7 @@ public class JobTest {
                 "shape");
         refuses("models[0].outputs[0].shape: must be a shape of at most", Jobs.list(100000, 100000, 100000), "models", 0,
                 "outputs", 0, "shape");
-        refuses("kept_outputs: must be at most 0, of which the answers of A.tflite fit", Jobs.list(1, 20000000), "models",
+        refuses("kept_outputs: must be at most 0, of which the outputs of A.tflite fit", Jobs.list(1, 20000000), "models",
                 0, "outputs", 0, "shape");
         refuses("models[1].sha256: must be another one: this artifact is there twice for gpu", Jobs.at(job, "models", 1),
                 "models", 0);

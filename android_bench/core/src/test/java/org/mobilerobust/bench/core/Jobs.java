@@ -39,6 +39,8 @@ public final class Jobs {
                 "max_thermal_status", 2,
                 "thermal_wait_seconds", 300.0,
                 "kept_outputs", 2,
+                "inline_outputs", 2,
+                "inline_values", 4096,
                 "models", new ArrayList<Object>(Arrays.asList(models)));
     }
 

@@ -2,6 +2,7 @@ package org.mobilerobust.bench.core;
 
 import java.io.File;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,6 +13,9 @@ final class LoggingStore implements Store {
     /** Results that there is room for. */
     int fullAfter = Integer.MAX_VALUE;
     private final FileStore files;
+    /** Everything that progress.json ever held. */
+    final List<String> progress = new ArrayList<String>();
+
     private final FakeDevice device;
     private boolean full;
 
@@ -39,6 +43,7 @@ final class LoggingStore implements Store {
         files.write(name, content);
         if (name.equals("progress.json")) {
             alive.add(device.wallMillis());
+            progress.add(new String(content, StandardCharsets.UTF_8));
         } else {
             device.log.add("write " + name);
         }

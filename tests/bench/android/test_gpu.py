@@ -1,4 +1,4 @@
-"""A phone whose GPU can be used; its answers are those of LiteRT's GPU engine on this computer."""
+"""A phone whose GPU can be used; its outputs are those of LiteRT's GPU engine on this computer."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mobile_robust.bench import protocol
+from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.cli import main
-from mobile_robust.bench.device import devices as fleet
+from mobile_robust.bench.device import measure as device_measure
 from mobile_robust.bench.device.monitor import Limits
-from mobile_robust.bench.device.task import Task, choose_models
+from mobile_robust.bench.device.plan import MeasurementPlan, choose_models
 from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts.result import RESULT_NAME, Result, Run, read_result
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
-from tests.bench.device.fake_device import Double
-from tests.bench.device.harness import Desk, complete
+from tests.bench.android.fake_phone import FakePhone
+from tests.bench.android.harness import AdbHarness
+from tests.bench.device.harness import complete
 
 
 @pytest.fixture
@@ -35,25 +36,28 @@ def two(photos: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gpu_phone(require: Callable, make_phone: Callable[..., Double]) -> Callable[..., Double]:
+def gpu_phone(require: Callable, make_phone: Callable[..., FakePhone]) -> Callable[..., FakePhone]:
     """Makes phones with a GPU; only where there is one for them."""
     require(LitertGpu())
     return partial(make_phone, gpu=True)
 
 
 @pytest.fixture
-def words(module_build: Path, two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def arguments(module_build: Path, two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A command for both accelerators; it looks at phones more often than a user's does, and warms up less."""
     apk = tmp_path / "bench.apk"
     apk.write_bytes(b"an app")
-    monkeypatch.setattr(fleet, "Setting", partial(fleet.Setting, limits=Limits(poll=0.2)))
+    monkeypatch.setattr(device_measure, "Limits", partial(Limits, poll=0.2))
     monkeypatch.setattr(protocol, "WARM_UP_SECONDS", 0.0)
     monkeypatch.setenv("COLUMNS", "160")
     fixed = ["--images", str(two), "--cool-down", "0", "--apk", str(apk), "--out", str(tmp_path / "out")]
     return ["android", str(module_build), *fixed, "--repetitions", "2", "--accelerator", "cpu", "gpu"]
 
 
-def stored(tmp_path: Path, phone: Double) -> Path:
+pytestmark = pytest.mark.device
+
+
+def stored(tmp_path: Path, phone: FakePhone) -> Path:
     return tmp_path / "out" / phone.serial.replace(":", "_") / RESULT_NAME
 
 
@@ -68,10 +72,10 @@ def row(printed: str, *words: str) -> str:
 
 
 def test_both_accelerators_from_the_phone_to_the_report(
-    words: list[str], gpu_phone: Callable[..., Double], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], gpu_phone: Callable[..., FakePhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = gpu_phone()
-    assert main([*words, "--precision", "fp32"]) == 0
+    assert main([*arguments, "--precision", "fp32"]) == 0
     path, printed = stored(tmp_path, phone), capsys.readouterr().out
     made = read_result(path)
     cpu, gpu = made.runs
@@ -99,22 +103,25 @@ def test_both_accelerators_from_the_phone_to_the_report(
     assert f"{gpu.actual.total_ops} of {gpu.actual.total_ops} on gpu" in page and "on xnnpack" in page
 
 
-def test_a_run_that_is_dropped_at_the_gpu_goes_on_at_its_missing_repetition(
-    desk: Desk, gpu_phone: Callable[..., Double], module_build: Path, two: Path, tmp_path: Path
+def test_a_run_that_is_dropped_at_the_gpu_resumes_at_its_missing_repetition(
+    harness: AdbHarness, gpu_phone: Callable[..., FakePhone], module_build: Path, two: Path, tmp_path: Path
 ) -> None:
-    models, sets = choose_models([module_build], ["fp32"], ["cpu", "gpu"]), TestSets(open_photos(two), tmp_path)
-    how = desk.task.protocol.model_copy(update={"inputs": describe(open_photos(two))})
-    desk.task = Task(models, [sets.of(model) for model in models], how)
-    desk.setting = replace(desk.setting, reconnect=1)
+    models, sets = (
+        choose_models(ANDROID, [module_build], ["fp32"], ["cpu", "gpu"]),
+        TestSets(open_photos(two), tmp_path),
+    )
+    how = harness.plan.protocol.model_copy(update={"inputs": describe(open_photos(two))})
+    harness.plan = MeasurementPlan(ANDROID, models, [sets.of(model) for model in models], how)
+    harness.reconnect = 1
     phone = gpu_phone(apps=[{"crash": 3}])  # before the GPU's second repetition
     phone.plan["cat result.json"] = [phone.unplug]
-    assert "nothing measured is lost" in desk.refused(phone)
+    assert "nothing measured is lost" in harness.refused(phone)
     assert phone.app is not None and phone.app.wait(60) < 0
     (there,) = (read_result(path) for path in phone.files.glob(f"*/{RESULT_NAME}"))
     assert [len(run.repetitions) for run in there.runs] == [2, 1]
     phone.plug()
-    desk.setting = replace(desk.setting, reconnect=8)
-    result = desk.measured(phone)
+    harness.reconnect = 8
+    result = harness.measured(phone)
     assert complete(result) and phone.starts == 2
     job = json.loads((phone.files / "job.json").read_text())
     assert [(model["requested"], model["repetitions"]) for model in job["models"]] == [("gpu", [1])]
@@ -124,10 +131,10 @@ def test_a_run_that_is_dropped_at_the_gpu_goes_on_at_its_missing_repetition(
 
 
 def test_a_file_that_the_gpu_refuses_is_an_error_and_the_other_is_measured(
-    words: list[str], gpu_phone: Callable[..., Double], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], gpu_phone: Callable[..., FakePhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = gpu_phone(apps=[{"refused": "small_fp32.tflite"}])
-    assert main([*words, "--precision", "fp32", "int8"]) == 1
+    assert main([*arguments, "--precision", "fp32", "int8"]) == 1
     made, printed = read_result(stored(tmp_path, phone)), capsys.readouterr().out
     runs = by_accelerator(made)
     refused = runs.pop(("fp32", "gpu"))
@@ -143,10 +150,10 @@ def test_a_file_that_the_gpu_refuses_is_an_error_and_the_other_is_measured(
 
 
 def test_a_gpu_that_answers_wrongly_is_told(
-    words: list[str], gpu_phone: Callable[..., Double], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], gpu_phone: Callable[..., FakePhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = gpu_phone(apps=[{"shift": {"gpu": 0.001}}])
-    assert main([*words, "--precision", "fp32"]) == 1
+    assert main([*arguments, "--precision", "fp32"]) == 1
     printed = capsys.readouterr().out
     assert complete(read_result(stored(tmp_path, phone)))
     assert row(printed, "small_fp32.tflite", "tflite_cpu").endswith("✓ pass")

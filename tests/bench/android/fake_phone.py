@@ -1,29 +1,24 @@
-"""A phone that is not there: what an adb server finds on a TCP port, with a folder for its storage.
+"""A fake phone: what an adb server finds on a TCP port, with a folder for its storage.
 
-The app on it is a process of its own (``double_app.py``), so it can crash, hang and be ended like one. Its GPU is that
-of ``LitertGpu`` on this computer.
+The app on it is a process of its own (``tests/bench/device/fake_app.py``), so it can crash, hang and be ended like one.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
-from mobile_robust.runtimes.litert_gpu import driver as litert_gpu_driver
-from tests.bench.device.fake_shell import Shell
-from tests.bench.device.fake_wire import Connection, Stream
+from tests.bench.android.fake_shell import Shell
+from tests.bench.android.fake_wire import Connection, Stream
+from tests.bench.device.app_host import AppHost
 
 PROPERTIES = {
     "ro.build.version.release": "14",
@@ -37,8 +32,8 @@ PROPERTIES = {
 ZONE = timezone(timedelta(hours=5, minutes=30))
 
 
-class Double:
-    """See the file.
+class FakePhone(AppHost):
+    """See the file and :class:`AppHost`.
 
     Args:
         root: Its storage.
@@ -50,58 +45,38 @@ class Double:
         powered: Whether a charger is there.
         thermal: Android's thermal status.
         free_kilobytes: On ``/data``.
-        gpu: Whether its GPU can be used; off: it takes no file whole.
         trusted: Whether its owner lets this computer in.
         asked: How often its owner was asked that.
         answering: Whether it answers connections at all.
-        refusal: What the package manager says to an installation; None: Success.
-        plan: Event -> what happens the next times: a function that gets what is about to leave the phone or to lie in
-            its storage, and returns that or something else. Events: "push" (in the middle of a file), "pushed", and
-            "cat NAME", "pm install", "am start", "run-as cp".
-        apps: What the app does wrong, one entry a start: see ``double_app.py``.
+        refusal: What the package manager prints for an installation; None: Success.
+        plan: Its events: "push" (in the middle of a file), "pushed", "cat NAME", "pm install", "am start", "run-as cp".
         commands: Every line its shell was given.
         pushes: Every path that was pushed.
-        starts: How often the app was started.
-        end: What Android 11 and later says of an app that was killed; older ones (see ``properties``) say nothing.
-        relaunching: Whether it starts an app again that crashed in front of its user.
+        end: What Android 11 and later logs of an app that was killed; older ones (see ``properties``) log nothing.
         surprises: What it was asked for and does not know.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        super().__init__(root)
         self.properties = dict(PROPERTIES)
         self.battery, self.powered, self.thermal, self.free_kilobytes = 80, True, 0, 10_000_000
         self.trusted = self.answering = True
-        self.wired = self.gpu = self.relaunching = False
+        self.wired = False
         self.asked = 0
         self.end = "reason=3 (LOW_MEMORY) subreason=0 (UNKNOWN) status=0 description=null"
         self.refusal: str | None = None
-        self.plan: dict[str, list[Callable[[bytes], bytes]]] = {}
-        self.apps: list[dict[str, Any]] = []
         self.commands: list[str] = []
         self.pushes: list[str] = []
-        self.starts = 0
         self.surprises: list[Exception] = []
-        self.app: subprocess.Popen | None = None
         self._crash_log = ""
         self._ends = {4710: (datetime.now(ZONE) - timedelta(days=1), self.end)}  # by process
         self._connections: list[Connection] = []
-        (root / "tmp").mkdir(parents=True)
+        (root / "tmp").mkdir()
         self._listen(0)
 
     @property
     def serial(self) -> str:
         return f"emulator-{self.port - 1}" if self.wired else f"127.0.0.1:{self.port}"
-
-    @property
-    def files(self) -> Path:
-        """The app's folder."""
-        return self.root / "app" / "files"
-
-    def happening(self, event: str, data: bytes = b"") -> bytes:
-        """What the plan makes of it."""
-        waiting = self.plan.get(event)
-        return waiting.pop(0)(data) if waiting else data
 
     def drop(self, data: bytes = b"") -> bytes:
         """The cable is pulled, and put back at once."""
@@ -136,42 +111,14 @@ class Double:
         with suppress(OSError):  # it was unplugged already
             self.unplug()
 
-    def start_app(self, job: str) -> None:
-        self.stop_app()
-        self.starts += 1
-        script = {"gpu": self.gpu, **(self.apps.pop(0) if self.apps else {})}
-        words = [sys.executable, "-m", "tests.bench.device.fake_app", str(self.files), job, json.dumps(script)]
-        driver = litert_gpu_driver.find()[0] if self.gpu else None
-        with (self.root / "app.log").open("a") as log:
-            self.app = subprocess.Popen(
-                words,
-                cwd=Path(__file__).resolve().parents[3],
-                env={**os.environ, **(driver or {})},
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def stop_app(self) -> None:
-        self._bury()
-        if self.app is not None:
-            self.app.kill()
-            self.app.wait()
-            self.app = None
-
-    def app_runs(self) -> bool:
-        if self.relaunching and self.app is not None and (self.app.poll() or 0) < 0:
-            self.start_app("job.json")
-        return self.app is not None and self.app.poll() is None
-
     def crashes(self) -> str:
         """Its crash log."""
-        self._bury()
+        self.record_end()
         return self._crash_log
 
     def ends(self) -> str:
-        """What its ``dumpsys`` tells of processes of the app that were killed, the last one first."""
-        self._bury()
+        """What its ``dumpsys`` prints of processes of the app that were killed, the last one first."""
+        self.record_end()
         if int(self.properties["ro.build.version.sdk"]) < 30:
             return "Bad activity command, or no activities match: exit-info\n"
         records = [
@@ -182,8 +129,8 @@ class Double:
         ]
         return f"ACTIVITY MANAGER PROCESS EXIT INFO (dumpsys activity exit-info)\n{''.join(records)}"
 
-    def _bury(self) -> None:
-        """Writes down how the app ended, where it did so by a signal: its own or, without a crash log, Android's."""
+    def record_end(self) -> None:
+        """By its own signal, or without a crash log by Android's."""
         if self.app is None or (self.app.poll() or 0) >= 0:
             return
         if self.app.returncode == -signal.SIGKILL:
@@ -242,15 +189,15 @@ class Double:
             elif what == b"SEND":
                 name = stream.read(length).decode().rpartition(",")[0]
                 self.pushes.append(name)
-                if complaint := self._take(name, stream):
-                    stream.write(b"FAIL" + struct.pack("<I", len(complaint)) + complaint)
+                if error := self._take(name, stream):
+                    stream.write(b"FAIL" + struct.pack("<I", len(error)) + error)
                 else:
                     stream.write(b"OKAY" + struct.pack("<I", 0))
             else:  # QUIT
                 return
 
     def _take(self, name: str, stream: Stream) -> bytes:
-        """A pushed file; what the phone complains of, if of anything."""
+        """A pushed file; gives the error message, if there is one."""
         content = b""
         while True:
             kind, length = struct.unpack("<4sI", stream.read(8))
@@ -283,7 +230,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def plugged_in(phone: Double, server: int) -> None:
+def plugged_in(phone: FakePhone, server: int) -> None:
     """Tells adb's server of a phone on a cable, as an emulator does of itself; so far it is the only one that can."""
     with socket.create_connection(("127.0.0.1", server)) as line:
         service = f"host:emulator:{phone.port}"

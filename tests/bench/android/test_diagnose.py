@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from mobile_robust.bench.android.adb import Link
 from mobile_robust.bench.android.diagnose import crash_report
-from mobile_robust.bench.android.phone import Phone
-from tests.bench.device.fake_device import Double
 
 HEAD = "ACTIVITY MANAGER PROCESS EXIT INFO (dumpsys activity exit-info)\n  package: org.mobilerobust.bench\n"
 
@@ -22,9 +19,15 @@ def record(number: int, ago: float, how: str) -> str:
     return f"    ApplicationExitInfo #{number}:\n" + "".join(f"      {field}\n" for field in fields)
 
 
-def reported(adb: Path, phone: Double) -> str:
-    """On an app that was started a minute ago."""
-    return crash_report(Phone(Link(adb, phone.serial), 5, lambda _: None), int(time.time()) - 60)
+def printing(ends: str) -> Callable[..., str]:
+    """A phone in India that prints this of the ends of the app, and has no crash log."""
+    printed = {"dumpsys": ends, "date": f"{int(time.time())}+0530\n", "logcat": ""}
+    return lambda command, *_: printed[command]
+
+
+def reported(ends: str) -> str:
+    """Of an app that was started a minute ago."""
+    return crash_report(printing(ends), int(time.time()) - 60)
 
 
 MEMORY = "reason=3 (LOW_MEMORY); subreason=0 (UNKNOWN); status=0; importance=100; rss=2.5GB; description=null"
@@ -47,17 +50,13 @@ STOPPED = "reason=10 (USER REQUESTED); subreason=21 (FORCE STOP); status=0; desc
         ([], ""),
     ],
 )
-def test_a_lack_of_memory(
-    phone: Double, adb: Path, monkeypatch: pytest.MonkeyPatch, ends: list[tuple[float, str]], said: str
-) -> None:
-    records = [record(number, *end) for number, end in enumerate(ends)]
-    monkeypatch.setattr(phone, "ends", lambda: HEAD + "".join(records))
-    assert (report := reported(adb, phone)).startswith(said) and bool(report) == bool(said)
+def test_a_lack_of_memory(ends: list[tuple[float, str]], said: str) -> None:
+    report = reported(HEAD + "".join(record(number, *end) for number, end in enumerate(ends)))
+    assert report.startswith(said) and bool(report) == bool(said)
 
 
-def test_what_cannot_be_read_says_nothing(phone: Double, adb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_says_nothing() -> None:
     whole = record(0, 2, MEMORY)
     cut = (whole.replace("timestamp=2", "timestamp=Sept 2"), whole.replace("reason=3", "reason=?"), whole[:40], "")
     for printed in (*(HEAD + text for text in cut), "Bad activity command, or no activities match: exit-info\n", ""):
-        monkeypatch.setattr(phone, "ends", lambda printed=printed: printed)
-        assert reported(adb, phone) == ""
+        assert reported(printed) == ""

@@ -1,4 +1,4 @@
-"""The shell of the phone that is not there: just the commands the benchmark gives a phone."""
+"""The shell of the fake phone: just the commands the benchmark gives a phone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.bench.device.fake_device import Double
+    from tests.bench.android.fake_phone import FakePhone
 
 PACKAGE = "org.mobilerobust.bench"
 _APK = "/data/app/~~a1B2_c3==/org.mobilerobust.bench-d4-E5==/base.apk"
@@ -19,7 +19,7 @@ Result = tuple[bytes, bytes, int]
 class Shell:
     """One line at a time: COMMAND; echo WORD$?"""
 
-    def __init__(self, phone: Double) -> None:
+    def __init__(self, phone: FakePhone) -> None:
         self._phone = phone
 
     def line(self, line: str) -> Result:

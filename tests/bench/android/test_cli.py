@@ -6,34 +6,38 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mobile_robust.bench.android import measure
 from mobile_robust.bench.cli import main
-from mobile_robust.bench.device import devices as fleet
+from mobile_robust.bench.device import measure as device_measure
 from mobile_robust.bench.device.monitor import Limits
 from mobile_robust.contracts.result import RESULT_NAME, read_result
 from mobile_robust.errors import InputError
-from tests.bench.device.fake_device import Double, wait_for
+from tests.bench.android.fake_phone import FakePhone, wait_for
+
+pytestmark = pytest.mark.device
 
 
 @pytest.fixture
-def words(pipeline_build: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def arguments(pipeline_build: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A command; it looks at phones more often than a user's does."""
     apk = tmp_path / "bench.apk"
     apk.write_bytes(b"an app")
-    monkeypatch.setattr(fleet, "Setting", partial(fleet.Setting, limits=Limits(poll=0.2)))
+    monkeypatch.setattr(device_measure, "Limits", partial(Limits, poll=0.2))
     monkeypatch.setenv("COLUMNS", "160")
     fixed = ["--images", str(photos), "--cool-down", "0", "--apk", str(apk), "--out", str(tmp_path / "out")]
     return ["android", str(pipeline_build), *fixed, "--repetitions", "1"]
 
 
 def test_from_the_phone_to_the_tables(
-    words: list[str], phone: Double, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], phone: FakePhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*words, "--accelerator", "cpu", "--threads", "2"]) == 0
+    assert main([*arguments, "--accelerator", "cpu", "--threads", "2"]) == 0
     path = tmp_path / "out" / phone.serial.replace(":", "_") / RESULT_NAME
     made, printed = read_result(path), capsys.readouterr().out
     assert made.complete and made.protocol.threads == 2 and made.protocol.warm_up_seconds == 1
@@ -41,16 +45,16 @@ def test_from_the_phone_to_the_tables(
     assert [printed.count(f"pipeline_{name}.tflite  tflite_cpu") for name in ("fp32", "int8")] == [1, 1]
     assert printed.count("✓ pass") == 2 and "≤ 1e-05" in printed
     assert not (phone.root / "app").exists()
-    assert main([*words, "--accelerator", "cpu", "--threads", "2"]) == 0  # all is there: shown again
+    assert main([*arguments, "--accelerator", "cpu", "--threads", "2"]) == 0  # all is there: shown again
     assert phone.starts == 1 and capsys.readouterr().out.count("✓ pass") == 2
 
 
 def test_what_is_not_equal_or_not_on_the_gpu_is_told_and_code_1(
-    words: list[str], make_phone: Callable[..., Double], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], make_phone: Callable[..., FakePhone], capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = make_phone(), make_phone(apps=[{"shift": {"cpu": 0.3}}])
     serials = ["--serial", good.serial, bad.serial]
-    assert main([*words, *serials, "--precision", "fp32", "--accelerator", "cpu", "gpu"]) == 1
+    assert main([*arguments, *serials, "--precision", "fp32", "--accelerator", "cpu", "gpu"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert printed.count("✓ pass") == printed.count("✗ fail") == 1
     assert "pipeline_fp32.tflite on tflite_cpu: output logits: worst at index [" in printed
@@ -59,18 +63,18 @@ def test_what_is_not_equal_or_not_on_the_gpu_is_told_and_code_1(
 
 
 def test_a_phone_that_fails_is_code_2_after_the_others_are_shown(
-    words: list[str], make_phone: Callable[..., Double], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], make_phone: Callable[..., FakePhone], capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, hot = make_phone(), make_phone(thermal=5)
     with pytest.raises(InputError, match=rf"^{hot.serial}: phone too hot: thermal status 5"):
-        main([*words, "--serial", hot.serial, good.serial, "--precision", "fp32", "--accelerator", "cpu"])
+        main([*arguments, "--serial", hot.serial, good.serial, "--precision", "fp32", "--accelerator", "cpu"])
     assert capsys.readouterr().out.count("✓ pass") == 1
 
 
-def test_ctrl_c_ends_the_app_and_is_code_130(words: list[str], phone: Double, tmp_path: Path) -> None:
-    words[words.index("--repetitions") + 1] = "500"
+def test_ctrl_c_ends_the_app_and_is_code_130(arguments: list[str], phone: FakePhone, tmp_path: Path) -> None:
+    arguments[arguments.index("--repetitions") + 1] = "500"
     process = subprocess.Popen(
-        [sys.executable, "-m", "mobile_robust.bench", *words, "--accelerator", "cpu"],
+        [sys.executable, "-m", "mobile_robust.bench", *arguments, "--accelerator", "cpu"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -99,9 +103,9 @@ def test_ctrl_c_ends_the_app_and_is_code_130(words: list[str], phone: Double, tm
         ([], "no device: plug a phone in"),
     ],
 )
-def test_bad_input_is_named(words: list[str], adb: Path, more: list[str], said: str) -> None:
+def test_bad_input_is_named(arguments: list[str], adb: Path, more: list[str], said: str) -> None:
     with pytest.raises(InputError, match=f"^{said}"):
-        main([*words, *more])
+        main([*arguments, *more])
 
 
 def test_nothing_to_measure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,9 +117,10 @@ def test_nothing_to_measure(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_file_the_app_cannot_load_is_found_here(
-    words: list[str], phone: Double, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], phone: FakePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobile_robust.bench.device.task.too_new", lambda path: [f"GELU version 9 in {path.name}"])
+    refusing = replace(measure.ANDROID, file_problems=lambda path: [f"GELU version 9 in {path.name}"])
+    monkeypatch.setattr(measure, "ANDROID", refusing)
     with pytest.raises(InputError, match=r"pipeline_fp32.tflite: the app's runtime would refuse it: GELU version 9"):
-        main(words)
+        main(arguments)
     assert phone.commands == []

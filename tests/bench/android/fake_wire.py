@@ -15,7 +15,7 @@ CNXN, AUTH, OPEN, OKAY, CLSE, WRTE = (int.from_bytes(name, "little") for name in
 _TOKEN, _SIGNATURE, _PUBLIC_KEY = 1, 2, 3
 _VERSION, _MAX_DATA = 0x01000001, 256 * 1024
 _HEADER = struct.Struct("<6I")
-_BANNER = b"device::ro.product.name=double;ro.product.model=Double;ro.product.device=double;features=shell_v2,cmd"
+_BANNER = b"device::ro.product.name=fake;ro.product.model=Fake;ro.product.device=fake;features=shell_v2,cmd"
 
 
 class Stream:
