@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mobile_robust.errors import InputError
 _IDENTIFIER = b"TFL3"
 _FLOAT = frozenset({"float16", "bfloat16", "float32", "float64"})
 #: Operations that only convert between float and integer.
-_BORDERS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ class Operation:
 
 @dataclass(frozen=True)
 class TfliteFile:
-    """The primary subgraph of a file. ``inputs`` and ``outputs`` go by signature name (tensor name without one)."""
+    """The primary subgraph of a file, which stands for the path wherever one is taken.
+
+    ``inputs`` and ``outputs`` go by signature name (tensor name without one).
+    """
 
     path: Path
     signature: str | None
@@ -93,6 +97,9 @@ class TfliteFile:
     tensors: tuple[FileTensor, ...]
     operations: tuple[Operation, ...]
     metadata: dict[str, bytes]
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @cached_property
     def op_counts(self) -> dict[str, int]:
@@ -105,12 +112,15 @@ class TfliteFile:
         return {tensor.index: op for op in self.operations for tensor in op.outputs}
 
 
-def read(path: Path) -> TfliteFile:
-    """Reads a file after the runtime's own verifier has accepted it.
+def read(artifact: PathLike[str]) -> TfliteFile:
+    """Reads a file after the runtime's own verifier has accepted it. One that was read already is returned as it is.
 
     Raises:
         InputError: Missing, truncated, damaged, or not a TFLite file; or it holds an operation unknown to the runtime.
     """
+    if isinstance(artifact, TfliteFile):
+        return artifact
+    path = Path(artifact)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -126,25 +136,27 @@ def read(path: Path) -> TfliteFile:
         raise InputError(f"{path}: damaged TFLite file: {type(error).__name__}: {error}") from None
 
 
-def float_operations(path: Path, allowed: Collection[str] = (), tensors: Collection[str] = ()) -> list[str]:
+def float_operations(
+    artifact: PathLike[str], allowed: Collection[str] = (), tensors: Collection[str] = ()
+) -> list[str]:
     """The operations of a file that compute in floating point, as "NAME -> output tensor", in order.
 
     Quantizing at the file's inputs and dequantizing at its outputs is not its body. The QUANTIZE and DEQUANTIZE around
     a float operation are its fault and not named again; a pair of them with nothing between is named.
 
     Args:
-        path: An int8 file.
+        artifact: An int8 file.
         allowed: Names of operations that may stay in float.
         tensors: Names of tensors that float operations may give.
     """
-    file = read(path)
-    compute = [op for op in file.operations if op.name not in _BORDERS and any(t.is_float for t in _flowing(op))]
+    file = read(artifact)
+    compute = [op for op in file.operations if op.name not in _CONVERSIONS and any(t.is_float for t in _flowing(op))]
     excused = {t.index for op in compute for t in (*op.inputs, *op.outputs) if t is not None}
     excused |= {t.index for t in (*file.inputs.values(), *file.outputs.values())}
     pairs = [
         op
         for op in file.operations
-        if op.name in _BORDERS and any(t.is_float and t.index not in excused for t in _flowing(op))
+        if op.name in _CONVERSIONS and any(t.is_float and t.index not in excused for t in _flowing(op))
     ]
     compute = [op for op in compute if not any(t.name in tensors for t in op.outputs)]
     return [str(op) for op in sorted(compute + pairs, key=lambda op: op.index) if op.name not in allowed]
