@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
+from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 from mobile_robust.files import alone_in
@@ -70,7 +71,7 @@ def _add_host(host: argparse.ArgumentParser) -> None:
         help="litert_cpu, litert_gpu (default: litert_cpu)",
     )
     host.add_argument(
-        "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
+        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
     )
     host.add_argument("--threads", type=int, default=1, metavar="N", help="of litert_cpu (%(default)s)")
     host.add_argument("--repetitions", type=int, default=10, metavar="N", help="of the test set (%(default)s)")
@@ -164,7 +165,7 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     """Folders of the peers, beside those given; what is missing there is built."""
     from mobile_robust.contracts.manifest import MANIFEST_NAME
     from mobile_robust.contracts.recipe import load_recipe
-    from mobile_robust.convert.build import build, count_steps
+    from mobile_robust.convert.build import convert, count_steps
     from mobile_robust.methods.baselines.network import BASELINES
     from mobile_robust.parity.table import progress_bar
 
@@ -176,7 +177,7 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
         if not (out / name / MANIFEST_NAME).is_file():
             recipe = load_recipe(name)
             with progress_bar(console, f"building {name}", count_steps(recipe)) as step:
-                build(recipe, out, None, False, step)
+                convert(recipe, out, on_step=step)
     return [out / name for name in BASELINES]
 
 

@@ -51,7 +51,7 @@ class Tensor(_Model):
 
 
 class Metrics(_Model):
-    """One output of one artifact against the reference, over all parity images.
+    """One output of one artifact against the reference, over all images that were compared.
 
     ``max_error`` is a fraction of the reference's range (max - min). ``worst_*`` say where the largest error is:
     ``worst_index`` is (image, then the reference's own dimensions, channels first).
@@ -88,6 +88,7 @@ class ParityResult(_Model):
 
     runtime: str
     verdict: Verdict
+    images: int | None = Field(default=None, description="how many were compared; null: none, or not recorded")
     tolerance: Tolerance | None = None
     metrics: dict[str, Metrics] = Field(default_factory=dict, description="by output name")
     placement: Placement | None = None
@@ -131,7 +132,7 @@ class Provenance(_Model):
 
 
 class StoredFile(_Model):
-    """A file kept beside the artifacts so that ``parity`` can prove them again."""
+    """A file kept beside the artifacts so that ``parity`` can verify them again."""
 
     file: str
     sha256: str

@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -91,41 +90,36 @@ SCHEMES = {
 
 
 class Rounder:
-    """The weights of one network rounded for several precisions; calibration inputs are run through it once.
+    """The weights of one network rounded for several precisions, which share the statistics of its inputs.
 
     Args:
         network: Deploy form (no batch norms), eval mode.
-        samples: Calibration inputs, tuples of the network's arguments.
-        precisions: For which :meth:`network` will be called.
+        calibration: The network's inputs by name, in the order of its arguments.
         keep: Submodules whose weights stay as they are where activations are integers.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        samples: Iterable[tuple[Tensor, ...]],
-        precisions: Iterable[Precision],
-        keep: Collection[str] = (),
+        self, network: nn.Module, calibration: Iterable[Mapping[str, Tensor]], keep: Collection[str] = ()
     ) -> None:
-        self._exact, self._samples, self._keep = network, samples, keep
-        self._schemes = {name: SCHEMES[key] for name in precisions if (key := PRECISIONS[name].rounding)}
+        self._exact, self._calibration, self._keep = network, calibration, keep
+        self._statistics: dict[bool, Mapping[str, InputStatistics]] = {}
         self._last: tuple[Precision, nn.Module] | None = None
-
-    @cached_property
-    def _statistics(self) -> Mapping[str, InputStatistics]:
-        covariance = any(scheme.covariance for scheme in self._schemes.values())
-        return collect(self._exact, self._samples, covariance)
 
     def network(self, precision: Precision) -> nn.Module:
         """The network with the weights that a file of this precision holds.
 
-        The last one is kept, for the next target; all of them would be a copy of a large network each.
+        The last one is kept, for the next target; all of them would be as many copies of a large network.
         """
-        if precision not in self._schemes:
+        spec = PRECISIONS[precision]
+        if spec.rounding is None:
             return self._exact
         if self._last is None or self._last[0] != precision:
-            keep = self._keep if PRECISIONS[precision].integer else ()
-            self._last = precision, _rounded(self._exact, self._statistics, self._schemes[precision], keep)
+            scheme = SCHEMES[spec.rounding]
+            if scheme.covariance not in self._statistics:
+                samples = (tuple(inputs.values()) for inputs in self._calibration)
+                self._statistics[scheme.covariance] = collect(self._exact, samples, scheme.covariance)
+            statistics = self._statistics[scheme.covariance]
+            self._last = precision, _rounded(self._exact, statistics, scheme, self._keep if spec.integer else ())
         return self._last[1]
 
 
@@ -223,7 +217,7 @@ def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _raise_dead(rows: Tensor, bias: Tensor) -> Tensor:
-    """Rows (channels, K) whose largest weight is at least LEAST_WEIGHT of the bias; larger ones are left alone."""
+    """Rows (channels, K) whose largest weight is at least LEAST_WEIGHT of the bias; larger ones stay."""
     least = LEAST_WEIGHT * bias.abs()
     value, index = rows.abs().max(1)
     dead = value < least

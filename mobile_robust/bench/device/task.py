@@ -16,6 +16,7 @@ from mobile_robust.bench.models import ACCELERATORS, Model, resolve
 from mobile_robust.bench.resume import Key, key, missing, new_run
 from mobile_robust.contracts.job import Job, JobModel, JobTensor
 from mobile_robust.contracts.manifest import Artifact
+from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.result import Protocol, Run
 from mobile_robust.errors import InputError
 from mobile_robust.tflite.op_versions import RUNTIME_VERSION, too_new
@@ -113,10 +114,8 @@ def answer_bytes(artifact: Artifact) -> int:
 
 
 def _arithmetic(model: Model) -> Literal["fp32", "fp16"] | None:
-    """A GPU computes float32 files in full precision, all others in half, as apps do that care for speed."""
-    if ACCELERATORS[model.runtime] == "cpu":
-        return None
-    return "fp32" if model.artifact.precision == "fp32" else "fp16"
+    """What a GPU is asked to compute in; None: a CPU."""
+    return None if ACCELERATORS[model.runtime] == "cpu" else PRECISIONS[model.artifact.precision].gpu_arithmetic
 
 
 def _job_model(model: Model, inputs: TestSet, repetitions: Sequence[int]) -> JobModel:
