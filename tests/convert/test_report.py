@@ -99,19 +99,19 @@ def artifact(scope: Scope, target: Target, precision: Precision, size: int, fail
         inputs=(
             Tensor(
                 name="image",
+                role=Role.IMAGE,
                 shape=image,
                 dtype="float32",
                 layout=layout,
-                role=Role.IMAGE,
                 description="RGB photo, one value per channel and pixel",
                 value_range=(0, 255),
             ),
             Tensor(
                 name="features",
+                role=Role.FEATURES,
                 shape=(1, 112, 112, 64) if channels_last else (1, 64, 112, 112),
                 dtype="float32",
                 layout=layout,
-                role=Role.FEATURES,
                 description="output of the stem of resnet50 for the same photo",
                 normalization="none: exactly what the stem gives",
                 quantization=quantization,
@@ -120,11 +120,11 @@ def artifact(scope: Scope, target: Target, precision: Precision, size: int, fail
         outputs=(
             Tensor(
                 name="repaired",
+                role=Role.FEATURES,
+                repairs="features",
                 shape=(1, 112, 112, 64) if channels_last else (1, 64, 112, 112),
                 dtype="float32",
                 layout=layout,
-                role=Role.FEATURES,
-                repairs="features",
                 description="repaired features, to be given to the tail",
                 quantization=quantization,
             ),
