@@ -11,6 +11,7 @@ from rich.console import Console
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.bench.run import benchmark
+from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 from mobile_robust.options import at_least
@@ -72,7 +73,7 @@ def _add_host(host: argparse.ArgumentParser) -> None:
         help=f"{', '.join(timed)} (default: litert_cpu)",
     )
     host.add_argument(
-        "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
+        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
     )
     host.add_argument(
         "--threads", type=int, action=at_least(1), default=1, metavar="N", help="of litert_cpu (%(default)s)"
@@ -153,7 +154,7 @@ def _cores(pin: Sequence[str] | None) -> list[int] | None:
 def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     """Folders of the peers, beside those given; what is missing there is built."""
     from mobile_robust.contracts.manifest import MANIFEST_NAME
-    from mobile_robust.convert.build import build, count_steps
+    from mobile_robust.convert.build import convert, count_steps
     from mobile_robust.methods.registry import peers
     from mobile_robust.recipes import load_recipe
 
@@ -165,7 +166,7 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
         if not (out / name / MANIFEST_NAME).is_file():
             recipe = load_recipe(name)
             with progress_bar(console, f"building {name}", count_steps(recipe)) as step:
-                build(recipe, out, None, False, step)
+                convert(recipe, out, on_step=step)
     return [out / name for name in peers()]
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from mobile_robust.contracts.recipe import Precision
+from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Protocol, Sha256
 
 SCHEMA_VERSION = 1

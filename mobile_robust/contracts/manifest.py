@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mobile_robust.contracts.recipe import Precision, Recipe, Target, Tolerance
+from mobile_robust.contracts.precisions import Precision
+from mobile_robust.contracts.recipe import Recipe, Tolerance
+from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import sha256, write_atomically
@@ -51,7 +53,7 @@ class Tensor(_Model):
 
 
 class Metrics(_Model):
-    """One output of one artifact against the reference, over all parity images.
+    """One output of one artifact against the reference, over all images that were compared.
 
     ``max_error`` is a fraction of the reference's range (max - min). ``worst_*`` say where the largest error is:
     ``worst_index`` is (image, then the reference's own dimensions, channels first).

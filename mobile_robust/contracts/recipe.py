@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mobile_robust.contracts.precisions import PRECISIONS, CoremlForm, Precision, Scope, TfliteForm, precisions_of
+from mobile_robust.contracts.targets import Target
 from mobile_robust.errors import InputError
 
-Scope = Literal["module", "pipeline"]
-Target = Literal["tflite", "coreml"]
-Precision = Literal["fp32", "fp16", "int8", "int8w", "pal6"]
-TfliteForm = Literal["fp32", "fp16", "int8"]
-CoremlForm = Literal["fp32", "fp16", "int8w", "pal6"]
 Fraction = float
 #: PyTorch takes no larger one.
 MAX_SEED = 2**63 - 1
@@ -94,8 +91,8 @@ class WeightsSection(_Strict):
 class ArtifactsSection(_Strict):
     """Which files are made: targets and their precisions."""
 
-    tflite: tuple[TfliteForm, ...] = ("fp32", "fp16", "int8")
-    coreml: tuple[CoremlForm, ...] = ("fp32", "fp16", "int8w", "pal6")
+    tflite: tuple[TfliteForm, ...] = cast(tuple[TfliteForm, ...], precisions_of("tflite"))
+    coreml: tuple[CoremlForm, ...] = cast(tuple[CoremlForm, ...], precisions_of("coreml"))
 
     @model_validator(mode="after")
     def _not_empty(self) -> ArtifactsSection:
@@ -129,27 +126,6 @@ class Tolerance(_Strict):
         if not self.model_dump(exclude_none=True):
             raise ValueError(f"one of {', '.join(type(self).model_fields)} is needed")
         return self
-
-
-#: Tolerances where the recipe says nothing. Quantized pipelines are judged by what a user sees: the class.
-DEFAULT_TOLERANCES: dict[Scope, dict[Precision, Tolerance]] = {
-    "module": {
-        "fp32": Tolerance(max_error=1e-5),
-        "fp16": Tolerance(max_error=5e-3),
-        "int8": Tolerance(snr_db=25.0, repair_snr_db=3.0),
-        "int8w": Tolerance(snr_db=25.0, repair_snr_db=3.0),
-        "pal6": Tolerance(snr_db=25.0, repair_snr_db=3.0),
-    },
-    "pipeline": {
-        "fp32": Tolerance(max_error=1e-5),
-        "fp16": Tolerance(max_error=5e-3),
-        "int8": Tolerance(top1_agreement=0.97),
-        "int8w": Tolerance(top1_agreement=0.97),
-        "pal6": Tolerance(top1_agreement=0.90),
-    },
-}
-#: Of the same pipelines around a random backbone, which are there for latency: what it ranks first is a toss-up.
-RANDOM_TOLERANCES: dict[Precision, Tolerance] = {name: Tolerance(snr_db=15.0) for name in ("int8", "int8w", "pal6")}
 
 
 class QuantizationSection(_Strict):
@@ -196,10 +172,9 @@ class Recipe(_Strict):
 
     def tolerance(self, precision: Precision) -> Tolerance:
         """The recipe's tolerance for a precision, or the default of its scope and of its backbone's weights."""
-        defaults = DEFAULT_TOLERANCES[self.scope]
-        if self.scope == "pipeline" and self.backbone is not None and self.backbone.weights is None:
-            defaults = {**defaults, **RANDOM_TOLERANCES}
-        return self.tolerances.get(precision) or defaults[precision]
+        random_backbone = self.backbone is not None and self.backbone.weights is None
+        bounds = PRECISIONS[precision].default_bounds(self.scope, random_backbone)
+        return self.tolerances.get(precision) or Tolerance(**bounds)
 
     def with_backbone_weights(self, given: str) -> Recipe:
         """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``.

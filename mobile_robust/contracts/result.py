@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mobile_robust.contracts.manifest import Placement
-from mobile_robust.contracts.recipe import Precision
+from mobile_robust.contracts.precisions import Precision
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 

@@ -1,4 +1,4 @@
-"""python -m mobile_robust.convert: recipes in, proven TFLite and Core ML files out."""
+"""python -m mobile_robust.convert: recipes in, verified TFLite and Core ML files out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from mobile_robust.contracts.recipe import MAX_SEED, ArtifactsSection, Recipe
+from mobile_robust.contracts.precisions import PRECISIONS
+from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
+from mobile_robust.contracts.targets import TARGETS
+from mobile_robust.convert.override import override
 from mobile_robust.errors import InputError
 from mobile_robust.options import add_split, split_of
 from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.reporting.progress import progress_bar
+
+if TYPE_CHECKING:
+    from mobile_robust.convert.build import Build
 
 EXAMPLES = """examples:
   python -m mobile_robust.convert                              the default recipes, into build/
@@ -28,27 +34,18 @@ EXAMPLES = """examples:
   python -m mobile_robust.convert my_recipe.toml --target tflite --precision int8
 """
 
-#: What --precision may say, and the forms of both targets it stands for.
-PRECISIONS = {
-    "fp32": ("fp32",),
-    "fp16": ("fp16",),
-    "int8": ("int8", "int8w"),
-    "int8w": ("int8w",),
-    "pal6": ("pal6",),
-}
-
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
         prog="python -m mobile_robust.convert",
-        description="Build recipes into TFLite and Core ML files, and prove each equal to PyTorch on every runtime.",
+        description="Build recipes into TFLite and Core ML files, and verify each against PyTorch on every runtime.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("recipe", nargs="*", help="name of a built-in recipe, or path of a .toml; none: the default ones")
     p.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="one folder per recipe (%(default)s)")
-    p.add_argument("--target", nargs="+", choices=("tflite", "coreml"), help="only these of the recipe's targets")
+    p.add_argument("--target", nargs="+", choices=tuple(TARGETS), help="only these of the recipe's targets")
     p.add_argument(
         "--precision",
         nargs="+",
@@ -84,12 +81,22 @@ def main(arguments: list[str]) -> int:
     if options.list:
         _list(console)
         return 0
-    recipes = [_override(recipe, options) for recipe in _recipes(options.recipe)]
+    recipes = [
+        override(
+            recipe,
+            targets=options.target or (),
+            precisions=options.precision or (),
+            weights=options.weights,
+            backbone_weights=options.backbone_weights,
+            random_backbone=options.random_backbone,
+        )
+        for recipe in _recipes(options.recipe)
+    ]
     if len({recipe.name for recipe in recipes}) < len(recipes):
         raise InputError("two recipes have the same name, so they would share a folder")
     if options.holdout is not None and options.calibration is None:
         raise InputError(f"--holdout {options.holdout:g}: of the photos in --calibration DIR, which is missing")
-    from mobile_robust.convert.build import Build, build, count_steps  # imports PyTorch: not for --help and --list
+    from mobile_robust.convert.build import convert, count_steps  # imports PyTorch: not for --help and --list
     from mobile_robust.data.dataset import PhotoDataset
 
     photos = None
@@ -101,7 +108,7 @@ def main(arguments: list[str]) -> int:
     for number, recipe in enumerate(recipes, start=1):
         title = f"{recipe.name} ({number}/{len(recipes)})"
         with progress_bar(notes, title, count_steps(recipe)) as step:
-            builds.append(build(recipe, options.out, photos, options.force, step))
+            builds.append(convert(recipe, options.out, calibration=photos, force=options.force, on_step=step))
         if builds[-1].notice:
             notes.print(f"[yellow]warning:[/] {builds[-1].notice}", highlight=False)
         if not options.json:
@@ -117,35 +124,6 @@ def _recipes(names: Sequence[str]) -> list[Recipe]:
     return [recipe for recipe in map(load_recipe, built_in_recipes()) if recipe.default]
 
 
-def _override(recipe: Recipe, options: argparse.Namespace) -> Recipe:
-    """The recipe as the command line changes it."""
-    changes: dict[str, Any] = {}
-    if options.weights:
-        changes["weights"] = recipe.weights.model_copy(update={"file": str(Path(options.weights).resolve())})
-    if options.backbone_weights:
-        recipe = recipe.with_backbone_weights(options.backbone_weights)
-    if options.random_backbone is not None:
-        if not 0 <= options.random_backbone <= MAX_SEED:
-            raise InputError(f"--random-backbone must be from 0 to {MAX_SEED}, got {options.random_backbone}")
-        if recipe.backbone is None:
-            raise InputError(f"--random-backbone {options.random_backbone}: recipe {recipe.name} has no backbone")
-        changes["backbone"] = recipe.backbone.model_copy(update={"weights": None, "seed": options.random_backbone})
-    if options.target or options.precision:
-        changes["artifacts"] = _selected(recipe, options.target, options.precision)
-    return recipe.model_copy(update=changes)
-
-
-def _selected(recipe: Recipe, targets: Sequence[str] | None, precisions: Sequence[str] | None) -> ArtifactsSection:
-    wanted = {form for name in precisions or PRECISIONS for form in PRECISIONS[name]}
-    has = recipe.artifacts
-    tflite = [p for p in has.tflite if p in wanted and (not targets or "tflite" in targets)]
-    coreml = [p for p in has.coreml if p in wanted and (not targets or "coreml" in targets)]
-    if not tflite and not coreml:
-        available = ", ".join(f"{target} {precision}" for target, precision in has.pairs())
-        raise InputError(f"--target and --precision leave nothing of recipe {recipe.name}, which has {available}")
-    return has.model_copy(update={"tflite": tuple(tflite), "coreml": tuple(coreml)})
-
-
 def _list(console: Console) -> None:
     table = Table("recipe", "backbone", "what", "files", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = True
@@ -159,12 +137,12 @@ def _list(console: Console) -> None:
 
 
 def _forms(has: ArtifactsSection) -> str:
-    """The precisions of each target, in words."""
-    forms = {"TFLite": has.tflite, "Core ML": has.coreml}
-    return ", ".join(f"{target} {' '.join(precisions)}" for target, precisions in forms.items() if precisions)
+    """The precisions of each target in one line."""
+    forms = {spec.title: [name for each, name in has.pairs() if each == target] for target, spec in TARGETS.items()}
+    return ", ".join(f"{title} {' '.join(names)}" for title, names in forms.items() if names)
 
 
-def _show(console: Console, build: Any) -> None:
+def _show(console: Console, build: Build) -> None:
     render_table(build.manifest, console)
     state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
     console.print(f"{state}: {build.folder / 'report.html'}", highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +18,16 @@ from mobile_robust.convert.report import REPORT_NAME
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 
-#: The packages whose version can change an artifact or its proof.
+#: The packages whose version can change an artifact or its verification.
 PACKAGES = ("torch", "timm", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools", "numpy")
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+#: Code that can change neither. What is not named here counts, so that a new file never leaves a stale build.
+_WITHOUT_EFFECT = (
+    *(f"{room}/*" for room in ("ablate", "bench", "corruptions", "evaluate", "reporting", "train")),
+    *("*cli.py", "*__main__.py", "methods/*/training.py", "methods/*/rank/*"),
+    *("convert/report.py", "convert/error_plots.py", "parity/table.py"),
+)
 
 
 @cache
@@ -29,7 +38,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's own code.
+    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code.
 
     Raises:
         InputError: A weights file is missing.
@@ -41,24 +50,25 @@ def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
             if not Path(name).is_file():
                 raise InputError(f"weights file {name}: no such file")
             digests.append(sha256(Path(name)))
-    parts = [recipe.model_dump_json(), digests, list(images), tool_versions(), _own_code()]
+    parts = [recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def reusable(folder: Path, mark: str) -> Manifest | None:
-    """The manifest of an unharmed build with this fingerprint, or None."""
+def reusable(folder: Path, expected: str) -> Manifest | None:
+    """The manifest of an undamaged build with the expected fingerprint, or None."""
     try:
         manifest = read_manifest(folder)
         verify_hashes(manifest, folder)
     except InputError:
         return None
-    return manifest if manifest.fingerprint == mark and (folder / REPORT_NAME).is_file() else None
+    return manifest if manifest.fingerprint == expected and (folder / REPORT_NAME).is_file() else None
 
 
-@cache
-def _own_code() -> str:
-    package = Path(__file__).resolve().parent.parent
+def code_hash(package: Path = _PACKAGE) -> str:
+    """Hex SHA-256 of the code that can change an artifact or its verification."""
     digest = hashlib.sha256()
-    for path in sorted([*package.rglob("*.py"), *package.rglob("*.css")]):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        if not any(fnmatch(name, pattern) for pattern in _WITHOUT_EFFECT):
+            digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -115,7 +115,7 @@ def _parity(manifest: Manifest) -> Html:
         "table", el("thead", el("tr", *(el("th", name, scope="col") for name in head))), *bodies, class_="parity"
     )
     note = (
-        "Errors are fractions of the reference output's range, over all parity images: "
+        "Errors are fractions of the reference output's range, over as many images as each runtime says, the first of: "
         f"{manifest.provenance.parity_images}. The reference is the PyTorch training form in float32."
     )
     return section("Parity", el("div", table, class_="scroll"), el("p", note, class_="note"))
@@ -140,7 +140,7 @@ def _parity_rows(artifact: Artifact, largest: int) -> Html:
         rows.append(
             el(
                 "tr",
-                el("th", result.runtime, el("small", result.reason or _placed(result)), scope="row", colspan=4),
+                el("th", result.runtime, el("small", result.reason or _extent(result)), scope="row", colspan=4),
                 el("td", worst_text(result) if result.metrics else "", data_name="worst error"),
                 el("td", tolerance_text(result.tolerance) if result.metrics else "", data_name="tolerance"),
                 el("td", _pill(result.verdict, result.verdict)),
@@ -148,6 +148,12 @@ def _parity_rows(artifact: Artifact, largest: int) -> Html:
             )
         )
     return el("tbody", *rows)
+
+
+def _extent(result: ParityResult) -> str:
+    """How many images were compared, and where."""
+    images = f"{result.images} image{'s' if result.images > 1 else ''}" if result.images else ""
+    return ", ".join(text for text in (images, _placed(result)) if text)
 
 
 def _placed(result: ParityResult) -> str:

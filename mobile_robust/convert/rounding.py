@@ -17,20 +17,17 @@ The rounded weights lie on the quantizer's own grid, so its rounding keeps them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from mobile_robust.contracts.recipe import Precision
+from mobile_robust.contracts.precisions import PRECISIONS, Precision
+from mobile_robust.convert.input_statistics import InputStatistics, Layer, apply_weights, collect, layers_of
 
 #: int8 per output channel, symmetric: ai-edge-quantizer's ``wi8`` and coremltools' ``linear_symmetric``.
 LIMIT = 127
-#: Most weights of a filter for which that is done: the work grows with the square of their number.
-MOST_WEIGHTS = 256
-#: Images the inputs' covariance is read from.
-COVARIANCE_IMAGES = 16
 #: Rounds of the coordinate descent.
 SWEEPS = 4
 #: Least weight of a channel as a fraction of its bias. At 2^-15 biases were still lost (inputs in [0, 6]).
@@ -44,93 +41,27 @@ BINS = 1024
 #: AFD's block DCT, which with a palette repaired 12 % of JPEG's damage instead of 40 %).
 LEAST_NUMBERS, LEAST_SHARE = 4096, 0.0025
 
-Layer = nn.Conv2d | nn.Linear
 
+@dataclass(frozen=True)
+class Scheme:
+    """How a layer's weights are rounded.
 
-@torch.no_grad()
-def prepare(
-    network: nn.Module, samples: Sequence[tuple[Tensor, ...]], precision: Precision, keep: Sequence[str] = ()
-) -> nn.Module:
-    """A copy of a network whose convolutions and linear layers hold rounded weights and biases that make up for it.
-
-    Args:
-        network: Deploy form (no batch norms), eval mode.
-        samples: Calibration inputs, one tuple of the network's arguments per image.
-        precision: Whose grid: ``fp16``, ``int8`` (TFLite), ``int8w`` or ``pal6`` (Core ML).
-        keep: Submodules whose weights stay as they are.
-    """
-    prepared = copy.deepcopy(network)
-    layers = [
-        m
-        for name, m in prepared.named_modules()
-        if isinstance(m, nn.Conv2d | nn.Linear) and not any(f"{name}.".startswith(f"{kept}.") for kept in keep)
-    ]
-    least = least_compressed(network)
-    statistics = _collect(prepared, layers, samples, covariance=precision == "int8")
-    for layer, seen in zip(layers, statistics, strict=True):
-        if seen.count == 0:
-            continue  # never called
-        stays = precision in ("int8w", "pal6") and not is_compressed(layer, least)
-        rounded = (_to_half if stays else _SCHEMES[precision])(layer, seen)
-        shift = _mean_output(layer, seen.mean, rounded - layer.weight)
-        bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
-        layer.bias = nn.Parameter(bias - shift, requires_grad=False)
-        layer.weight.copy_(rounded)
-    return prepared
-
-
-def is_depthwise(layer: nn.Module) -> bool:
-    """One filter per input channel."""
-    return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
-
-
-def _has_few_weights(layer: nn.Module) -> bool:
-    if is_depthwise(layer):
-        return True
-    return isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.weight[0].numel() <= MOST_WEIGHTS
-
-
-class _Statistics:
-    """The mean input of a layer and, for a convolution with few weights a filter, the covariance of its patches: of
-    each filter's own in a depthwise one, (C, K, K), otherwise (1, K, K).
+    Attributes:
+        round: The layer and what it gets as inputs -> its rounded weights.
+        covariance: It reads the covariance of the inputs.
+        large_only: It is for weights that are worth compressing, see :func:`is_compressed`; the others become float16.
     """
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = torch.zeros(())
-        self.covariance: Tensor | None = None
-
-    def add(self, layer: nn.Module, x: Tensor, covariance: bool) -> None:
-        self.count += 1
-        self.mean = self.mean + (x - self.mean) / self.count
-        if covariance and _has_few_weights(layer) and self.count <= COVARIANCE_IMAGES:
-            patches = _patches(layer, x)  # (C or 1, K, positions)
-            patches = patches - patches.mean(2, keepdim=True)
-            seen = patches @ patches.transpose(1, 2) / patches.shape[2]
-            self.covariance = seen if self.covariance is None else self.covariance + seen
+    round: Callable[[Layer, InputStatistics], Tensor]
+    covariance: bool = False
+    large_only: bool = False
 
 
-def _collect(
-    network: nn.Module, layers: Sequence[Layer], samples: Sequence[tuple[Tensor, ...]], covariance: bool
-) -> list[_Statistics]:
-    statistics = [_Statistics() for _ in layers]
-
-    def hook(seen: _Statistics) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        return lambda layer, inputs: seen.add(layer, inputs[0], covariance)
-
-    handles = [layer.register_forward_pre_hook(hook(seen)) for layer, seen in zip(layers, statistics, strict=True)]
-    for sample in samples:
-        network(*sample)
-    for handle in handles:
-        handle.remove()
-    return statistics
-
-
-def _to_half(layer: Layer, seen: _Statistics) -> Tensor:
+def _to_half(layer: Layer, seen: InputStatistics) -> Tensor:
     return layer.weight.half().float()
 
 
-def _to_int8(layer: Layer, seen: _Statistics) -> Tensor:
+def _to_int8(layer: Layer, seen: InputStatistics) -> Tensor:
     rows = layer.weight.flatten(1)  # (channels, K)
     if layer.bias is not None:
         rows = _raise_dead(rows, layer.bias)
@@ -141,20 +72,86 @@ def _to_int8(layer: Layer, seen: _Statistics) -> Tensor:
     return (grid * scale).reshape(layer.weight.shape)
 
 
-def _to_int8_weights(layer: Layer, seen: _Statistics) -> Tensor:
-    return _to_int8(layer, _Statistics())
+def _to_nearest_int8(layer: Layer, seen: InputStatistics) -> Tensor:
+    return _to_int8(layer, InputStatistics())
 
 
-def _to_palette(layer: Layer, seen: _Statistics) -> Tensor:
+def _to_palette(layer: Layer, seen: InputStatistics) -> Tensor:
     return palettize(layer.weight)
 
 
-_SCHEMES: dict[Precision, Callable[[Layer, _Statistics], Tensor]] = {
-    "fp16": _to_half,
-    "int8": _to_int8,
-    "int8w": _to_int8_weights,
-    "pal6": _to_palette,
+#: By the name that the table of precisions knows it by.
+SCHEMES = {
+    "half": Scheme(_to_half),
+    "int8": Scheme(_to_int8, covariance=True),
+    "large_int8": Scheme(_to_nearest_int8, large_only=True),
+    "large_palette": Scheme(_to_palette, large_only=True),
 }
+
+
+class Rounder:
+    """The weights of one network rounded for several precisions, which share the statistics of its inputs.
+
+    Args:
+        network: Deploy form (no batch norms), eval mode.
+        calibration: The network's inputs by name, in the order of its arguments.
+        keep: Submodules whose weights stay as they are where activations are integers.
+    """
+
+    def __init__(
+        self, network: nn.Module, calibration: Iterable[Mapping[str, Tensor]], keep: Collection[str] = ()
+    ) -> None:
+        self._exact, self._calibration, self._keep = network, calibration, keep
+        self._statistics: dict[bool, Mapping[str, InputStatistics]] = {}
+        self._last: tuple[Precision, nn.Module] | None = None
+
+    def network(self, precision: Precision) -> nn.Module:
+        """The network with the weights that a file of this precision holds.
+
+        The last one is kept, for the next target; all of them would be as many copies of a large network.
+        """
+        spec = PRECISIONS[precision]
+        if spec.rounding is None:
+            return self._exact
+        if self._last is None or self._last[0] != precision:
+            scheme = SCHEMES[spec.rounding]
+            if scheme.covariance not in self._statistics:
+                samples = (tuple(inputs.values()) for inputs in self._calibration)
+                self._statistics[scheme.covariance] = collect(self._exact, samples, scheme.covariance)
+            statistics = self._statistics[scheme.covariance]
+            self._last = precision, _rounded(self._exact, statistics, scheme, self._keep if spec.integer else ())
+        return self._last[1]
+
+
+def prepare(
+    network: nn.Module, samples: Iterable[tuple[Tensor, ...]], precision: Precision, keep: Collection[str] = ()
+) -> nn.Module:
+    """A copy of a network whose layers hold rounded weights, and biases that make up for the mean error; of one
+    precision. See :class:`Rounder`, but that ``keep`` is for any precision.
+    """
+    rounding = PRECISIONS[precision].rounding
+    assert rounding is not None, f"{precision} weights are not rounded"
+    scheme = SCHEMES[rounding]
+    return _rounded(network, collect(network, samples, scheme.covariance), scheme, keep)
+
+
+@torch.no_grad()
+def _rounded(
+    network: nn.Module, statistics: Mapping[str, InputStatistics], scheme: Scheme, keep: Collection[str]
+) -> nn.Module:
+    prepared = copy.deepcopy(network)
+    least = least_compressed(network)
+    for name, layer in layers_of(prepared).items():
+        seen = statistics[name]
+        if seen.count == 0 or any(f"{name}.".startswith(f"{kept}.") for kept in keep):
+            continue
+        stays = scheme.large_only and not is_compressed(layer, least)
+        rounded = (_to_half if stays else scheme.round)(layer, seen)
+        shift = _mean_output(layer, seen.mean, rounded - layer.weight)
+        bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
+        layer.bias = nn.Parameter(bias - shift, requires_grad=False)
+        layer.weight.copy_(rounded)
+    return prepared
 
 
 def least_compressed(network: nn.Module) -> float:
@@ -220,7 +217,7 @@ def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _raise_dead(rows: Tensor, bias: Tensor) -> Tensor:
-    """Rows (channels, K) whose largest weight is at least LEAST_WEIGHT of the bias; larger ones are left alone."""
+    """Rows (channels, K) whose largest weight is at least LEAST_WEIGHT of the bias; larger ones stay."""
     least = LEAST_WEIGHT * bias.abs()
     value, index = rows.abs().max(1)
     dead = value < least
@@ -231,29 +228,5 @@ def _raise_dead(rows: Tensor, bias: Tensor) -> Tensor:
 
 def _mean_output(layer: Layer, x: Tensor, weights: Tensor) -> Tensor:
     """Mean over positions of the layer's output for input ``x``, with other weights and no bias: (channels,)."""
-    y = _apply(layer, x, weights)
+    y = apply_weights(layer, x, weights)
     return y.mean((0, 2, 3)) if isinstance(layer, nn.Conv2d) else y.flatten(0, -2).mean(0)
-
-
-def _patches(layer: nn.Module, x: Tensor) -> Tensor:
-    """(1, C, H, W) -> what each output position of a convolution sees: of its channel in a depthwise one,
-    (C, K, positions), otherwise of all, (1, K, positions).
-
-    Through the layer itself, so that its own padding and stride apply.
-    """
-    assert isinstance(layer, nn.Conv2d)
-    if not is_depthwise(layer):
-        taps = torch.eye(layer.weight[0].numel()).reshape(-1, *layer.weight.shape[1:])
-        return _apply(layer, x, taps).flatten(2)
-    single = []
-    for k in range(layer.weight[0].numel()):
-        tap = torch.zeros_like(layer.weight).flatten(1)
-        tap[:, k] = 1
-        single.append(_apply(layer, x, tap.reshape(layer.weight.shape))[0].flatten(1))
-    return torch.stack(single, 1)
-
-
-def _apply(layer: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
-    """The layer's own computation with other weights and a bias of zero."""
-    zero = {"bias": torch.zeros(weights.shape[0])} if layer.bias is not None else {}
-    return functional_call(layer, {"weight": weights, **zero}, (x,))

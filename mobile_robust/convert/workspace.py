@@ -34,7 +34,11 @@ def workspace(out: Path, name: str) -> Iterator[Path]:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """What this tool has not built is not its to replace."""
+    """Refuses a folder that is not empty and not a build.
+
+    Raises:
+        InputError: It is one.
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
@@ -62,7 +66,7 @@ def _alive(process: int) -> bool:
 
 
 def replace(folder: Path, finished: Path) -> None:
-    """Puts a finished build in the place of an older one."""
+    """Replaces an older build by a finished one."""
     stem, _, process = finished.name.rpartition("-")
     old = finished.with_name(f"{stem}-old-{process}")
     if folder.exists():

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from mobile_robust.contracts.manifest import Manifest, ParityResult, Verdict
-from mobile_robust.contracts.recipe import Target, Tolerance
+from mobile_robust.contracts.recipe import Tolerance
+from mobile_robust.contracts.targets import Target
 from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.reporting.text import bytes_text, count_text
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mobile_robust.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from mobile_robust.contracts.recipe import Target
+    from mobile_robust.contracts.targets import Target
     from mobile_robust.runtimes.base import Runtime, TimedRuntime
 
 _PACKAGE = "mobile_robust.runtimes"

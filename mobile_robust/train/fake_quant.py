@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mobile_robust.convert import rounding
+from mobile_robust.convert.input_statistics import MOST_WEIGHTS
 from mobile_robust.layers.deploy import fused
 from mobile_robust.methods.adapter import Adapter
 from mobile_robust.methods.pipeline import Pipeline
@@ -142,7 +143,7 @@ def round_weights(weights: Tensor) -> Tensor:
 
 def _round_layer(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
     """The weights rounded, and the bias that makes up for the mean of their error, as ``convert`` prepares both."""
-    if weights.dim() == 4 and weights[0].numel() <= rounding.MOST_WEIGHTS:
+    if weights.dim() == 4 and weights[0].numel() <= MOST_WEIGHTS:
         return weights, bias  # of a frozen network: prepared
     rounded = round_weights(weights)
     inputs = 1 if x.dim() == 4 else -1

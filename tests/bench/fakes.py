@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mobile_robust.contracts.manifest import Placement
-from mobile_robust.contracts.recipe import Precision
+from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.result import (
     App,
     Cpu,

@@ -95,7 +95,7 @@ def test_missing_baselines_are_built_beside_the_others(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("mobile_robust.methods.registry.peers", lambda: ("resnet50", "arcnn"))
     made: list[tuple[str, Path]] = []
-    monkeypatch.setattr(building, "build", lambda recipe, out, *rest: made.append((recipe.name, out)))
+    monkeypatch.setattr(building, "convert", lambda recipe, out, **rest: made.append((recipe.name, out)))
     (tmp_path / "resnet50").mkdir()
     (tmp_path / "resnet50" / MANIFEST_NAME).touch()
     asked: list[list[Path]] = []

@@ -11,7 +11,7 @@ import pytest
 
 from mobile_robust.contracts import recipe as contract
 from mobile_robust.contracts.__main__ import schemas
-from mobile_robust.contracts.recipe import DEFAULT_TOLERANCES, Tolerance
+from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.errors import InputError
 from mobile_robust.recipes import built_in_recipes, load_recipe
 
@@ -130,7 +130,7 @@ def test_weights_count_from_the_recipes_folder(tmp_path, monkeypatch) -> None:
 def test_tolerances_are_the_defaults_unless_given(tmp_path) -> None:
     recipe = load(tmp_path, f"{GOOD}[tolerances]\nint8 = {{ snr_db = 30 }}\n")
     assert recipe.tolerance("int8") == Tolerance(snr_db=30)
-    assert recipe.tolerance("fp16") == DEFAULT_TOLERANCES["module"]["fp16"] == Tolerance(max_error=5e-3)
+    assert recipe.tolerance("fp16") == Tolerance(max_error=5e-3)
     pipeline = load(tmp_path, GOOD.replace("module", "pipeline"))
     assert pipeline.tolerance("int8") == pipeline.tolerance("pal6") == Tolerance(snr_db=15), "a random backbone"
     pipeline = pipeline.with_backbone_weights("b.safetensors")

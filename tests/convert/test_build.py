@@ -12,8 +12,8 @@ import pytest
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.convert import build as building
-from mobile_robust.convert.build import build, count_steps
-from mobile_robust.convert.fingerprint import fingerprint, reusable
+from mobile_robust.convert.build import convert, count_steps
+from mobile_robust.convert.fingerprint import reusable
 from mobile_robust.errors import InputError
 from mobile_robust.recipes import load_recipe
 from mobile_robust.tflite import file as tflite_file
@@ -39,7 +39,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start(recipe: Recipe, out: Path, force: bool = True) -> None:
     with pytest.raises(InputError, match="stopped"):
-        build(recipe, out, None, force, lambda what: None)
+        convert(recipe, out, force=force)
 
 
 def macs(path: Path) -> int:
@@ -63,7 +63,7 @@ def test_the_files_compute_what_was_counted(request: pytest.FixtureRequest, buil
 
 def test_every_step_is_counted(recipe: Recipe, tmp_path: Path) -> None:
     steps: list[str] = []
-    build(recipe, tmp_path / "out", None, False, steps.append)
+    convert(recipe, tmp_path / "out", on_step=steps.append)
     assert len(steps) == count_steps(recipe)
     assert steps[0] == "backbone and module" and steps[-1] == "report"
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["small"]
@@ -87,14 +87,14 @@ def test_a_folder_of_others_is_not_touched(recipe: Recipe, tmp_path: Path, stopp
     foreign.parent.mkdir(parents=True)
     foreign.write_text('{"name": "a web app"}')
     with pytest.raises(InputError, match="small exists and is not a build of this tool: choose another --out"):
-        build(recipe, tmp_path / "out", None, True, lambda what: None)
+        convert(recipe, tmp_path / "out", force=True)
     assert foreign.read_text() == '{"name": "a web app"}'
 
 
 def test_a_file_in_the_folders_place_is_not_touched(recipe: Recipe, tmp_path: Path, stopped: None) -> None:
     (tmp_path / "small").write_text("mine")
     with pytest.raises(InputError, match="is not a build of this tool"):
-        build(recipe, tmp_path, None, True, lambda what: None)
+        convert(recipe, tmp_path, force=True)
     assert (tmp_path / "small").read_text() == "mine"
 
 
@@ -114,7 +114,7 @@ def test_an_empty_folder_may_be_there(recipe: Recipe, tmp_path: Path, stopped: N
 def test_a_folder_that_cannot_be_written_is_named(recipe: Recipe, tmp_path: Path, stopped: None, where: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=f"--out {tmp_path / where}: cannot be written: "):
-        build(recipe, tmp_path / where, None, False, lambda what: None)
+        convert(recipe, tmp_path / where)
 
 
 def test_a_full_disk_is_no_traceback(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_a_full_disk_is_no_traceback(recipe: Recipe, tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(building, "build_model", full)
     with pytest.raises(InputError, match=r"writing failed: .*No space left on device"):
-        build(recipe, tmp_path / "out", None, False, lambda what: None)
+        convert(recipe, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -142,22 +142,9 @@ def damage_weights(folder: Path) -> None:
         lambda folder: shutil.rmtree(folder),
     ],
 )
-def test_only_an_unharmed_build_is_reused(copied: Path, harm) -> None:
-    mark = read_manifest(copied).fingerprint
-    assert reusable(copied, mark) is not None
+def test_only_an_undamaged_build_is_reused(copied: Path, harm) -> None:
+    built = read_manifest(copied).fingerprint
+    assert reusable(copied, built) is not None
     assert reusable(copied, "other") is None
     harm(copied)
-    assert reusable(copied, mark) is None
-
-
-def test_the_fingerprint_follows_recipe_weights_and_photos(recipe: Recipe, tmp_path: Path) -> None:
-    weights = tmp_path / "w.safetensors"
-    weights.write_bytes(b"1")
-    trained = recipe.model_copy(update={"weights": recipe.weights.model_copy(update={"file": str(weights)})})
-    marks = [fingerprint(recipe, []), fingerprint(recipe, [("a.jpg", 1, 1)]), fingerprint(trained, [])]
-    weights.write_bytes(b"2")
-    marks += [fingerprint(trained, []), fingerprint(recipe.model_copy(update={"title": "other"}), [])]
-    assert len(set(marks)) == 5 and fingerprint(recipe, []) == marks[0]
-    weights.unlink()
-    with pytest.raises(InputError, match="w.safetensors: no such file"):
-        fingerprint(trained, [])
+    assert reusable(copied, built) is None

@@ -16,14 +16,15 @@ import pytest
 from PIL import Image
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, read_manifest
+from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.convert import build as building
 from mobile_robust.convert.cli import main
+from mobile_robust.convert.targets import tflite
 from mobile_robust.errors import InputError
 from mobile_robust.runtimes.registry import select
 from tests.conftest import Command
 from tests.recipes import ONE_FILE, write_recipe
-
-PRECISIONS = {"tflite": ["fp32", "fp16", "int8"], "coreml": ["fp32", "fp16", "int8w", "pal6"]}
 
 
 def times(folder: Path) -> dict[Path, int]:
@@ -43,9 +44,8 @@ class TestABuild:
         assert done.returncode == 0 and "Traceback" not in done.stderr
         header = "artifact .* size .* MACs .* runtime .* worst error .* tolerance .* verdict"
         assert re.search(header, done.stdout)
-        for target, name in (("tflite", "TFLite"), ("coreml", "Core ML")):
-            for precision in PRECISIONS[target]:
-                assert re.search(rf"{name} {precision} .* pass", done.stdout)
+        for target, precision in ArtifactsSection().pairs():
+            assert re.search(rf"{TARGETS[target].title} {precision} .* pass", done.stdout)
         assert "untrained: latency only" in done.stdout
         assert re.search(r"small: all \d+ checks passed", done.stdout)
         assert re.search(rf"built in \d+ s: {re.escape(str(folder))}/report\.html", done.stdout)
@@ -53,9 +53,7 @@ class TestABuild:
     def test_the_folder_is_whole(self, module_build: Path) -> None:
         manifest = read_manifest(module_build)
         assert manifest.passed and manifest.recipe.name == "small"
-        assert {(a.target, a.precision) for a in manifest.artifacts} == {
-            (target, p) for target, precisions in PRECISIONS.items() for p in precisions
-        }
+        assert [(a.target, a.precision) for a in manifest.artifacts] == ArtifactsSection().pairs()
         for artifact in manifest.artifacts:
             assert [r.runtime for r in artifact.parity] == [c.name for c in select(None) if c.target == artifact.target]
         files = {a.file for a in manifest.artifacts} | {manifest.reference.file, manifest.weights.file}
@@ -151,8 +149,8 @@ def test_an_int8_file_that_computes_in_float_is_refused(
     def reuse(network: object, inputs: object, output: str, path: Path) -> None:
         shutil.copy(module_build / "small_fp32.tflite", path)
 
-    monkeypatch.setattr(building, "static_wi8_ai8", keep_float)
-    monkeypatch.setattr(building, "convert_tflite", reuse)
+    monkeypatch.setitem(tflite.STORAGE, "int8", keep_float)
+    monkeypatch.setattr(tflite, "convert_tflite", reuse)
     more = '[artifacts]\ntflite = ["int8"]\ncoreml = []\n'
     recipe = write_recipe(tmp_path, more=more)
     out = tmp_path / "out"
@@ -239,34 +237,25 @@ def test_wrong_options_are_answered(capsys: pytest.CaptureFixture[str], argument
     assert stop.value.code == 2 and said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("options", "kept"),
-    [
-        (["--target", "coreml"], {"tflite": (), "coreml": ("fp32", "fp16", "int8w", "pal6")}),
-        (["--precision", "int8", "fp32"], {"tflite": ("fp32", "int8"), "coreml": ("fp32", "int8w")}),
-        (["--target", "tflite", "--precision", "fp16"], {"tflite": ("fp16",), "coreml": ()}),
-        (["--precision", "pal6"], {"tflite": (), "coreml": ("pal6",)}),
-    ],
-)
-def test_targets_and_precisions_are_filtered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], kept: dict[str, tuple[str, ...]]
-) -> None:
-    def stop(recipe, *rest: object) -> None:
-        assert recipe.artifacts.model_dump() == kept
+def test_options_change_the_recipe_that_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(recipe: Recipe, *rest: object, **options: object) -> None:
+        assert recipe.artifacts.pairs() == [("tflite", "fp32"), ("tflite", "int8")]
+        assert recipe.backbone.seed == 7 and recipe.weights.file.endswith("w.safetensors")
         raise InputError("stopped")
 
-    monkeypatch.setattr(building, "build", stop)
-    assert refusal(write_recipe(tmp_path), "--out", tmp_path / "out", *options) == "stopped"
+    monkeypatch.setattr(building, "convert", stop)
+    options = ["--target", "tflite", "--precision", "int8", "fp32", "--random-backbone", "7", "--weights"]
+    assert refusal(write_recipe(tmp_path), "--out", tmp_path / "out", *options, "w.safetensors") == "stopped"
 
 
 def test_without_a_recipe_the_default_ones_are_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = []
 
-    def stop(recipe, *rest: object) -> None:
+    def stop(recipe, *rest: object, **options: object) -> None:
         names.append(recipe.name)
         raise InputError("stopped")
 
-    monkeypatch.setattr(building, "build", stop)
+    monkeypatch.setattr(building, "convert", stop)
     assert refusal("--out", tmp_path) == "stopped"
     assert names == ["afd_mobilenetv2"]
 

@@ -24,7 +24,9 @@ from mobile_robust.contracts.manifest import (
     Tensor,
     Verdict,
 )
-from mobile_robust.contracts.recipe import DEFAULT_TOLERANCES, BackboneSection, Precision, Recipe, Scope, Target
+from mobile_robust.contracts.precisions import PRECISIONS, Precision, Scope
+from mobile_robust.contracts.recipe import BackboneSection, Recipe, Tolerance
+from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.convert.report import write_report
 from mobile_robust.parity.table import render_table, tolerance_text, verdict_text, worst_text
@@ -34,6 +36,7 @@ FAILURE = (
     "output features is off at (2, 17, 40, 3): expected 0.8112, got 0.7405; a max_error of 9.1e-03 would have passed"
 )
 ERRORS: dict[Precision, float] = {"fp32": 4e-7, "fp16": 6e-4, "int8": 0.021, "int8w": 0.012, "pal6": 0.035}
+IMAGES: dict[Scope, int] = {"module": 1, "pipeline": 34}
 SNRS: dict[Precision, float] = {"fp32": 126.0, "fp16": 66.5, "int8": 33.1, "int8w": 41.7, "pal6": 29.4}
 RUNTIMES: dict[Target, tuple[tuple[str, float], ...]] = {
     "tflite": (("litert_cpu", 1.0), ("litert_gpu", 1.7)),
@@ -62,7 +65,8 @@ def result(scope: Scope, precision: Precision, runtime: str, factor: float, fail
     return ParityResult(
         runtime=runtime,
         verdict="fail" if fail else "pass",
-        tolerance=DEFAULT_TOLERANCES[scope][precision],
+        images=IMAGES[scope],
+        tolerance=Tolerance(**PRECISIONS[precision].bounds[scope]),
         metrics={"features": metrics},
         placement=Placement(
             accelerator="gpu" if gpu else "cpu",
@@ -229,6 +233,8 @@ def test_the_page_holds_every_fact(tmp_path: Path, scope: Scope) -> None:
     assert "0.0123 × (q + 4)" in text and "1 × 224 × 224 × 3" in text and "0 … 255" in text
     assert "python -m mobile_robust.parity ." in text and "Core ML runs on macOS only" in text
     assert ("Top-1 agreement" in text) == (scope == "pipeline")
+    compared = {"module": "1 image, 41 of 41 operations on the CPU", "pipeline": "34 images, 41 of 41 operations on"}
+    assert compared[scope] in text
 
 
 def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
@@ -243,7 +249,7 @@ def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_a_failure_is_told_in_full(tmp_path: Path) -> None:
+def test_a_failure_is_shown_in_full(tmp_path: Path) -> None:
     found = page(manifest(fail=True), tmp_path)
     assert "1 of 10 checks failed" in found.text and FAILURE in found.text
     assert "GATHER_ND, CUSTOM" in found.text and "39 of 41" in found.text

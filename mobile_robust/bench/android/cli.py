@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME
 from mobile_robust.errors import InputError
 
@@ -46,7 +47,7 @@ def add_android(android: argparse.ArgumentParser) -> None:
         "--accelerator", nargs="+", choices=("cpu", "gpu"), default=["cpu", "gpu"], help="default: both"
     )
     android.add_argument(
-        "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
+        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
     )
     android.add_argument("--threads", type=int, default=4, metavar="N", help="of the CPU (%(default)s)")
     android.add_argument("--repetitions", type=int, default=10, metavar="N", help="of the test set (%(default)s)")

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_arm64(arm64: argparse.ArgumentParser) -> None:
         "builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
     )
     arm64.add_argument(
-        "--precision", nargs="+", choices=("fp32", "fp16", "int8"), default=[], help="only these (default: all)"
+        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
     )
     arm64.add_argument("--profile", choices=tuple(PROFILES), default="snapdragon-865", help="phone (%(default)s)")
     table = arm64.add_mutually_exclusive_group()

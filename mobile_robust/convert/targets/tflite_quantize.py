@@ -1,6 +1,6 @@
 """Smaller TFLite files out of the float one: fp16 weights; static int8 (per-channel weights, calibrated activations).
 
-Named after their schemes in ai-edge-quantizer. The borders stay float32: every precision drops into the same app code.
+Named after their schemes in ai-edge-quantizer. Inputs and outputs stay float32, so that the same app code takes them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def static_wi8_ai8(float_file: Path, samples: Iterable[Sample], keep: Iterable[s
 
     Args:
         float_file: The float32 file.
-        samples: Calibration inputs.
+        samples: Calibration inputs; one of them is in memory at a time.
         keep: Tensors whose operations stay as they are, by name.
 
     Raises:
@@ -57,22 +57,22 @@ def static_wi8_ai8(float_file: Path, samples: Iterable[Sample], keep: Iterable[s
 
     manager = recipe_manager.RecipeManager()
     manager.load_quantization_recipe(recipe.static_wi8_ai8())
-    for border in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-        manager.add_quantization_config(regex=".*", operation_name=border, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        manager.add_quantization_config(regex=".*", operation_name=end, algorithm_key=AlgorithmName.NO_QUANTIZE)
     for name in keep:
         manager.add_quantization_config(
             regex=re.escape(name),
             operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
             algorithm_key=AlgorithmName.NO_QUANTIZE,
         )
-    data = list(samples)
-    if not data:
-        raise InputError("int8 needs at least one calibration image")
     # Least and largest value over all images: the quantizer's own default, a moving average, forgets the earlier ones
     # and then clips values like theirs.
     with quiet():
         ranges = calibrator.Calibrator(str(float_file), qsv_update_func=qsv_utils.min_max_update)
-        ranges.calibrate({"serving_default": data}, model_recipe_manager=manager)
+        for sample in samples:  # one at a time: of a data set the calibrator would make a list
+            ranges.calibrate({"serving_default": [sample]}, model_recipe_manager=manager)
+        if not ranges.get_model_qsvs():
+            raise InputError("int8 needs at least one calibration image")
         tool = quantizer.Quantizer(str(float_file), manager.get_quantization_recipe())
         result = tool.quantize(ranges.get_model_qsvs())
     return bytes(result.quantized_model)

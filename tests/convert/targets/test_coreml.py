@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from mobile_robust.contracts.manifest import read_manifest
+from mobile_robust.contracts.precisions import PRECISIONS, Precision, precisions_of
 from mobile_robust.convert.rounding import is_compressed, least_compressed, prepare
 from mobile_robust.convert.targets.coreml import convert_coreml, save_package
 from mobile_robust.coreml_import import import_coremltools
@@ -18,7 +19,7 @@ from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
 from tests.convert.networks import images, kinds
 
 COMPRESSED = {"int8w": "constexpr_affine_dequantize", "pal6": "constexpr_lut_to_dense"}
-PRECISIONS = ["fp32", "fp16", *COMPRESSED]
+NAMES = precisions_of("coreml")
 
 
 def specification(path: Path) -> Any:
@@ -30,7 +31,7 @@ def operations(spec: Any) -> Counter:
     return Counter(op.type for op in function.block_specializations[function.opset].operations)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", NAMES)
 def test_the_module_takes_pixels_and_says_what_it_gives(module_build: Path, precision: str) -> None:
     spec = specification(module_build / f"small_{precision}.mlpackage")
     image, features = spec.description.input
@@ -48,9 +49,9 @@ def test_the_module_takes_pixels_and_says_what_it_gives(module_build: Path, prec
     assert metadata.userDefined["mobile_robust.label"] == "untrained: latency only"
 
 
-def test_the_manifest_lists_operations_and_borders(module_build: Path) -> None:
+def test_the_manifest_lists_operations_inputs_and_outputs(module_build: Path) -> None:
     artifacts = {a.precision: a for a in read_manifest(module_build).artifacts if a.target == "coreml"}
-    assert list(artifacts) == PRECISIONS
+    assert tuple(artifacts) == NAMES
     for precision, artifact in artifacts.items():
         assert artifact.operations["conv"] == 10
         assert [(t.name, t.shape, t.layout) for t in artifact.inputs] == [
@@ -59,15 +60,15 @@ def test_the_manifest_lists_operations_and_borders(module_build: Path) -> None:
         ]
         assert artifact.inputs[0].dtype == "image (RGB)"
         assert (COMPRESSED.get(precision, "add") in artifact.operations) and artifact.bytes > 10_000
-    sizes = [artifacts[p].bytes for p in PRECISIONS]
+    sizes = [artifacts[p].bytes for p in NAMES]
     assert sizes == sorted(sizes, reverse=True)
 
 
 @pytest.mark.parametrize("precision", COMPRESSED)
-def test_compressed_files_hold_the_prepared_weights(tmp_path: Path, precision: str) -> None:
+def test_compressed_files_hold_the_prepared_weights(tmp_path: Path, precision: Precision) -> None:
     example = {"image": images(1)[0]}
     prepared = prepare(kinds(), [(image,) for image in images(4)], precision)
-    model = convert_coreml(prepared, example, "logits", 1, precision)
+    model = convert_coreml(prepared, example, "logits", PRECISIONS[precision])
     path = tmp_path / "kinds.mlpackage"
     save_package(model, path)
     assert list(tmp_path.iterdir()) == [path]

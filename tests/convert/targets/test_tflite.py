@@ -21,7 +21,7 @@ from mobile_robust.tflite import file as tflite_file
         ("pipeline_build", {"image": (1, 64, 64, 3)}, {"logits": (1, 10)}),
     ],
 )
-def test_borders_are_channels_last_and_named(request, build: str, inputs: dict, outputs: dict) -> None:
+def test_inputs_and_outputs_are_channels_last_and_named(request, build: str, inputs: dict, outputs: dict) -> None:
     folder: Path = request.getfixturevalue(build)
     manifest = read_manifest(folder)
     artifacts = [a for a in manifest.artifacts if a.target == "tflite"]

@@ -1,4 +1,4 @@
-"""Smaller TFLite files: stored as asked, float32 at the borders, and the prepared weights to the bit."""
+"""Smaller TFLite files: stored as asked, float32 inputs and outputs, and the prepared weights to the bit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_fp16_stores_every_weight_in_half_precision(float_file: Path, tmp_path: 
     np.testing.assert_allclose(run(path, SAMPLES[0]), run(float_file, SAMPLES[0]), atol=2e-3)
 
 
-def test_int8_computes_in_integers_between_float_borders(int8_file: Path) -> None:
+def test_int8_computes_in_integers_between_float_inputs_and_outputs(int8_file: Path) -> None:
     file = tflite_file.read(int8_file)
     assert tflite_file.float_operations(int8_file) == []
     assert [t.dtype for t in (*file.inputs.values(), *file.outputs.values())] == ["float32", "float32"]
@@ -93,7 +93,7 @@ def test_int8_files_hold_the_prepared_weights_to_the_bit(prepared: Kinds, int8_f
         np.testing.assert_array_equal(stored(int8_file, weights.index), grid.numpy())
 
 
-def test_int8_answers_are_close(prepared: Kinds, int8_file: Path) -> None:
+def test_int8_outputs_are_close(prepared: Kinds, int8_file: Path) -> None:
     expected = np.concatenate([prepared(image).numpy() for image in images(8)])
     got = np.concatenate([run(int8_file, sample) for sample in SAMPLES])
     assert np.abs(got - expected).max() < 0.05 * np.ptp(expected)

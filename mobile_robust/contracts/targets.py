@@ -1,0 +1,34 @@
+"""The kinds of file that a recipe is built into: one row each. What writes them is ``convert/targets/NAME.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Target = Literal["tflite", "coreml"]
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """One kind of file.
+
+    Attributes:
+        name: In recipes, manifests and on command lines.
+        title: As its maker writes it.
+        suffix: Of a file (TFLite) or a folder (Core ML).
+        layout: Of tensors with four dimensions.
+    """
+
+    name: Target
+    title: str
+    suffix: str
+    layout: Literal["NHWC", "NCHW"]
+
+
+TARGETS: dict[Target, TargetSpec] = {
+    spec.name: spec
+    for spec in (
+        TargetSpec("tflite", "TFLite", ".tflite", "NHWC"),
+        TargetSpec("coreml", "Core ML", ".mlpackage", "NCHW"),
+    )
+}

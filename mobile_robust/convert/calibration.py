@@ -1,0 +1,49 @@
+"""What a network takes for the calibration photos of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+from torch import Tensor
+
+from mobile_robust.data.images import Photo
+
+#: Most bytes of inputs that are kept in memory. At 224 x 224, 32 images with the features of a stem take 0.1 GB.
+KEPT_BYTES = 1 << 30
+
+#: The inputs of one inference by name, in the order of the network's arguments: batch 1, channels first.
+Inputs = dict[str, Tensor]
+
+
+class Calibration:
+    """The inputs for each photo, in order; may be iterated many times.
+
+    They are computed once and kept. Where all of them would exceed :data:`KEPT_BYTES` (at 1080p they take some 5 GB)
+    every pass computes them anew: a stem is cheap beside what the pass is for, and memory and disk stay free.
+
+    Args:
+        example: From a photo to the inputs.
+        photos: uint8 (H, W, 3), at least one.
+    """
+
+    def __init__(self, example: Callable[[Photo], Inputs], photos: Sequence[Photo]) -> None:
+        self._example, self._photos = example, photos
+        self._kept: list[Inputs] = []
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __iter__(self) -> Iterator[Inputs]:
+        if self._fits and not self._kept:
+            self._kept = [self.first, *map(self._example, self._photos[1:])]
+        return iter(self._kept) if self._fits else map(self._example, self._photos)
+
+    @cached_property
+    def first(self) -> Inputs:
+        """The inputs for the first photo: the example that converters trace the network with."""
+        return self._example(self._photos[0])
+
+    @property
+    def _fits(self) -> bool:
+        return len(self) * sum(x.nbytes for x in self.first.values()) <= KEPT_BYTES
