@@ -14,10 +14,10 @@ from mobile_robust.methods.registry import methods
 
 #: Command -> the module of its ``main``, and one line of help. Methods bring further ones.
 _COMMANDS = {
-    "convert": ("convert.cli", "build, verify and report TFLite and Core ML files from recipes"),
+    "convert": ("export.cli", "build, verify and report TFLite and Core ML files from recipes"),
     "parity": ("parity.cli", "verify a built folder again, on any runtime of this machine"),
-    "train": ("train.cli", "train a module for your backbone on a few hundred photos"),
-    "evaluate": ("evaluate.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
+    "train": ("training.cli", "train a module for your backbone on a few hundred photos"),
+    "evaluate": ("evaluation.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
     "bench": (
         "bench.cli",
         "latency of TFLite files on this host and Android phones; report over results of any device",
@@ -26,7 +26,7 @@ _COMMANDS = {
         "runtimes.emulator.cli",
         "set up (or remove) the sandbox that runs a phone's CPU kernels here",
     ),
-    "ablate": ("ablate.cli", "what each idea of a method is worth: trained with and without it"),
+    "ablate": ("ablation.cli", "what each idea of a method is worth: trained with and without it"),
     "corrupt": ("corruptions.cli", "one labelled picture of a photo with every corruption at every level"),
 }
 

@@ -75,7 +75,7 @@ def module_build(module_run: tuple[Path, subprocess.CompletedProcess]) -> Path:
 @pytest.fixture(scope="session")
 def pipeline_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline's folder, in three forms; for reading only."""
-    from mobile_robust.convert.cli import main
+    from mobile_robust.export.cli import main
 
     out = tmp_path_factory.mktemp("pipelines")
     some = '[artifacts]\ntflite = ["fp32", "int8"]\ncoreml = ["fp16"]\n'

@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_robust.convert.targets.tflite_quantize import static_wi8_ai8, weights_fp16
+from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.runtimes.base import Arrays
 
 

@@ -138,7 +138,7 @@ def test_layers_trained_along_belong_to_the_module(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_a_folder_holds_all_that_its_answers_came_from(files, tmp_path: Path) -> None:
-    from mobile_robust.convert.cli import main
+    from mobile_robust.export.cli import main
 
     text = f"""
 method = "deepcorrect"

@@ -96,7 +96,7 @@ def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> Non
 
 def test_every_file_is_proven_and_int8_keeps_the_repair_in_float(weights: Path, tmp_path: Path) -> None:
     """Fails where the repair loses its weights' precision to int8, or a runtime computes another repair."""
-    from mobile_robust.convert.cli import main
+    from mobile_robust.export.cli import main
 
     (tmp_path / "frame.toml").write_text(
         f"""

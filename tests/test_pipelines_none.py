@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from mobile_robust.backbones.create import create_network, recalibrate_batchnorms
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.convert.cli import main
 from mobile_robust.errors import InputError
+from mobile_robust.export.cli import main
 from mobile_robust.pipelines import build_model, load_built, rebuild
 from tests.randomize import randomize, relative_error
 

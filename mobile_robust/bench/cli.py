@@ -154,7 +154,7 @@ def _cores(pin: Sequence[str] | None) -> list[int] | None:
 def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     """Folders of the peers, beside those given; what is missing there is built."""
     from mobile_robust.contracts.manifest import MANIFEST_NAME
-    from mobile_robust.convert.build import convert, count_steps
+    from mobile_robust.export.build import convert, count_steps
     from mobile_robust.methods.registry import peers
     from mobile_robust.recipes import load_recipe
 

@@ -99,7 +99,7 @@ def _arrays(model: Model, photos: Photos) -> Iterator[dict[str, NDArray[np.float
         yield from ({inputs[0].name: spec.array(crop[None], "NHWC")} for crop in crops)
         return
     # PyTorch: only where layers of the backbone must run first
-    from mobile_robust.convert.targets.tflite import channels_last
+    from mobile_robust.export.targets.tflite import channels_last
     from mobile_robust.pipelines import rebuild
 
     system = rebuild(model.folder, model.manifest)

@@ -1,6 +1,6 @@
 """The precisions an artifact can have: one row each. Recipes, conversion, command lines and benchmarks read this table.
 
-The algorithms are elsewhere: ``convert/rounding.py`` rounds the weights, ``convert/targets/`` stores them.
+The algorithms are elsewhere: ``export/rounding.py`` rounds the weights, ``export/targets/`` stores them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PrecisionSpec:
     Attributes:
         name: In recipes, manifests, file names and on command lines.
         targets: The kinds of file that can have it.
-        rounding: The scheme of ``convert/rounding.py`` for its weights, which reads calibration images; None: float32
+        rounding: The scheme of ``export/rounding.py`` for its weights, which reads calibration images; None: float32
             weights, and no calibration.
         bounds: The default tolerance, by scope.
         random_bounds: That of a pipeline around a random backbone, which is built for latency: its top-1 is a toss-up.

@@ -1,4 +1,4 @@
-"""The kinds of file that a recipe is built into: one row each. What writes them is ``convert/targets/NAME.py``."""
+"""The kinds of file that a recipe is built into: one row each. What writes them is ``export/targets/NAME.py``."""
 
 from __future__ import annotations
 

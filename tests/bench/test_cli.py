@@ -91,7 +91,7 @@ def test_a_model_that_fails_is_told_and_code_1(
 
 
 def test_missing_baselines_are_built_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mobile_robust.convert import build as building
+    from mobile_robust.export import build as building
 
     monkeypatch.setattr("mobile_robust.methods.registry.peers", lambda: ("resnet50", "arcnn"))
     made: list[tuple[str, Path]] = []

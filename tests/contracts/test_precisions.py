@@ -10,7 +10,7 @@ from mobile_robust.contracts import precisions
 from mobile_robust.contracts.precisions import PRECISIONS, Precision, precisions_of
 from mobile_robust.contracts.recipe import ArtifactsSection, BackboneSection, Recipe, Tolerance
 from mobile_robust.contracts.targets import TARGETS, Target
-from mobile_robust.convert.rounding import SCHEMES
+from mobile_robust.export.rounding import SCHEMES
 
 
 def test_the_written_out_names_are_those_of_the_tables() -> None:

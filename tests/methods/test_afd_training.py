@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mobile_robust.train.methods import METHODS, start
+from mobile_robust.training.methods import METHODS, start
 
 from mobile_robust.data.images import read_image
 from mobile_robust.methods.afd import training as afd
 from mobile_robust.methods.task import stack
 from mobile_robust.recipes import load_recipe
-from mobile_robust.train.samples import CropPair
+from mobile_robust.training.samples import CropPair
 
 PAIRS = CropPair((64, 64), [("jpeg", 25), ("jpeg", 7)], afd.CLEAN_SHARE)
 

@@ -11,8 +11,8 @@ from torch import nn
 from torchvision.models import AlexNet_Weights
 
 from mobile_robust.backbones.create import create_network, deploy_network
-from mobile_robust.convert.cost import count
 from mobile_robust.errors import InputError
+from mobile_robust.export.cost import count
 from mobile_robust.methods.adapter import deploy_form
 from mobile_robust.pipelines import METHODS
 from mobile_robust.recipes import built_in_recipes, load_recipe

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mobile_robust.train.methods import METHODS, start
+from mobile_robust.training.methods import METHODS, start
 
 from mobile_robust.data.images import read_image
 from mobile_robust.methods.sympie.training import EMA_WEIGHT, SMOOTHING, Estimation
 from mobile_robust.methods.task import Task, stack
 from mobile_robust.recipes import load_recipe
-from mobile_robust.train.samples import CropPair
+from mobile_robust.training.samples import CropPair
 
 OPTIONS = Namespace(loss=None, fit=0, steps=1)
 

@@ -10,12 +10,12 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
-from mobile_robust.convert.rounding import prepare
-from mobile_robust.convert.targets.tflite import convert_tflite
-from mobile_robust.convert.targets.tflite_quantize import static_wi8_ai8
+from mobile_robust.export.rounding import prepare
+from mobile_robust.export.targets.tflite import convert_tflite
+from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite.module_path import tensors_of
-from tests.convert.networks import images
+from tests.export.networks import images
 
 SAMPLES = [{"image": image.permute(0, 2, 3, 1).contiguous().numpy()} for image in images(8)]
 

@@ -22,7 +22,7 @@ from mobile_robust.bench.resume import key
 from mobile_robust.contracts.manifest import Metrics, ParityResult
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.result import Result, Run
-from mobile_robust.convert.build import make_reference
+from mobile_robust.export.build import make_reference
 from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.pipelines import rebuild

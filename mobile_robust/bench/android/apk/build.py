@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import mobile_robust
+from mobile_robust import __version__
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import Notify, fetch, read_lock
 from mobile_robust.bench.android.apk.native import ABIS, build_native
@@ -59,7 +59,7 @@ def build_apk(out: Path, notify: Notify = lambda _: None) -> Path:
         unsigned = assemble(folder, tools, Path(scratch), notify)
         notify("signing and checking")
         signed = sign(unsigned, tools, Path(scratch))
-        for line in verify(signed, tools, version_code(mobile_robust.__version__)):
+        for line in verify(signed, tools, version_code(__version__)):
             notify(line)
         write_output(out / APK_NAME, signed.read_bytes())
     return out / APK_NAME
@@ -136,7 +136,7 @@ def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:
     """Manifest and resources as Android reads them, in an archive; and the folder of R.java."""
     compiled, linked, generated = scratch / "resources.zip", scratch / "linked.apk", scratch / "generated"
     tools.run("aapt2", "compile", "--dir", folder / _RESOURCES, "-o", compiled)
-    version = mobile_robust.__version__
+    version = __version__
     versions = ("--version-name", version, "--version-code", str(version_code(version)))
     levels = ("--min-sdk-version", str(MIN_SDK), "--target-sdk-version", str(COMPILE_SDK))
     inputs = ("--manifest", folder / _MANIFEST, "-I", tools.framework, compiled)
@@ -172,7 +172,7 @@ def _record(folder: Path) -> bytes:
     parts = [sha256(folder / name) for name in (_MANIFEST, *_CODE)] + [locked.get(text, text) for text in linked]
     (runtime,) = (parse(text).version for text in scopes["app"] if parse(text).artifact == "tensorflow-lite")
     record = {
-        "version": mobile_robust.__version__,
+        "version": __version__,
         "runtime": {"name": "tflite", "version": runtime},
         "linked": linked,
         "sources_sha256": hashlib.sha256("\n".join(parts).encode()).hexdigest(),

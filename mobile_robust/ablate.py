@@ -1,0 +1,6 @@
+"""``python -m mobile_robust.ablate``."""
+
+from mobile_robust.cli import run_command
+
+if __name__ == "__main__":
+    run_command("ablate")

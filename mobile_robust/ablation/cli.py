@@ -1,0 +1,102 @@
+"""Command line of ``python -m mobile_robust.ablate``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.errors import InputError
+from mobile_robust.methods.registry import methods
+from mobile_robust.options import add_split, split_of
+from mobile_robust.recipes import load_recipe
+from mobile_robust.reporting.progress import work_bar
+from mobile_robust.training.settings import TrainSettings, training_of
+
+_EXAMPLES = """examples:
+  python -m mobile_robust.ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
+      --images photos/ --holdout 0.4 --steps 400 --out ablation/
+  python -m mobile_robust.ablate deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
+      --holdout 0.02 --corruption awgn --steps 400 --batch 128 --out ablation/
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Trains every row with the same seed, photos and steps, and scores all of them on the held-out photos.
+
+    Raises:
+        InputError: Bad input; what was trained so far stays, and the same command resumes.
+    """
+    options = _parser().parse_args(argv)
+    recipe = load_recipe(options.recipe)
+    if recipe.method != options.method:
+        raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}, not {options.method!r}")
+    if options.backbone_weights:
+        recipe = recipe.with_backbone_weights(options.backbone_weights)
+    training, split = training_of(methods()[options.method]), split_of(options)
+    settings = TrainSettings.of(
+        methods()[options.method],
+        corruptions=tuple(options.corruption),
+        steps=options.steps,
+        batch=options.batch,
+        seed=options.seed,
+        threads=options.threads,
+    )
+    photos = PhotoDataset.from_folder(options.images, options.labels if training.labels else None, split)
+    scored = PhotoDataset.from_folder(options.images, options.labels or "names", split, held_out=True)
+    # PyTorch: too slow for --help and mistyped options
+    from mobile_robust.ablation.run import train_ablations
+    from mobile_robust.evaluation.run import evaluate
+    from mobile_robust.evaluation.table import print_scores
+
+    errors, console = Console(stderr=True), Console()
+    recipes = train_ablations(
+        recipe,
+        photos,
+        options.out,
+        settings,
+        lambda number, count, name: errors.print(f"{number} of {count}: {name}", highlight=False),
+    )
+    with work_bar(errors, "photos x settings x models") as on_progress:
+        scores = evaluate(
+            [str(path) for path in recipes],
+            scored,
+            options.corruption,
+            seed=options.seed,
+            jobs=options.jobs,
+            out=options.out / "scores",
+            on_progress=on_progress,
+            on_warning=lambda text: errors.print(text, style="yellow", markup=False, highlight=False),
+        )
+    print_scores(scores, console)
+    console.print("\n".join(map(str, scores.files)), highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mobile_robust.ablate",
+        description="What each idea of a method is worth: trains it with and without, with the same seed, photos and "
+        "steps, and scores everything on the held-out photos. Stopped and started again, it resumes where it was.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    known = [name for name, method in methods().items() if method.ablations is not None]
+    parser.add_argument("method", choices=known, help="what is ablated")
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
+    parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
+    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
+    parser.add_argument("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
+    add_split(parser, "of the photos: scored, never trained on", required=True)
+    parser.add_argument(
+        "--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)"
+    )
+    parser.add_argument("--steps", type=int, default=400, metavar="N", help="a row (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="crops a step (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of the training (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes that score (default: one a CPU core)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="recipes, weights, scores")
+    return parser

@@ -1,0 +1,102 @@
+"""Trains a method with and without each of its ideas, with the same seed, photos and steps, and scores all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.errors import InputError
+from mobile_robust.files import write_output
+from mobile_robust.methods.method import Ablation
+from mobile_robust.methods.registry import method_of
+from mobile_robust.training.run import train
+from mobile_robust.training.settings import TrainSettings, training_of
+
+
+def train_ablations(
+    recipe: Recipe, photos: PhotoDataset, out: Path, settings: TrainSettings, on_row: Callable[[int, int, str], None]
+) -> list[Path]:
+    """Trains every row that is not there yet.
+
+    Args:
+        recipe: Of a method with ablations.
+        photos: To train on.
+        out: Gets a recipe and the weights of every row.
+        settings: The same for all rows, but for what a row changes.
+        on_row: Called before a row is trained, with its number from 1, how many there are, and its name.
+
+    Returns:
+        The recipes of all rows, with their weights.
+
+    Raises:
+        InputError: Bad input; what was trained so far stays, and the same call resumes.
+    """
+    method = method_of(recipe)
+    if method.ablations is None:
+        raise InputError(f"method {method.name} has no ablations")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: {error.strerror or error}") from None
+    rows = method.ablations(recipe, out, settings.seed)
+    used = {name: str(value) for name, value in asdict(settings).items()}
+    _claim(out, [recipe.model_dump(mode="json"), used, photos.describe(), photos.labels_from])
+    for number, row in enumerate(rows, start=1):
+        weights = out / f"{row.name}.safetensors"
+        if not weights.exists():
+            on_row(number, len(rows), row.name)
+            _write_recipe(out, row, None)
+            _train_row(row, photos, weights, settings)
+    return [_write_recipe(out, row, out / f"{row.name}.safetensors") for row in rows]
+
+
+def _train_row(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSettings) -> None:
+    common = {field.name for field in fields(TrainSettings)}
+    changed: Mapping[str, Any] = {name: value for name, value in row.train.items() if name in common}
+    own = {name: value for name, value in row.train.items() if name not in common}
+    options = training_of(method_of(row.recipe)).options(**own)
+    train(row.recipe, photos, weights, replace(settings, **changed), options, _words(row, photos, weights, settings))
+
+
+def _words(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSettings) -> list[str]:
+    """The row's training as a command line, for its card."""
+    words = [row.recipe.method, f"{row.name}.toml", "--images", str(photos.folder), "--out", str(weights)]
+    words += ["--steps", str(settings.steps), "--batch", str(settings.batch), "--seed", str(settings.seed)]
+    words += ["--corruption", *settings.corruptions]
+    if photos.split is not None:
+        words += str(photos.split).split()
+    for name, value in row.train.items():
+        words += [f"--{name}", f"{value}"]
+    return words
+
+
+def _claim(out: Path, settings: object) -> None:
+    """Says in the folder what it is for.
+
+    Raises:
+        InputError: It is for something else, or cannot be written.
+    """
+    path, text = out / "settings.json", json.dumps(settings, indent=2) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise InputError(f"--out {out}: holds an ablation of another recipe or with other options; choose another")
+    write_output(path, text)
+
+
+def _write_recipe(out: Path, row: Ablation, weights: Path | None) -> Path:
+    """``out/ROW.toml``, with its weights where there are any."""
+    recipe = row.recipe
+    if weights:
+        recipe = recipe.model_copy(
+            update={"weights": recipe.weights.model_copy(update={"file": str(weights.resolve())})}
+        )
+    path = out / f"{row.name}.toml"
+    content = recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True, exclude_defaults=True)
+    write_output(path, tomli_w.dumps(content))
+    return path

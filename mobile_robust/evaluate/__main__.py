@@ -1,6 +1,0 @@
-"""``python -m mobile_robust.evaluate``."""
-
-from mobile_robust.cli import run
-from mobile_robust.evaluate.cli import main
-
-run(main)

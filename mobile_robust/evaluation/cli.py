@@ -1,0 +1,148 @@
+"""Command line of ``python -m mobile_robust.evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.evaluation.run import evaluate
+from mobile_robust.options import add_split, at_least, split_of
+from mobile_robust.reporting.progress import work_bar
+from mobile_robust.runtimes import registry
+
+_EXAMPLES = """examples:
+  python -m mobile_robust.evaluate build/afd_mobilenetv2_pipeline --images photos
+  python -m mobile_robust.evaluate build/x/x_int8.tflite build/x/x_fp32.tflite --images val --labels folders \\
+      --corruption imagenet_c --out results
+  python -m mobile_robust.evaluate my_recipe.toml --backbone-weights mobilenetv2.safetensors --images photos \\
+      --holdout 0.4 --corruption jpeg jpeg_repeated avif:10 --out results
+  python -m mobile_robust.evaluate timm:resnet50.a1_in1k --images val --corruption weather awgn:20 --jobs 8
+  python -m mobile_robust.evaluate build/x/x_int8.tflite --runtime litert_gpu --images photos --corruption jpeg:10
+
+corruptions: python -m mobile_robust.corrupt --help lists them with their levels; imagenet_c stands for its fifteen.
+Stopped and started again with the same --out, it is resumed; a model or a corruption that is added is all that is
+measured then.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Scores models, prints a table and writes the files of ``--out``.
+
+    Raises:
+        InputError: See :func:`evaluate`.
+    """
+    options = _parser().parse_args(argv)
+    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
+    errors = Console(stderr=True)
+    resumed, made, started = None, 0, 0.0
+    with work_bar(errors, "photos x settings x models") as show:
+
+        def on_progress(what: str, done: int, total: int | None) -> None:
+            nonlocal resumed, made, started
+            if total is not None and resumed is None:
+                resumed, started = done, monotonic()
+                if done:
+                    note = f"{done} of {total} predictions are in {options.out} already"
+                    errors.print(note, markup=False, highlight=False)
+            made = done - (resumed or 0)
+            show(what, done, total)
+
+        scores = evaluate(
+            options.models,
+            photos,
+            options.corruption,
+            seed=options.seed,
+            backbone_weights=options.backbone_weights,
+            runtimes=options.runtime,
+            alexnet_errors=options.alexnet_errors,
+            jobs=options.jobs,
+            out=options.out,
+            on_progress=on_progress,
+            on_warning=lambda text: errors.print(text, style="yellow", markup=False, highlight=False),
+        )
+    if made:
+        seconds = monotonic() - started
+        errors.print(f"{made} predictions in {seconds:.0f} s, {made / seconds:.0f} a second", highlight=False)
+    from mobile_robust.evaluation.table import print_scores
+
+    console = Console()
+    print_scores(scores, console)
+    if scores.files:
+        console.print("\n".join(map(str, scores.files)), highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    runtimes = [name for name, info in registry.runtimes().items() if info.default]
+    parser = argparse.ArgumentParser(
+        prog="python -m mobile_robust.evaluate",
+        usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
+        description="Top-1 and top-5 on clean and corrupted photos of whatever is given, the converted files included, "
+        "beside the baseline: how much of the loss is recovered, with intervals and tests.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="folder of a finished build (all that is in it), one artifact in such a folder, recipe (name or .toml; "
+        "its PyTorch pipeline), or timm:NAME (a backbone with timm's weights)",
+    )
+    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
+    parser.add_argument(
+        "--labels",
+        default="names",
+        metavar="names|folders|FILE.csv",
+        help="names: the file name is the class index, as in 0123.webp (default); folders: sub-folders are the classes "
+        "in alphabetical order; FILE.csv: with the header file,label, files relative to --images",
+    )
+    add_split(
+        parser,
+        "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives",
+        whole=True,
+    )
+    parser.add_argument(
+        "--corruption",
+        nargs="+",
+        default=["jpeg"],
+        metavar="NAME[:LEVEL]",
+        help="corruptions, families or imagenet_c; without LEVEL all levels of the source; clean photos are always "
+        "scored (default: jpeg, at qualities 25 18 15 10 7)",
+    )
+    parser.add_argument(
+        "--seed", type=int, action=at_least(0), default=0, metavar="N", help="of the corruptions (default: 0)"
+    )
+    parser.add_argument("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
+    parser.add_argument(
+        "--runtime",
+        nargs="+",
+        default=[],
+        choices=runtimes,
+        metavar="NAME",
+        help=f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)",
+    )
+    parser.add_argument(
+        "--alexnet-errors",
+        type=Path,
+        metavar="FILE.csv",
+        help="corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        action=at_least(1),
+        metavar="N",
+        help="processes of one thread each (default: one a CPU core)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="keeps every prediction, to resume a stopped run; gets scores.json, scores.csv, table.md, accuracy.png",
+    )
+    return parser

@@ -1,0 +1,167 @@
+"""Every prediction on disk as soon as it is made, so that a stopped run is resumed.
+
+``answers.jsonl`` begins with the photos it is about; then every line holds the rank of the true class in some photos,
+by model and corruption setting. Models are named by fingerprint, so a model, a runtime or a corruption that is added
+later is all that is measured later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.errors import InputError
+from mobile_robust.evaluation.measure import BATCH_SIZE, EvaluationBatch, Predictions
+from mobile_robust.evaluation.models import Model
+from mobile_robust.evaluation.settings import CorruptionSetting, by_corruption
+from mobile_robust.files import folder_lock, resume_key
+
+FILE = "answers.jsonl"
+
+#: No prediction yet.
+_MISSING = ord("-")
+
+
+class Records:
+    """The predictions so far.
+
+    Args:
+        folder: Where they are kept; None keeps them in memory only.
+        photos: What they are about.
+        seed: Of the corruptions.
+
+    Attributes:
+        unreadable: Why photos could not be read, by index.
+        notice: What was wrong with the file, if anything.
+
+    Raises:
+        InputError: The folder holds predictions for other photos, cannot be read or written, or another process
+            writes to it.
+    """
+
+    def __init__(self, folder: Path | None, photos: PhotoDataset, seed: int) -> None:
+        self.unreadable: dict[int, str] = {}
+        self.notice: str | None = None
+        self._count, self._seed = len(photos), seed
+        self._ranks: dict[tuple[str, str], bytearray] = {}
+        self._file: IO[bytes] | None = None
+        self._lock = ExitStack()
+        if folder is None:
+            return
+        self._path = folder / FILE
+        header = {"photos": len(photos), "sha256": resume_key([photos.digest, photos.labels])}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as lock:  # released where this fails
+                lock.enter_context(folder_lock(folder))
+                self._file = self._path.open("a+b")
+                if not self._load(self._file, header):
+                    self._append(header)
+                self._lock = lock.pop_all()
+        except OSError as error:
+            raise InputError(f"--out {folder}: {error.filename or FILE}: {error.strerror or error}") from None
+
+    def ranks(self, model: Model, setting: CorruptionSetting) -> NDArray[np.uint8]:
+        """Rank of the true class in every photo, all of which must have been predicted: (photos,), 0 for top-1."""
+        return np.frombuffer(self._of(model.fingerprint, setting.name), np.uint8) - ord("0")
+
+    def missing(self, models: Sequence[Model], settings: Sequence[CorruptionSetting]) -> Iterator[EvaluationBatch]:
+        """What is still to be predicted, photo by photo; all levels of a corruption in one batch."""
+        groups = [settings[:1], *by_corruption(settings).values()]
+        for start in range(0, self._count, BATCH_SIZE):
+            stop = min(start + BATCH_SIZE, self._count)
+            for size in dict.fromkeys(model.size for model in models):
+                fitting = [(index, model) for index, model in enumerate(models) if model.size == size]
+                for group in groups:
+                    work = []
+                    for setting in group:
+                        todo = tuple(i for i, model in fitting if self._lacks(model, setting, start, stop))
+                        work += [(setting, todo)] if todo else []
+                    if work:
+                        yield EvaluationBatch(size, start, stop, tuple(work))
+
+    def add(self, batch: EvaluationBatch, predictions: Predictions, models: Sequence[Model]) -> None:
+        """Takes the predictions of a batch and appends them to the file.
+
+        Raises:
+            InputError: The file cannot be written, for instance because the disk is full.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for (model, setting), ranks in predictions.ranks.items():
+            found.setdefault(models[model].fingerprint, {})[setting.name] = ranks
+        line = {"from": batch.start, "seed": self._seed, "places": found, "unreadable": predictions.unreadable}
+        self._take(line)
+        if self._file is not None:
+            try:
+                self._append(line)
+            except OSError as error:
+                raise InputError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+
+    def close(self) -> None:
+        """Lets other runs write."""
+        if self._file is not None:
+            with suppress(OSError):  # a full disk was reported when it was written to
+                self._file.close()
+        self._lock.close()
+
+    def _of(self, fingerprint: str, setting: str) -> bytearray:
+        return self._ranks.setdefault((fingerprint, setting), bytearray([_MISSING]) * self._count)
+
+    def _lacks(self, model: Model, setting: CorruptionSetting, start: int, stop: int) -> bool:
+        return _MISSING in self._of(model.fingerprint, setting.name)[start:stop]
+
+    def _append(self, line: dict[str, Any]) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+
+    def _load(self, file: IO[bytes], header: dict[str, Any]) -> bool:
+        """Reads the file, and cuts off a last line that a kill left unfinished; False where nothing is left."""
+        file.seek(0)
+        whole = 0
+        for number, text in enumerate(file, start=1):
+            if not text.endswith(b"\n"):
+                self.notice = f"{self._path}: line {number} is unfinished: its predictions are made again"
+                file.truncate(whole)
+                break
+            self._parse(text, number, header)
+            whole += len(text)
+        file.seek(0, 2)
+        return whole > 0
+
+    def _parse(self, text: bytes, number: int, header: dict[str, Any]) -> None:
+        try:
+            line = json.loads(text)
+            if number > 1:
+                self._take(line)
+                return
+            known = [line[key] for key in header]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{self._path}, line {number}: broken ({error}); delete this line to have its predictions made again, "
+                "or choose another --out"
+            ) from None
+        if known != list(header.values()):
+            raise InputError(
+                f"--out {self._path.parent}: its predictions are of {known[0]} other photos or other labels (--images, "
+                "--labels, --holdout); choose another folder"
+            )
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if line["seed"] != self._seed:
+            return
+        start = line["from"]
+        for fingerprint, settings in line["places"].items():
+            for setting, ranks in settings.items():
+                end = start + len(ranks)
+                if end > self._count or not (ranks.isascii() and ranks.isdecimal()):
+                    raise ValueError(f"ranks in photos {start} to {end - 1}")
+                self._of(fingerprint, setting)[start:end] = ranks.encode()
+        self.unreadable |= {int(index): reason for index, reason in line["unreadable"].items()}

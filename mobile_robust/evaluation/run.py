@@ -1,0 +1,169 @@
+"""Top-1 and top-5 of models on clean and corrupted photos."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobile_robust.corruptions import select
+from mobile_robust.data.dataset import PhotoDataset, skipped_message
+from mobile_robust.errors import InputError
+from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, select_settings
+
+if TYPE_CHECKING:
+    from mobile_robust.evaluation.models import Model
+    from mobile_robust.evaluation.records import Records
+    from mobile_robust.evaluation.scores import Scores
+
+#: Called with what is done now, how many predictions are there, and how many there will be; None: not known yet.
+OnProgress = Callable[[str, int, int | None], None]
+
+
+def evaluate(
+    models: Sequence[str],
+    photos: PhotoDataset,
+    corruptions: Sequence[str] = ("jpeg",),
+    *,
+    seed: int = 0,
+    backbone_weights: str | None = None,
+    runtimes: Sequence[str] = (),
+    alexnet_errors: Path | None = None,
+    jobs: int | None = None,
+    out: Path | None = None,
+    on_progress: OnProgress = lambda what, done, total: None,
+    on_warning: Callable[[str], None] = lambda sentence: None,
+) -> Scores:
+    """Scores models on clean and corrupted photos, each beside its baseline, the backbone without a module.
+
+    Args:
+        models: Folders of finished builds, artifacts in such folders, recipes (by name or .toml), or timm:NAME.
+        photos: The photos, with labels.
+        corruptions: Names, families or "imagenet_c", with or without ":LEVEL"; clean photos are always scored.
+        seed: Of the corruptions.
+        backbone_weights: Of recipes: a file, or timm:NAME.
+        runtimes: What executes artifacts: "litert_cpu", "litert_gpu", "coreml_device", "coreml_mil"; none: the first
+            that can run here.
+        alexnet_errors: CSV file ``corruption,error`` with AlexNet's errors in % on ImageNet-C, for the mCE.
+        jobs: Processes of one thread each; None: one a CPU core.
+        out: Folder that keeps every prediction, so that a stopped evaluation is resumed and only what is missing is
+            measured; gets scores.json, scores.csv, table.md and accuracy.png. None: nothing is written.
+        on_progress: See :data:`OnProgress`.
+        on_warning: Called with sentences on untrained weights, unreadable photos and a damaged file of predictions.
+
+    Raises:
+        InputError: What a model cannot be, photos or labels that cannot be read, an unknown corruption, or a value that
+            is not allowed; the message names the file or the option.
+    """
+    if out and out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file; give a folder")
+    select(text for text in corruptions if text != CLEAN.name)
+
+    from mobile_robust.evaluation import models as found  # PyTorch: too slow for mistyped options
+    from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
+    from mobile_robust.evaluation.output import write
+    from mobile_robust.evaluation.scores import Scores, score_all
+
+    on_progress("opening models", 0, None)
+    resolved = found.resolve(models, backbone_weights, runtimes)
+    for label in dict.fromkeys(model.label for model in resolved if model.label):
+        groups = dict.fromkeys(model.group for model in resolved if model.label == label)
+        on_warning(f"{', '.join(groups)}: {label}")
+    settings = select_settings(corruptions, [model.size for model in resolved])
+    _check_classes(resolved, photos)
+    alexnet = read_errors(alexnet_errors, settings) if alexnet_errors else {}
+    on_progress("reading photos", 0, None)
+    records = _predict(resolved, photos, settings, seed, jobs, out, on_progress, on_warning)
+    unreadable = {photos.paths[index]: reason for index, reason in sorted(records.unreadable.items())}
+    skipped = skipped_message(unreadable, len(photos))
+    if skipped and len(unreadable) == len(photos):
+        raise InputError(f"--images {photos.folder}: no image can be read; {skipped}")
+    if skipped:
+        on_warning(skipped)
+    measured_on = {
+        "used": len(photos) - len(unreadable),
+        "sha256": photos.digest,
+        "labels": photos.labels_from,
+        "holdout": photos.split.fraction if photos.split else None,
+        "holdout_seed": photos.split.seed if photos.split else None,
+        "skipped": [
+            {"file": path.relative_to(photos.folder).as_posix(), "reason": reason}
+            for path, reason in unreadable.items()
+        ],
+    }
+    measured = score_all(resolved, settings, records)
+    errors = mean_corruption_errors(measured, alexnet) if alexnet else {}
+    scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, _facts(seed, measured_on))
+    return replace(scores, files=write(scores, out)) if out else scores
+
+
+def _check_classes(models: Sequence[Model], photos: PhotoDataset) -> None:
+    assert photos.labels is not None
+    largest, path = max(zip(photos.labels, photos.paths, strict=True))
+    for model in models:
+        if largest >= model.classes:
+            raise InputError(
+                f"--labels: {path} has label {largest}, but {model.name} of {model.group} "
+                f"knows the classes 0 to {model.classes - 1}"
+            )
+
+
+def _predict(
+    models: Sequence[Model],
+    photos: PhotoDataset,
+    settings: Sequence[CorruptionSetting],
+    seed: int,
+    jobs: int | None,
+    out: Path | None,
+    on_progress: OnProgress,
+    on_warning: Callable[[str], None],
+) -> Records:
+    """Makes every prediction that is not there yet."""
+    from mobile_robust.evaluation.measure import Evaluator
+    from mobile_robust.evaluation.records import Records
+    from mobile_robust.evaluation.workers import predict_all
+
+    records = Records(out, photos, seed)
+    if records.notice:
+        on_warning(records.notice)
+    batches = list(records.missing(models, settings))
+    total = len(photos) * len(models) * len(settings)
+    done = total - sum(batch.count for batch in batches)
+    processes = max(1, min(jobs or _cores(), len(batches)))
+    what = f"{processes} at a time"
+    try:
+        on_progress(what, done, total)
+        for batch, predictions in predict_all(Evaluator(models, photos, seed), batches, processes):
+            records.add(batch, predictions, models)
+            done += batch.count
+            on_progress(what, done, total)
+    finally:
+        records.close()
+    return records
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
+
+
+def _facts(seed: int, photos: dict[str, Any]) -> dict[str, Any]:
+    """What the scores were measured on, and with what."""
+    from mobile_robust.evaluation.scores import LEAST_LOSS
+    from mobile_robust.export.fingerprint import tool_versions
+    from mobile_robust.reporting.intervals import RESAMPLES, SEED
+
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "tools": {**tool_versions(), "pillow": version("pillow")},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "seed": seed,
+        "photos": photos,
+        "intervals": f"bootstrap over photos, 95 %, {RESAMPLES} resamples, seed {SEED}",
+        "least_loss": LEAST_LOSS,
+    }

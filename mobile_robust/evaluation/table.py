@@ -1,0 +1,161 @@
+"""The scores as tables: in the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from mobile_robust.corruptions import SMALL_SIDE
+from mobile_robust.evaluation.published import published, summary
+from mobile_robust.evaluation.scores import ALL, Score, Scores
+from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, by_corruption
+from mobile_robust.reporting.tables import Table
+from mobile_robust.reporting.text import plus_minus
+
+#: What a cell says.
+LEGEND = (
+    "top-1 in % and half its 95 % interval; then the loss recovered, (with - direct) / (clean - direct), and on clean "
+    "photos the change in points; – where less than 1 point is lost; * not equal to the baseline (McNemar, p < 0.05)"
+)
+
+#: With more settings than these, models are the columns.
+_MOST_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model under a corruption setting: its accuracy, and what it recovers of the loss."""
+
+    accuracy: str = ""
+    recovered: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The models of one group under all settings; ``cells`` has a row a model.
+
+    Attributes:
+        title: The group.
+        models: (name, runtime), or ("paper", method).
+        settings: Titles of the columns.
+        cells: A row a model.
+        sources: Where the papers' figures are from.
+    """
+
+    title: str
+    models: tuple[tuple[str, str], ...]
+    settings: tuple[str, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    sources: tuple[str, ...]
+
+    def table(self, between_names: str, between_figures: str) -> Table:
+        """A row a model."""
+        rows = [
+            [between_names.join(model), *(between_figures.join(filter(None, (c.accuracy, c.recovered))) for c in cells)]
+            for model, cells in zip(self.models, self.cells, strict=True)
+        ]
+        return Table.of(["", *self.settings], rows)
+
+
+def grids(scores: Scores) -> list[Grid]:
+    """A grid for every group: its baselines, its models, and the paper of their method."""
+    columns = _columns(scores.settings)
+    titles = [_title(*column, single=(ALL, None) not in columns) for column in columns]
+    titles += ["mCE"] if scores.mce else []
+    baselines = {model.fingerprint: model for model in scores.models}
+    found = []
+    for group in dict.fromkeys(model.group for model in scores.models):
+        members = [model for model in scores.models if model.group == group]
+        shown = dict.fromkeys([*(baselines[model.baseline] for model in members), *members])
+        names, cells, sources = [], [], []
+        for model in shown:
+            by_setting = scores.of(model)
+            mce = (Cell(f"{scores.mce[model]:.1f}"),) if scores.mce else ()
+            names.append((model.name, model.runtime))
+            cells.append((*(_cell(by_setting[column]) for column in columns), *mce))
+        for method in dict.fromkeys(model.method for model in members if model.method):
+            row, source = _paper(method, columns, scores.settings, members[0].size[0] <= SMALL_SIDE)
+            if source:
+                names.append(("paper", method))
+                cells.append((*row, *(Cell() for _ in titles[len(row) :])))
+                sources.append(f"paper: {source}")
+        found.append(Grid(group, tuple(names), tuple(titles), tuple(cells), tuple(sources)))
+    return found
+
+
+def print_scores(scores: Scores, console: Console) -> None:
+    """To a terminal: models as rows where that fits, as columns where not."""
+    console.print(f"{scores.photos} photos: {LEGEND}", highlight=False, markup=False)
+    for grid in grids(scores):
+        console.print(f"\n{grid.title}", style="bold", highlight=False, markup=False)
+        table = grid.table("\n", "\n")
+        whole = len(grid.settings) <= _MOST_COLUMNS and table.fits(console)
+        for piece in [table] if whole else table.transposed().pieces(console):
+            console.print(piece.terminal())
+        for source in grid.sources:
+            console.print(source, highlight=False, markup=False, style="dim")
+
+
+def as_markdown(scores: Scores) -> str:
+    """The grids as Markdown tables."""
+    parts = [f"{scores.photos} photos: {LEGEND.replace('*', chr(92) + '*')}."]
+    for grid in grids(scores):
+        table = grid.table(" · ", ", ")
+        if len(grid.settings) > _MOST_COLUMNS:
+            table = table.transposed()
+        parts += [f"### {grid.title}", table.markdown(), *grid.sources]
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(settings: Sequence[CorruptionSetting]) -> list[tuple[str, float | None]]:
+    """(corruption, level) of what is shown: clean, then the levels of a single corruption or the means of several.
+
+    A mean over one level is that level, which has a test of its own.
+    """
+    groups = by_corruption(settings)
+    columns: list[tuple[str, float | None]] = [(CLEAN.corruption, None)]
+    if len(groups) == 1:
+        ((name, members),) = groups.items()
+        columns += [(name, setting.level) for setting in members]
+        return [*columns, (name, None)] if len(members) > 1 else columns
+    columns += [(name, members[0].level if len(members) == 1 else None) for name, members in groups.items()]
+    return [*columns, *([(ALL, None)] if groups else [])]
+
+
+def _title(corruption: str, level: float | None, single: bool) -> str:
+    """Of a column; the mean of a ``single`` corruption is the mean of all."""
+    if level is not None:
+        return f"{corruption} {level:g}"
+    return "mean" if corruption == ALL or (single and corruption != CLEAN.corruption) else corruption
+
+
+def _cell(score: Score) -> Cell:
+    star = "*" if score.mcnemar and score.mcnemar.p < 0.05 else ""
+    accuracy = f"{100 * score.top1.value:.1f}{plus_minus(score.top1, 1, 100)}{star}"
+    if score.gain is None:
+        return Cell(accuracy)
+    if score.corruption == CLEAN.corruption:
+        return Cell(accuracy, f"{100 * score.gain.value:+.1f}{plus_minus(score.gain, 1, 100)}")
+    if score.recovered is None:
+        return Cell(accuracy, "–")
+    return Cell(accuracy, f"{100 * score.recovered.value:.0f}{plus_minus(score.recovered, 0, 100)} %")
+
+
+def _paper(
+    method: str, columns: Sequence[tuple[str, float | None]], settings: Sequence[CorruptionSetting], small: bool
+) -> tuple[list[Cell], str]:
+    """What the method's paper reports under each setting shown, and where."""
+    levels = {name: [s.level or 0.0 for s in members] for name, members in by_corruption(settings).items()}
+    known = [published(method, name, at, small) for name, at in levels.items()]
+    sources = "; ".join(dict.fromkeys(f"{p.network}: {p.source}" for p in known if p))
+    cells = []
+    for corruption, level in columns:
+        if corruption == CLEAN.corruption:
+            cells.append(Cell(", ".join(sorted({f"{p.clean:.1f}" for p in known if p}))))
+            continue
+        wanted = levels if corruption == ALL else {corruption: [level] if level is not None else levels[corruption]}
+        figures = summary(method, wanted, small)
+        cells.append(Cell(f"{figures[0]:.1f}", f"{figures[1]:.0f} %") if figures else Cell())
+    return cells, sources

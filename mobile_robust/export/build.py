@@ -1,0 +1,231 @@
+"""One recipe -> one folder: artifacts, stored reference, report, and last of all the manifest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from mobile_robust import __version__
+from mobile_robust.contracts.manifest import Artifact, Manifest, Provenance, StoredFile, write_manifest
+from mobile_robust.contracts.precisions import PRECISIONS, Precision
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.targets import TARGETS, Target
+from mobile_robust.contracts.tensors import Role
+from mobile_robust.data.calibration import choose
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.images import Photo
+from mobile_robust.export.calibration import Calibration
+from mobile_robust.export.cost import Cost, count
+from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
+from mobile_robust.export.report import write_report
+from mobile_robust.export.rounding import Rounder
+from mobile_robust.export.targets.base import Converted, Source, converter
+from mobile_robust.export.workspace import refuse_foreign, replace, workspace
+from mobile_robust.files import sha256, size, write_atomically
+from mobile_robust.parity.check import check
+from mobile_robust.parity.reference import Reference
+from mobile_robust.pipelines import Model, build_model
+from mobile_robust.runtimes import registry
+
+WEIGHTS_NAME = "weights.safetensors"
+Step = Callable[[str], None]
+#: (artifact file, runtime) -> sampled errors, for the report.
+ErrorSamples = dict[tuple[str, str], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build.
+
+    Attributes:
+        folder: Where it is.
+        manifest: What is in it, and how equal each file is to the PyTorch reference.
+        reused: Nothing had changed, so nothing was built.
+        notice: Names calibration images that could not be read; None: all could, or none were read.
+    """
+
+    folder: Path
+    manifest: Manifest
+    reused: bool
+    notice: str | None = None
+
+
+def convert(
+    recipe: Recipe,
+    out: str | Path = "build",
+    *,
+    calibration: PhotoDataset | None = None,
+    force: bool = False,
+    on_step: Step | None = None,
+) -> Build:
+    """Builds a recipe in ``out/NAME`` and verifies every artifact, unless nothing has changed since the last time.
+
+    Everything is written into a hidden folder beside it, which takes the name at the very end.
+
+    Args:
+        recipe: What to build; :func:`~mobile_robust.export.override.override` changes single settings.
+        out: Folder of all builds; made where missing.
+        calibration: The user's photos; None: those that ship with the dependencies.
+        force: Build even if nothing has changed.
+        on_step: Called with the name of each step as it begins, :func:`count_steps` times at most.
+
+    Raises:
+        InputError: Bad input of any kind, or an int8 file that still computes in float.
+    """
+    out = Path(out)
+    folder = out / recipe.name
+    key = fingerprint(recipe, calibration.identity() if calibration else [])
+    if not force and (manifest := reusable(folder, key)):
+        return Build(folder, manifest, reused=True)
+    refuse_foreign(folder)
+    with workspace(out, recipe.name) as hidden:
+        manifest, notice = _Builder(recipe, hidden, calibration, key, on_step or (lambda _: None)).run()
+        replace(folder, hidden)
+    return Build(folder, manifest, reused=False, notice=notice)
+
+
+def count_steps(recipe: Recipe) -> int:
+    """How often :func:`convert` calls ``on_step`` for a recipe that is built."""
+    checks = sum(info.target == target for target, _ in recipe.artifacts.pairs() for info in registry.select(None))
+    return 3 + len(recipe.artifacts.pairs()) + checks
+
+
+@dataclass
+class _Builder:
+    """The build of one recipe, stage by stage; ``seconds`` keeps where the time went."""
+
+    recipe: Recipe
+    folder: Path
+    calibration: PhotoDataset | None
+    fingerprint: str
+    step: Step
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> tuple[Manifest, str | None]:
+        recipe = self.recipe
+        self.step("backbone and module")
+        with self._clock("model and photos"):
+            model = build_model(recipe)
+            wanted = recipe.quantization.calibration_images, recipe.parity_images
+            photos = choose(self.calibration, recipe.input.height_width, *wanted)
+            provenance = model.provenance.model_copy(
+                update={"calibration": photos.calibration_source, "parity_images": photos.parity_source}
+            )
+        self.step("PyTorch reference")
+        with self._clock("PyTorch reference"):
+            reference = make_reference(model, photos.parity)
+            reference_path = reference.save(self.folder)
+            weights_path = self.folder / WEIGHTS_NAME
+            state = {name: x.contiguous() for name, x in model.reference.state_dict().items()}
+            write_atomically(weights_path, save(state))
+        artifacts, errors = self._verify(self._convert(model, provenance, photos.calibration), reference)
+        self.step("report")
+        manifest = Manifest(
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            fingerprint=self.fingerprint,
+            recipe=recipe,
+            provenance=provenance,
+            tools=tool_versions(),
+            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            seconds={name: round(value, 2) for name, value in self.seconds.items()},
+            reference=StoredFile(file=reference_path.name, sha256=sha256(reference_path)),
+            weights=StoredFile(file=WEIGHTS_NAME, sha256=sha256(weights_path)),
+            artifacts=tuple(artifacts),
+        )
+        write_report(manifest, self.folder, errors)
+        write_manifest(manifest, self.folder)
+        return manifest, photos.notice
+
+    def _convert(self, model: Model, provenance: Provenance, photos: Sequence[Photo]) -> list[Artifact]:
+        """Every file of the recipe, target by target; made precision by precision, so that each is rounded once."""
+        recipe, pairs = self.recipe, self.recipe.artifacts.pairs()
+        calibration = Calibration(model.example, photos)
+        source = Source(recipe, model.tensors, model.output.name, _facts(recipe, provenance), calibration)
+        converters = {target: converter(target)(source) for target, _ in pairs}
+        order = [precision for _, precision in pairs]
+        rounder = Rounder(model.deploy, calibration, recipe.quantization.float_layers)
+        cost = count(model.deploy, calibration.first)
+        artifacts = {}
+        for target, precision in sorted(pairs, key=lambda pair: order.index(pair[1])):
+            spec = TARGETS[target]
+            stage = f"{spec.title} {precision}"
+            self.step(stage)
+            with self._clock(stage):
+                path = self.folder / f"{recipe.name}_{precision}{spec.suffix}"
+                network = rounder.network(precision)
+                converted = converters[target].convert(network, PRECISIONS[precision], path)
+                artifacts[target, precision] = _artifact(path, target, precision, cost, converted)
+        return [artifacts[pair] for pair in pairs]
+
+    def _verify(self, artifacts: Sequence[Artifact], reference: Reference) -> tuple[list[Artifact], ErrorSamples]:
+        verified = []
+        errors: ErrorSamples = {}
+        for artifact in artifacts:
+            results, sampled = check(self.folder, artifact, self.recipe, reference, registry.select(None), self.step)
+            for result in results:
+                stage = f"parity {result.runtime}"
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + result.seconds
+            verified.append(artifact.model_copy(update={"parity": tuple(results)}))
+            errors |= {(artifact.file, runtime): sample for runtime, sample in sampled.items()}
+        return verified, errors
+
+    @contextmanager
+    def _clock(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def make_reference(model: Model, photos: Sequence[Photo]) -> Reference:
+    """The training form's outputs for some photos."""
+    inputs = [model.example(photo) for photo in photos]
+    with torch.no_grad():
+        expected = [model.reference(*x.values()).numpy() for x in inputs]
+    arrays = {name: np.concatenate([x[name].numpy() for x in inputs]) for name in inputs[0]}
+    specs = tuple(model.tensors[name] for name in arrays)
+    for spec in specs:
+        if spec.role is Role.IMAGE:
+            arrays[spec.name] = np.stack([photo.transpose(2, 0, 1) for photo in photos])
+    return Reference(
+        inputs=specs,
+        arrays=arrays,
+        image_scale=model.recipe.input.range / 255,
+        output=model.output,
+        expected=np.concatenate(expected),
+    )
+
+
+def _artifact(path: Path, target: Target, precision: Precision, cost: Cost, converted: Converted) -> Artifact:
+    return Artifact(
+        file=path.name,
+        target=target,
+        precision=precision,
+        sha256=sha256(path),
+        bytes=size(path),
+        macs=cost.macs,
+        parameters=cost.parameters,
+        operations=converted.operations,
+        inputs=converted.inputs,
+        outputs=converted.outputs,
+    )
+
+
+def _facts(recipe: Recipe, provenance: Provenance) -> dict[str, str]:
+    """What the files themselves say of their origin."""
+    facts = {
+        "version": __version__,
+        "recipe": recipe.name,
+        "weights": provenance.weights,
+        "backbone": provenance.backbone,
+    }
+    return {**facts, "label": provenance.label} if provenance.label else facts

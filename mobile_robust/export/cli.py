@@ -1,0 +1,152 @@
+"""python -m mobile_robust.convert: recipes in, verified TFLite and Core ML files out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mobile_robust.contracts.precisions import PRECISIONS
+from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
+from mobile_robust.contracts.targets import TARGETS
+from mobile_robust.errors import InputError
+from mobile_robust.export.override import override
+from mobile_robust.options import add_split, split_of
+from mobile_robust.parity.table import render_table
+from mobile_robust.recipes import built_in_recipes, load_recipe
+from mobile_robust.reporting.progress import progress_bar
+
+if TYPE_CHECKING:
+    from mobile_robust.export.build import Build
+
+EXAMPLES = """examples:
+  python -m mobile_robust.convert                              the default recipes, into build/
+  python -m mobile_robust.convert --list                       what can be built
+  python -m mobile_robust.convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
+      --weights afd_nano.safetensors --calibration photos/     one file to drop into an app
+  python -m mobile_robust.convert my_recipe.toml --target tflite --precision int8
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m mobile_robust.convert",
+        description="Build recipes into TFLite and Core ML files, and verify each against PyTorch on every runtime.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("recipe", nargs="*", help="name of a built-in recipe, or path of a .toml; none: the default ones")
+    p.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="one folder per recipe (%(default)s)")
+    p.add_argument("--target", nargs="+", choices=tuple(TARGETS), help="only these of the recipe's targets")
+    p.add_argument(
+        "--precision",
+        nargs="+",
+        choices=tuple(PRECISIONS),
+        help="only these precisions; int8 is static int8 on TFLite and 8-bit weights (int8w) on Core ML",
+    )
+    p.add_argument("--weights", metavar="FILE", help="the module's weights (.safetensors) instead of the recipe's")
+    backbone = p.add_mutually_exclusive_group()
+    backbone.add_argument(
+        "--backbone-weights", metavar="FILE", help="the backbone's weights (.safetensors), or timm:NAME to download"
+    )
+    backbone.add_argument(
+        "--random-backbone", type=int, metavar="SEED", help="random backbone weights: files for latency only"
+    )
+    p.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"
+    )
+    add_split(p, "of --calibration, never touch the photos that evaluate --holdout FRACTION scores")
+    p.add_argument("--list", action="store_true", help="list the built-in recipes and stop")
+    p.add_argument("--json", action="store_true", help="print the manifests as JSON instead of tables")
+    p.add_argument("--force", action="store_true", help="build again even if nothing has changed")
+    return p
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command; 0 where every parity check passed, 1 where one failed.
+
+    Raises:
+        InputError: Bad input; nothing of the recipe concerned is left behind.
+    """
+    options = parser().parse_args(arguments)
+    console = Console()
+    if options.list:
+        _list(console)
+        return 0
+    recipes = [
+        override(
+            recipe,
+            targets=options.target or (),
+            precisions=options.precision or (),
+            weights=options.weights,
+            backbone_weights=options.backbone_weights,
+            random_backbone=options.random_backbone,
+        )
+        for recipe in _recipes(options.recipe)
+    ]
+    if len({recipe.name for recipe in recipes}) < len(recipes):
+        raise InputError("two recipes have the same name, so they would share a folder")
+    if options.holdout is not None and options.calibration is None:
+        raise InputError(f"--holdout {options.holdout:g}: of the photos in --calibration DIR, which is missing")
+    from mobile_robust.data.dataset import PhotoDataset
+    from mobile_robust.export.build import convert, count_steps  # imports PyTorch: not for --help and --list
+
+    photos = None
+    if options.calibration:
+        photos = PhotoDataset.from_folder(options.calibration, split=split_of(options))
+
+    builds: list[Build] = []
+    notes = Console(stderr=True)
+    for number, recipe in enumerate(recipes, start=1):
+        title = f"{recipe.name} ({number}/{len(recipes)})"
+        with progress_bar(notes, title, count_steps(recipe)) as step:
+            builds.append(convert(recipe, options.out, calibration=photos, force=options.force, on_step=step))
+        if builds[-1].notice:
+            notes.print(f"[yellow]warning:[/] {builds[-1].notice}", highlight=False)
+        if not options.json:
+            _show(console, builds[-1])
+    if options.json:
+        print(json.dumps([json.loads(b.manifest.model_dump_json()) for b in builds], indent=2))
+    return 0 if all(b.manifest.passed for b in builds) else 1
+
+
+def _recipes(names: Sequence[str]) -> list[Recipe]:
+    if names:
+        return [load_recipe(name) for name in names]
+    return [recipe for recipe in map(load_recipe, built_in_recipes()) if recipe.default]
+
+
+def _list(console: Console) -> None:
+    table = Table("recipe", "backbone", "what", "files", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for name in built_in_recipes():
+        recipe = load_recipe(name)
+        files = "all" if recipe.artifacts == ArtifactsSection() else _forms(recipe.artifacts)
+        backbone = recipe.backbone.name if recipe.backbone else "any"
+        table.add_row(f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files)
+    console.print(table)
+    console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}", highlight=False)
+
+
+def _forms(has: ArtifactsSection) -> str:
+    """The precisions of each target in one line."""
+    forms = {spec.title: [name for each, name in has.pairs() if each == target] for target, spec in TARGETS.items()}
+    return ", ".join(f"{title} {' '.join(names)}" for title, names in forms.items() if names)
+
+
+def _show(console: Console, build: Build) -> None:
+    render_table(build.manifest, console)
+    state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
+    console.print(f"{state}: {build.folder / 'report.html'}", highlight=False, soft_wrap=True)
+    if not build.manifest.passed:
+        console.print(
+            f"where it went wrong: python -m mobile_robust.parity {shlex.quote(str(build.folder))} --layers\n"
+        )

@@ -1,0 +1,74 @@
+"""Whether a build is still good: one hash over everything it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from mobile_robust import __version__
+from mobile_robust.contracts.manifest import Manifest, read_manifest, verify_hashes
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.errors import InputError
+from mobile_robust.export.report import REPORT_NAME
+from mobile_robust.files import sha256
+
+#: The packages whose version can change an artifact or its verification.
+PACKAGES = ("torch", "timm", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools", "numpy")
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+#: Code that can change neither. What is not named here counts, so that a new file never leaves a stale build.
+_WITHOUT_EFFECT = (
+    *(f"{room}/*" for room in ("ablation", "bench", "corruptions", "evaluation", "reporting", "training")),
+    *("*cli.py", "*__main__.py", "methods/*/training.py", "methods/*/rank/*"),
+    *("export/report.py", "export/error_plots.py", "parity/table.py"),
+)
+
+
+@cache
+def tool_versions() -> dict[str, str]:
+    """Package -> version, Python and this project included."""
+    versions = {name: version(name) for name in PACKAGES}
+    return {"mobile-robust": __version__, "python": platform.python_version(), **versions}
+
+
+def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
+    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code.
+
+    Raises:
+        InputError: A weights file is missing.
+    """
+    files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
+    digests = []
+    for name in files:
+        if name and not name.startswith("timm:"):
+            if not Path(name).is_file():
+                raise InputError(f"weights file {name}: no such file")
+            digests.append(sha256(Path(name)))
+    parts = [recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def reusable(folder: Path, expected: str) -> Manifest | None:
+    """The manifest of an undamaged build with the expected fingerprint, or None."""
+    try:
+        manifest = read_manifest(folder)
+        verify_hashes(manifest, folder)
+    except InputError:
+        return None
+    return manifest if manifest.fingerprint == expected and (folder / REPORT_NAME).is_file() else None
+
+
+def code_hash(package: Path = _PACKAGE) -> str:
+    """Hex SHA-256 of the code that can change an artifact or its verification."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        if not any(fnmatch(name, pattern) for pattern in _WITHOUT_EFFECT):
+            digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

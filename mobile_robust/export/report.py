@@ -1,0 +1,303 @@
+"""report.html: a finished build on one self-contained page, without scripts or outside resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
+from mobile_robust.export import error_plots as plots
+from mobile_robust.files import write_atomically
+from mobile_robust.parity.table import SYMBOLS, TARGETS, tolerance_text, verdict_text, worst_text
+from mobile_robust.reporting.html import Html, el, join
+from mobile_robust.reporting.page import fact_list, figure, page, section
+from mobile_robust.reporting.tables import Table
+from mobile_robust.reporting.text import bytes_text, count_text
+
+REPORT_NAME = "report.html"
+#: (artifact file, runtime) -> sampled absolute errors, as fractions of the reference's range.
+ErrorSamples = Mapping[tuple[str, str], NDArray[np.floating]]
+
+
+def write_report(manifest: Manifest, folder: Path, errors: ErrorSamples | None = None) -> Path:
+    """Writes ``folder/report.html`` atomically and returns its path.
+
+    Args:
+        manifest: The finished build.
+        folder: Where its artifacts are.
+        errors: Samples for the histograms; without them the page has none. A few thousand per entry are plenty.
+    """
+    path = folder / REPORT_NAME
+    write_atomically(path, _page(manifest, errors or {}))
+    return path
+
+
+def _page(manifest: Manifest, errors: ErrorSamples) -> str:
+    title = manifest.recipe.title or manifest.recipe.name
+    sections = [
+        _parity(manifest),
+        _plots(manifest, errors),
+        _interfaces(manifest),
+        _placement(manifest),
+        _operations(manifest),
+        _origin(manifest),
+        _hashes(manifest),
+        _build(manifest),
+    ]
+    return page(f"{title}: {verdict_text(manifest)}", _header(manifest, title), sections)
+
+
+def _header(manifest: Manifest, title: str) -> Html:
+    recipe, provenance = manifest.recipe, manifest.provenance
+    made_checks = any(artifact.verdict != "skipped" for artifact in manifest.artifacts)
+    verdict: Verdict = "fail" if not manifest.passed else "pass" if made_checks else "skipped"
+    parts = [
+        el("p", "mobile-robust · build report", class_="eyebrow"),
+        el("h1", title),
+        el("p", _pill(verdict, verdict_text(manifest)), class_="verdict"),
+        el("p", _lead(manifest), class_="lead"),
+    ]
+    if provenance.label:
+        weights = f"Module: {provenance.weights}. Backbone: {provenance.backbone}."
+        parts.append(el("p", el("strong", provenance.label), el("span", weights), class_="label"))
+    if failures := _sentences(manifest):
+        parts.append(el("div", el("h2", "What failed"), failures, class_="failures"))
+    artifacts = manifest.artifacts
+    if artifacts:
+        sizes = sorted(artifact.bytes for artifact in artifacts)
+        tiles = [
+            ("artifacts", str(len(artifacts))),
+            ("smallest to largest", f"{bytes_text(sizes[0])} – {bytes_text(sizes[-1])}"),
+            ("MACs per image", count_text(artifacts[0].macs)),
+            ("parameters", count_text(artifacts[0].parameters)),
+            ("RGB image", f"{recipe.input.size_text()}, 0–{recipe.input.range}"),
+            ("built in", f"{sum(manifest.seconds.values()):.0f} s"),
+        ]
+        parts.append(el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in tiles), class_="tiles"))
+    return el("header", *parts)
+
+
+def _lead(manifest: Manifest) -> str:
+    """What is built, in a sentence."""
+    recipe = manifest.recipe
+    if recipe.method == "none":
+        return f"{manifest.provenance.backbone}: the baseline to compare with, image → logits, without a module."
+    backbone = f"on {recipe.backbone.name}" if recipe.backbone else "for any network"
+    if recipe.backbone and recipe.backbone.layer:
+        backbone += f" behind {recipe.backbone.layer}"
+    if recipe.scope == "pipeline":
+        return f"{recipe.method} {backbone}. Pipeline: image → logits, one file to drop into an app."
+    what = f"Component {recipe.part}" if recipe.part else "Module"
+    sides = [(a.inputs, a.outputs) for a in manifest.artifacts[:1]]
+    names = [" and ".join(tensor.name for tensor in side) for pair in sides for side in pair]
+    return f"{recipe.method} {backbone}. {what}: {' → '.join(names)}."
+
+
+def _sentences(manifest: Manifest) -> Html:
+    """Every failure in full, under the artifact and runtime it happened on."""
+    items = [
+        el("li", el("b", f"{artifact.file} on {result.runtime}"), " ", sentence)
+        for artifact in manifest.artifacts
+        for result in artifact.parity
+        for sentence in result.failures
+    ]
+    return el("ul", *items) if items else Html("")
+
+
+def _parity(manifest: Manifest) -> Html:
+    head = ["Artifact and runtime", "Size", "MACs", "Parameters", "Worst error", "Tolerance", "Verdict"]
+    largest = max((artifact.bytes for artifact in manifest.artifacts), default=1)
+    bodies = [_parity_rows(artifact, largest) for artifact in manifest.artifacts]
+    table = el(
+        "table", el("thead", el("tr", *(el("th", name, scope="col") for name in head))), *bodies, class_="parity"
+    )
+    note = (
+        "Errors are fractions of the reference output's range, over as many images as each runtime says, the first of: "
+        f"{manifest.provenance.parity_images}. The reference is the PyTorch training form in float32."
+    )
+    return section("Parity", el("div", table, class_="scroll"), el("p", note, class_="note"))
+
+
+def _parity_rows(artifact: Artifact, largest: int) -> Html:
+    share = el("i", class_="bar", style=f"--share:{artifact.bytes / largest:.3f}")
+    described = f"{TARGETS[artifact.target]} {artifact.precision}"
+    rows = [
+        el(
+            "tr",
+            el("th", artifact.file, el("small", described), scope="rowgroup"),
+            el("td", bytes_text(artifact.bytes), share, data_name="size"),
+            el("td", count_text(artifact.macs), data_name="MACs"),
+            el("td", count_text(artifact.parameters), data_name="parameters"),
+            el("td", colspan=2),
+            el("td", _pill(artifact.verdict, artifact.verdict)),
+            class_="artifact",
+        )
+    ]
+    for result in artifact.parity:
+        rows.append(
+            el(
+                "tr",
+                el("th", result.runtime, el("small", result.reason or _extent(result)), scope="row", colspan=4),
+                el("td", worst_text(result) if result.metrics else "", data_name="worst error"),
+                el("td", tolerance_text(result.tolerance) if result.metrics else "", data_name="tolerance"),
+                el("td", _pill(result.verdict, result.verdict)),
+                class_="runtime",
+            )
+        )
+    return el("tbody", *rows)
+
+
+def _extent(result: ParityResult) -> str:
+    """How many images were compared, and where."""
+    images = f"{result.images} image{'s' if result.images > 1 else ''}" if result.images else ""
+    return ", ".join(text for text in (images, _placed(result)) if text)
+
+
+def _placed(result: ParityResult) -> str:
+    found = result.placement
+    return f"{found.placed_ops} of {found.total_ops} operations on the {found.accelerator.upper()}" if found else ""
+
+
+def _plots(manifest: Manifest, errors: ErrorSamples) -> Html:
+    comparisons = plots.rows(manifest)
+    if not comparisons:
+        return Html("")
+    figures = [
+        figure(
+            plots.error_plot(comparisons),
+            "Maximum error",
+            "Band: what the tolerance allows; ● passed, ✖ failed. Rows without a band are checked by another metric.",
+        ),
+        figure(
+            plots.snr_plot(comparisons), "Signal-to-noise ratio", "The longer the better; the line is the tolerance."
+        ),
+    ]
+    if any(row.top1 is not None for row in comparisons):
+        caption = "Images on which artifact and reference name the same class. The band is what the tolerance allows."
+        figures.append(figure(plots.top1_plot(comparisons), "Top-1 agreement", caption))
+    if any(np.any(np.asarray(sample) > 0) for sample in errors.values()):
+        caption = (
+            "Each row has its own height; the line is the tolerance for the largest error. Exact values are left out."
+        )
+        figures.append(figure(plots.distribution_plot(comparisons, errors), "Spread of the errors", caption))
+    return section("Parity plots", el("div", *figures, class_="plots"))
+
+
+def _interfaces(manifest: Manifest) -> Html:
+    """Inputs and outputs; artifacts that are called alike share a table."""
+    grouped: list[tuple[Artifact, list[str]]] = []
+    for artifact in manifest.artifacts:
+        for first, names in grouped:
+            if (first.inputs, first.outputs) == (artifact.inputs, artifact.outputs):
+                names.append(artifact.file)
+                break
+        else:
+            grouped.append((artifact, [artifact.file]))
+    head = ["", "Name", "Shape", "Layout", "Type", "Range", "Quantization", "What it is"]
+    blocks = []
+    for artifact, names in grouped:
+        rows = [_tensor_row("input", tensor) for tensor in artifact.inputs]
+        rows += [_tensor_row("output", tensor) for tensor in artifact.outputs]
+        blocks += [el("h3", ", ".join(names)), Table.of(head, rows, left=head).html("plain tensors")]
+    return section("Inputs and outputs", *blocks)
+
+
+def _tensor_row(direction: str, tensor: Tensor) -> list[str]:
+    low_high = f"{tensor.value_range[0]:g} … {tensor.value_range[1]:g}" if tensor.value_range else "unbounded"
+    quantized = tensor.quantization
+    scale = "none"
+    if quantized:
+        sign = "-" if quantized.zero_point > 0 else "+"
+        scale = f"{quantized.scale:.6g} × (q {sign} {abs(quantized.zero_point)})"
+    shape = " × ".join(map(str, tensor.shape))
+    description = join(tensor.description, *([el("small", tensor.normalization)] if tensor.normalization else []))
+    return [direction, el("code", tensor.name), shape, tensor.layout, tensor.dtype, low_high, scale, description]
+
+
+def _placement(manifest: Manifest) -> Html:
+    rows = []
+    for artifact in manifest.artifacts:
+        for result in artifact.parity:
+            if found := result.placement:
+                share = found.placed_ops / found.total_ops if found.total_ops else 1.0
+                bar = el("i", class_="bar" if share == 1 else "bar short", style=f"--share:{share:.3f}")
+                placed = join(f"{found.placed_ops} of {found.total_ops}", bar)
+                left = ", ".join(found.left_over) or "none"
+                rows.append([artifact.file, result.runtime, found.accelerator.upper(), placed, left])
+    if not rows:
+        return Html("")
+    head = ["Artifact", "Runtime", "Accelerator", "Placed", "Left over"]
+    return section("Where the operations ran", Table.of(head, rows, left=head).html())
+
+
+def _operations(manifest: Manifest) -> Html:
+    """One table per target: operations down, its artifacts across."""
+    tables = []
+    for target, name in TARGETS.items():
+        artifacts = [artifact for artifact in manifest.artifacts if artifact.target == target]
+        if not artifacts:
+            continue
+        total = {op: sum(a.operations.get(op, 0) for a in artifacts) for a in artifacts for op in a.operations}
+        rows = [
+            [el("code", op), *(str(artifact.operations.get(op, "·")) for artifact in artifacts)]
+            for op in sorted(total, key=lambda op: (-total[op], op))
+        ]
+        rows.append([el("b", "all"), *(el("b", str(sum(artifact.operations.values()))) for artifact in artifacts)])
+        head = [f"{name} operation", *(artifact.precision for artifact in artifacts)]
+        tables.append(Table.of(head, rows).html("counts"))
+    return section("Operations in the files", el("div", *tables, class_="side"))
+
+
+def _origin(manifest: Manifest) -> Html:
+    recipe, provenance = manifest.recipe, manifest.provenance
+    facts = [
+        ("label", provenance.label),
+        ("recipe", recipe.name),
+        ("method", recipe.method),
+        ("options", ", ".join(f"{key} = {value}" for key, value in recipe.options.items())),
+        ("module weights", provenance.weights),
+        ("their SHA-256", provenance.weights_sha256),
+        ("backbone", provenance.backbone),
+        ("its SHA-256", provenance.backbone_sha256),
+        ("normalization inside", f"mean {_triple(recipe.input.mean)}, std {_triple(recipe.input.std)}"),
+        ("calibration", provenance.calibration),
+        ("parity images", provenance.parity_images),
+    ]
+    return section("Where the numbers come from", fact_list((name, value) for name, value in facts if value))
+
+
+def _triple(values: Sequence[float]) -> str:
+    return " / ".join(f"{value:g}" for value in values)
+
+
+def _hashes(manifest: Manifest) -> Html:
+    rows = [[a.file, f"{a.bytes:,}", el("code", a.sha256)] for a in manifest.artifacts]
+    rows += [[s.file, "", el("code", s.sha256)] for s in (manifest.reference, manifest.weights)]
+    again = join(
+        "To verify these files again, in the folder of this page: ",
+        el("code", "python -m mobile_robust.parity ."),
+        f" It reads {MANIFEST_NAME}, checks every SHA-256 and runs every artifact against the stored reference.",
+    )
+    return section(
+        "Files",
+        Table.of(["File", "Bytes", "SHA-256"], rows, left=["SHA-256"]).html(),
+        el("p", again, class_="again"),
+    )
+
+
+def _build(manifest: Manifest) -> Html:
+    longest = max(manifest.seconds.values(), default=1.0) or 1.0
+    stages = [
+        [stage, f"{seconds:.1f} s", el("i", class_="bar", style=f"--share:{seconds / longest:.3f}")]
+        for stage, seconds in manifest.seconds.items()
+    ]
+    facts = [("created", manifest.created), ("machine", manifest.machine), ("fingerprint", manifest.fingerprint)]
+    times = Table.of(["Stage", "Time", ""], stages).html("counts")
+    return section("This build", el("div", times, fact_list([*facts, *manifest.tools.items()]), class_="side"))
+
+
+def _pill(verdict: Verdict, text: str) -> Html:
+    return el("span", f"{SYMBOLS[verdict]} {text}", class_=f"pill {verdict}")

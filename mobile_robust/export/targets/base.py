@@ -1,0 +1,107 @@
+"""What a kind of file brings: a converter, in a module of its name beside this one, called ``CONVERTER`` there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+
+from torch import nn
+
+from mobile_robust.contracts.manifest import Quantization, Tensor
+from mobile_robust.contracts.precisions import PrecisionSpec
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.targets import TARGETS, Target, TargetSpec
+from mobile_robust.contracts.tensors import TensorSpec
+from mobile_robust.export.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class Source:
+    """What all files of a build have in common.
+
+    Attributes:
+        recipe: The recipe.
+        tensors: Inputs and output by name, in the order of the network's arguments.
+        output: Name of the output.
+        facts: Where the numbers come from, for the files' own metadata; "version" is this package's.
+        calibration: The network's inputs for the calibration photos.
+    """
+
+    recipe: Recipe
+    tensors: Mapping[str, TensorSpec]
+    output: str
+    facts: Mapping[str, str]
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file that was written.
+
+    Attributes:
+        file: Its path, or what was read from it, which stands for the path.
+        inputs: As an app sees them.
+        outputs: As an app sees them.
+        operations: Name -> count, most frequent first.
+    """
+
+    file: PathLike[str]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    operations: dict[str, int]
+
+
+class Converter(ABC):
+    """Converts the network of a build to one kind of file.
+
+    Args:
+        source: What its files have in common.
+    """
+
+    spec: TargetSpec
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @abstractmethod
+    def convert(self, network: nn.Module, precision: PrecisionSpec, path: Path) -> Converted:
+        """Writes one file.
+
+        Args:
+            network: Deploy form in eval mode, NCHW, its weights already rounded for the precision.
+            precision: Of weights and computation.
+            path: File or folder to write.
+
+        Raises:
+            InputError: The converter cannot take the network, or not in this precision.
+        """
+
+    @abstractmethod
+    def inspect(self, path: PathLike[str]) -> Converted:
+        """Describes a file that was written."""
+
+    def tensor(self, name: str, shape: tuple[int, ...], dtype: str, quantization: Quantization | None = None) -> Tensor:
+        """The manifest's entry of an input or output."""
+        spec = self.source.tensors[name]
+        return Tensor(
+            name=name,
+            shape=shape,
+            dtype=dtype,
+            layout=self.spec.layout if len(shape) == 4 else "NC",
+            role=spec.role,
+            description=spec.description,
+            value_range=spec.value_range,
+            normalization=spec.normalization,
+            quantization=quantization,
+            repairs=spec.repairs,
+        )
+
+
+def converter(target: Target) -> type[Converter]:
+    """The converter of a kind of file; imports its tools."""
+    found: type[Converter] = import_module(f"{__package__}.{TARGETS[target].name}").CONVERTER
+    return found

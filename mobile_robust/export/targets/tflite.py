@@ -1,0 +1,151 @@
+"""PyTorch deploy form -> TFLite with channels-last inputs and outputs, named as an app developer expects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from os import PathLike
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from mobile_robust.contracts.manifest import Quantization
+from mobile_robust.contracts.manifest import Tensor as TensorEntry
+from mobile_robust.contracts.precisions import PrecisionSpec
+from mobile_robust.contracts.targets import TARGETS
+from mobile_robust.contracts.tensors import Role
+from mobile_robust.errors import InputError, first_line
+from mobile_robust.export.targets.base import Converted, Converter
+from mobile_robust.export.targets.tflite_quantize import Sample, static_wi8_ai8, weights_fp16
+from mobile_robust.files import write_atomically
+from mobile_robust.quiet import quiet
+from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite import metadata
+from mobile_robust.tflite.file import FileTensor, TfliteFile
+from mobile_robust.tflite.module_path import tensors_of
+
+
+class ChannelsLast(nn.Module):
+    """NHWC inputs and output around a network that works on NCHW; the converter cancels the transposes."""
+
+    def __init__(self, network: nn.Module, output: str) -> None:
+        super().__init__()
+        self.network, self.output = network, output
+
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Inputs by name, (1, H, W, C) or (1, N) each -> {output: (1, H, W, C) or (1, N)}."""
+        result = self.network(*(x.permute(0, 3, 1, 2) if x.dim() == 4 else x for x in inputs.values()))
+        return {self.output: result.permute(0, 2, 3, 1) if result.dim() == 4 else result}
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """An input as the file takes it: (1, C, H, W) -> (1, H, W, C); (1, N) stays."""
+    return x.permute(0, 2, 3, 1).contiguous() if x.dim() == 4 else x
+
+
+def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, path: Path) -> None:
+    """Writes the float32 file.
+
+    Args:
+        deploy: Network in eval mode, NCHW.
+        inputs: One example per input by name, (1, C, H, W) or (1, N), in the order of ``deploy``'s arguments.
+        output: Name of the output.
+        path: File to write.
+
+    Raises:
+        InputError: The converter cannot take the network.
+    """
+    examples = {name: channels_last(x) for name, x in inputs.items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with quiet():
+            import litert_torch
+
+            model = litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples)
+            model.export(str(temporary))
+    except Exception as error:  # whatever a converter raises on a network it cannot take
+        raise InputError(f"litert-torch cannot convert this network to TFLite: {first_line(error)}") from error
+    try:
+        write_atomically(path, temporary.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _as_it_is(float_file: Path, samples: Iterable[Sample], keep: Collection[str]) -> bytes:
+    return float_file.read_bytes()
+
+
+def _half(float_file: Path, samples: Iterable[Sample], keep: Collection[str]) -> bytes:
+    return weights_fp16(float_file)
+
+
+#: How rounded weights are stored, by the scheme that rounded them: (float32 file, calibration inputs, names of tensors
+#: whose operations stay float) -> content of the file.
+STORAGE: dict[str | None, Callable[[Path, Iterable[Sample], Collection[str]], bytes]] = {
+    None: _as_it_is,
+    "half": _half,
+    "int8": static_wi8_ai8,
+}
+
+
+class TfliteConverter(Converter):
+    """A float32 file by litert-torch, quantized by ai-edge-quantizer."""
+
+    spec = TARGETS["tflite"]
+
+    def convert(self, network: nn.Module, precision: PrecisionSpec, path: Path) -> Converted:
+        source, options = self.source, self.source.recipe.quantization
+        float_path = path.with_name(f".{path.stem}.float{path.suffix}")
+        convert_tflite(network, source.calibration.first, source.output, float_path)
+        try:
+            float_file = tflite_file.read(float_path)
+            keep = tensors_of(float_file, options.float_layers)
+            samples = ({name: channels_last(x).numpy() for name, x in inputs.items()} for inputs in source.calibration)
+            content = STORAGE[precision.rounding](float_path, samples, keep)
+        finally:
+            float_path.unlink()
+        write_atomically(path, metadata.attach(content, {metadata.ENTRY: self._metadata(float_file)}))
+        file = tflite_file.read(path)
+        if precision.integer:
+            self._require_integer(file, keep)
+        return self.inspect(file)
+
+    def inspect(self, path: PathLike[str]) -> Converted:
+        file = tflite_file.read(path)
+
+        def entry(name: str, stored: FileTensor) -> TensorEntry:
+            scaled = bool(stored.scale)
+            quantization = Quantization(scale=stored.scale[0], zero_point=stored.zero_point[0]) if scaled else None
+            return self.tensor(name, stored.shape, stored.dtype, quantization)
+
+        inputs = tuple(entry(name, file.inputs[name]) for name in self.source.tensors if name in file.inputs)
+        outputs = tuple(entry(name, stored) for name, stored in file.outputs.items())
+        return Converted(file, inputs, outputs, file.op_counts)
+
+    def _require_integer(self, file: TfliteFile, keep: Collection[str]) -> None:
+        """Nobody should ship an int8 file that is still float inside without having asked for it."""
+        recipe = self.source.recipe
+        left = tflite_file.float_operations(file, recipe.quantization.allow_float_ops, keep)
+        if left:
+            raise InputError(
+                f"recipe {recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}"
+                f"{f' and {len(left) - 3} more' if len(left) > 3 else ''}; "
+                "allow them with quantization.allow_float_ops or float_layers, or leave int8 out of artifacts.tflite"
+            )
+
+    def _metadata(self, file: TfliteFile) -> bytes:
+        recipe, facts = self.source.recipe, self.source.facts
+
+        def notes(names: Iterable[str], std: float | None) -> list[metadata.TensorNote]:
+            specs = [self.source.tensors[name] for name in names]
+            return [metadata.TensorNote(spec, std if spec.role is Role.IMAGE else None) for spec in specs]
+
+        return metadata.pack(
+            recipe.name,
+            f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items()),
+            facts["version"],
+            notes(file.inputs, 255.0 / recipe.input.range),
+            notes(file.outputs, None),
+        )
+
+
+CONVERTER = TfliteConverter

@@ -1,0 +1,140 @@
+"""Command line of ``python -m mobile_robust.train``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.errors import InputError
+from mobile_robust.methods.method import Method, Training
+from mobile_robust.methods.registry import methods
+from mobile_robust.model_flags import add_flags, parse_flags
+from mobile_robust.options import add_split, split_of
+from mobile_robust.recipes import load_recipe
+from mobile_robust.training.settings import TrainSettings
+
+_EXAMPLES = """examples:
+  python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
+      --backbone-weights mobilenetv2.safetensors --out afd_nano.safetensors
+  python -m mobile_robust.train sympie sympie_mobilenetv2_pipeline --images photos/ --labels folders \\
+      --backbone-weights mobilenetv2.safetensors --holdout 0.4 --out sympie.safetensors
+  python -m mobile_robust.train deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
+      --corruption awgn --out units.safetensors
+  python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
+      --backbone-weights mobilenetv2.safetensors --start afd_nano.safetensors --quantized --steps 200 --rate 3e-4 \\
+      --out afd_nano_int8.safetensors
+  accelerate launch -m mobile_robust.train afd my_recipe.toml --images photos/ --out afd.safetensors
+"""
+
+#: Settings whose options have their names.
+_SAME_NAMES = [field.name for field in fields(TrainSettings) if field.name != "corruptions"]
+
+
+def main(argv: list[str]) -> int:
+    """Trains a module and writes its weights, a log, a plot and a card.
+
+    Raises:
+        InputError: Bad input, or a loss that is no number any more; no weights are written.
+    """
+    options = _parser().parse_args(argv)
+    method = methods()[options.method]
+    assert method.training is not None
+    settings = TrainSettings(
+        corruptions=tuple(options.corruption),
+        **{name: getattr(options, name) for name in _SAME_NAMES},
+    )
+    own = parse_flags(options, method.training.options)
+    if options.out.suffix != ".safetensors":
+        raise InputError(f"--out {options.out}: the file's name must end with .safetensors")
+    recipe = load_recipe(options.recipe)
+    if recipe.method != method.name:
+        raise InputError(
+            f"recipe {recipe.name} is for method {recipe.method!r}; this trains recipes for method {method.name!r}"
+        )
+    if options.backbone_weights:
+        recipe = recipe.with_backbone_weights(options.backbone_weights)
+    if options.ranking:
+        recipe = recipe.with_ranking(options.ranking)
+    if find_spec("accelerate") is None:
+        raise InputError("training needs Accelerate: pip install 'mobile-robust[train]'")
+    from mobile_robust.training.run import train  # PyTorch: too slow for --help and mistyped options
+
+    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options))
+    done = train(recipe, photos, options.out, settings, own, argv)
+    if done:
+        text = f"{done.weights}: {len(done.steps)} steps in {done.seconds:.0f} s"
+        Console().print(text, highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mobile_robust.train",
+        description="Train a repair module for one backbone.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="METHOD", required=True, dest="method")
+    for method in methods().values():
+        if method.training is not None:
+            _add_method(commands.add_parser(method.name, help=method.training.summary), method, method.training)
+    return parser
+
+
+def _add_method(parser: argparse.ArgumentParser, method: Method, training: Training) -> None:
+    parser.description = (
+        f"{training.description} Writes FILE, and beside it a log (.jsonl, one line a step), its plot (.png) and a "
+        "card (.md) that says how the weights came about. Stopped and started again, it resumes at its last checkpoint."
+    )
+    parser.set_defaults(labels=None, ranking=None)
+    add = parser.add_argument
+    add("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
+    add("--images", required=True, type=Path, metavar="DIR", help="folder of photos of any size")
+    add("--out", required=True, type=Path, metavar="FILE", help="the weights, .safetensors")
+    add("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
+    add_flags(parser, training.options)
+    if training.labels:
+        add(
+            "--labels",
+            metavar="names|folders|FILE.csv",
+            help="the right classes, see evaluate --help. Without it no labels are needed: what the backbone predicts "
+            "for the clean photo counts as right",
+        )
+    if "rank" in method.commands:
+        add("--ranking", type=Path, metavar="FILE", help="of rank (default: the recipe's)")
+    add(
+        "--corruption",
+        nargs="+",
+        default=list(training.corruptions),
+        metavar="NAME[:LEVEL]",
+        help=f"corruptions of the photos: names and families of the registry (default: "
+        f"{' '.join(training.corruptions)})",
+    )
+    add(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="trained weights of the same module to begin from, .safetensors (default: a module that changes nothing)",
+    )
+    add(
+        "--quantized",
+        action="store_true",
+        help="quantization-aware training of --start: compute with an int8 file's rounding, batch norms fixed. A few "
+        f"hundred steps at a tenth of the rate: --steps 200 --rate {training.rate / 10:g}",
+    )
+    add("--steps", type=int, default=training.steps, metavar="N", help="default: %(default)s")
+    add("--batch", type=int, default=training.batch, metavar="N", help="crops a step (default: %(default)s)")
+    add("--crop", type=int, metavar="N", help="side of the crops in pixels (default: the method's share of the photo)")
+    add("--rate", type=float, default=training.rate, metavar="R", help="learning rate (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
+    add_split(parser)
+    add("--checkpoint-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)")
+    add("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
+    add("--readers", type=int, default=1, metavar="N", help="processes that read photos (default: %(default)s)")
+    add("--cpu", action="store_true", help="leave the GPU alone")
+    add("--mixed-precision", choices=("no", "fp16", "bf16"), default="no", help="on a GPU (default: no)")

@@ -1,0 +1,90 @@
+"""The training loop, the same for every method: Accelerate runs it on CPU, one GPU or many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import torch
+from accelerate import Accelerator
+from torch.utils.data import DataLoader
+
+from mobile_robust.errors import InputError
+from mobile_robust.methods.task import Task
+from mobile_robust.training.checkpoints import Checkpoints
+from mobile_robust.training.settings import TrainSettings
+from mobile_robust.training.stream import Batches
+
+WARM_UP_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step reports: its number from 1, the learning rate, how long it took, "loss" and the method's other
+    figures."""
+
+    step: int
+    rate: float
+    seconds: float
+    losses: dict[str, float]
+    broken: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def loss(self) -> float:
+        """What was minimized."""
+        return self.losses["loss"]
+
+
+def run_steps(
+    task: Task, batches: Batches, settings: TrainSettings, checkpoints: Checkpoints, accelerator: Accelerator
+) -> Iterator[Step]:
+    """Trains the task's module in place, one step an iteration, from the last checkpoint on; in eval mode afterwards.
+
+    Raises:
+        InputError: The loss is no finite number any more, no photo can be read, or a checkpoint cannot be written.
+    """
+    groups = [{"params": parameters, "share": share} for parameters, share in task.param_groups()]
+    model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))
+    first = checkpoints.load(task, optimizer, accelerator)
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, settings.steps),
+        num_workers=settings.readers,
+        prefetch_factor=2 if settings.readers else None,
+    )
+    started = monotonic()
+    for step, batch in zip(range(first, settings.steps), loader, strict=True):
+        if batch.failure:
+            raise InputError(batch.failure)
+        torch.manual_seed(settings.seed + step)  # a resumed run draws what it would have drawn
+        rate = settings.rate * rate_factor(step, settings.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+        task.on_step_start(step / settings.steps)
+        losses = model(*(tensor.to(accelerator.device) for tensor in batch.tensors))
+        # the mean over all processes, so that all of them stop where one loss is no number
+        means = {name: accelerator.reduce(value.detach(), "mean").item() for name, value in losses.items()}
+        if not math.isfinite(means["loss"]):
+            raise InputError(
+                f"the loss is {means['loss']} at step {step + 1}: training stopped, no weights were written; "
+                f"{checkpoints.last_text()}; try a lower --rate than {settings.rate:g}"
+            )
+        if losses["loss"].requires_grad:  # some steps learn in closed form
+            optimizer.zero_grad()
+            accelerator.backward(losses["loss"])
+            optimizer.step()
+        task.on_step_end()
+        yield Step(step + 1, rate, monotonic() - started, means, batch.broken)
+        started = monotonic()
+        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps and accelerator.is_main_process:
+            checkpoints.save(step + 1, task, optimizer, accelerator)
+    task.module.requires_grad_(False).eval()
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Share of the highest rate: a short linear warm-up and a half cosine down to 0."""
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 + math.cos(math.pi * step / steps)) / 2

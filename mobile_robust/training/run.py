@@ -1,0 +1,259 @@
+"""One training from a recipe and photos to the files: weights, log, plot and card."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import save
+
+from mobile_robust.contracts.recipe import Recipe, WeightsSection
+from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.errors import InputError
+from mobile_robust.files import sha256, write_output
+from mobile_robust.methods.method import Options
+from mobile_robust.methods.registry import method_of
+from mobile_robust.methods.task import Task
+from mobile_robust.pipelines import Model, build_model
+from mobile_robust.training.card import WINDOW, card
+from mobile_robust.training.checkpoints import Checkpoints
+from mobile_robust.training.fake_quant import FakeQuant
+from mobile_robust.training.loop import Step, run_steps
+from mobile_robust.training.plot import plot
+from mobile_robust.training.samples import CropPair, Degradation
+from mobile_robust.training.settings import TrainSettings, training_of
+from mobile_robust.training.stream import Batches
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training wrote: the weights, beside them the log (.jsonl), its plot (.png) and the card (.md)."""
+
+    weights: Path
+    steps: Sequence[Step]
+    seconds: float
+
+
+def train(
+    recipe: Recipe,
+    photos: PhotoDataset,
+    out: str | Path,
+    settings: TrainSettings | None = None,
+    options: Options | None = None,
+    command: Sequence[str] = (),
+) -> Trained | None:
+    """Trains a recipe's adapter for its backbone. Stopped and called again, it resumes from its last checkpoint.
+
+    Args:
+        recipe: Names the method, the backbone and its weights, and a ranking where the method wants one.
+        photos: Of any size; without labels, what the baseline predicts for a clean photo counts as right.
+        out: The weights to write, ``.safetensors``.
+        settings: None: the method's defaults.
+        options: The method's own training options; None: its defaults.
+        command: The words of the command line, for the card.
+
+    Returns:
+        None in all processes of a distributed training but the first.
+
+    Raises:
+        InputError: Bad input, or a loss that is no number any more; no weights are written.
+    """
+    method = method_of(recipe)
+    training = training_of(method)
+    settings = settings or TrainSettings.of(method)
+    options = options or training.options()
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out {out}: the file's name must end with .safetensors")
+    if recipe.backbone is None:
+        raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
+    torch.set_num_threads(settings.threads)
+    accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
+    main = accelerator.is_main_process
+    console = Console(stderr=True, quiet=not main)
+    size = recipe.input.height_width
+    chosen = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
+    degradations: list[Degradation] = [(entry.name, level) for entry, levels in chosen.items() for level in levels]
+    if settings.batch < accelerator.num_processes:
+        raise InputError(f"--batch {settings.batch}: must be {accelerator.num_processes} or more, one crop a process")
+    crop = (settings.crop, settings.crop) if settings.crop else training.crop(size)
+    if any(side > whole for side, whole in zip(crop, size, strict=True)):
+        raise InputError(f"--crop {settings.crop}: the recipe's photos have {recipe.input.size_text()}")
+
+    model = initial_model(recipe, settings.seed)
+    task = make_task(model, crop, options, settings.steps)
+    share = (accelerator.process_index, accelerator.num_processes)
+    short = round(min(size) * 256 / 224)
+    sampler = CropPair(crop, degradations, training.clean_share)
+    batches = Batches(photos, sampler, short, crop, settings.batch, settings.seed, share)
+    if settings.start:
+        task.load(settings.start, f"method {recipe.method} {model.where}")
+    if settings.quantized:
+        first = batches[0]
+        if first.failure:
+            raise InputError(first.failure)
+        quantize(task, recipe.quantization.float_layers, first.tensors[0])
+    ranking = recipe.weights.ranking
+    checkpoints = Checkpoints(
+        out,
+        {
+            "recipe": recipe.model_dump(mode="json", exclude={"weights"}),
+            "options": options.model_dump(mode="json"),
+            "ranking": ranking and Path(ranking).read_text(encoding="utf-8"),
+            "backbone": model.provenance.backbone_sha256,
+            "photos": [[name, size] for name, size, _ in photos.identity()],
+            "labels": photos.labels,
+            "start": settings.start and sha256(settings.start),
+            "degradations": degradations,
+            "crop": crop,
+            "settings": {name: value for name, value in asdict(settings).items() if name in _RESULT_DEPENDS_ON},
+        },
+        lambda line: console.print(line, markup=False, highlight=False),
+    )
+    log = out.with_suffix(".jsonl")
+    if main:
+        _check_writable(log)
+    steps = _watch(run_steps(task, batches, settings, checkpoints, accelerator), settings.steps, log, console)
+    if not main:
+        return None
+    write_output(out, save(task.result()))
+    seconds = sum(step.seconds for step in steps)
+    facts = _facts(settings, options, photos, crop, chosen, accelerator, seconds)
+    write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
+    losses = [step.loss for step in steps]
+    write_output(out.with_suffix(".md"), card(out, model, facts, losses, command, settings.start))
+    checkpoints.remove()
+    return Trained(out, steps, seconds)
+
+
+#: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
+_RESULT_DEPENDS_ON = ("steps", "batch", "rate", "seed", "quantized", "mixed_precision")
+
+
+def initial_model(recipe: Recipe, seed: int) -> Model:
+    """A recipe's model with an adapter at its initial weights, drawn with ``seed``."""
+    weights = WeightsSection(seed=seed, ranking=recipe.weights.ranking)
+    return build_model(recipe.model_copy(update={"weights": weights, "part": None, "scope": "pipeline"}))
+
+
+def make_task(model: Model, crop: tuple[int, int], options: Options, steps: int) -> Task:
+    """A method's task on a model's pipeline."""
+    assert model.pipeline is not None
+    make = training_of(method_of(model.recipe)).task.load()
+    task: Task = make(model.pipeline.frozen(), crop, float(model.recipe.input.range), options, steps)
+    return task
+
+
+def quantize(task: Task, float_layers: Sequence[str], photos: torch.Tensor) -> None:
+    """From now on the adapter learns as an int8 file computes it (QAT).
+
+    Args:
+        task: Of a module whose batch norms are fixed from now on.
+        float_layers: See the recipe.
+        photos: uint8 (B, H, W, 3): what the frozen network's weights are rounded on.
+    """
+    task.fake_quant = fake_quant = FakeQuant(task.pipeline, float_layers, task.images(photos))
+    task.student, task.moving_statistics = fake_quant.deployed, 0.0
+    task.use_student(fake_quant.pipeline)
+
+
+def _check_writable(log: Path) -> None:
+    """Fails early where the output cannot be written."""
+    try:
+        log.touch()
+    except OSError as error:
+        raise InputError(f"{log}: cannot be written: {error.strerror or error}") from None
+
+
+def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> list[Step]:
+    """Runs a training to its end with a progress bar and a log of one JSON line a step; all steps, those before a stop
+    included.
+
+    Raises:
+        InputError: The log cannot be written.
+    """
+    done: list[Step] = []
+    broken: dict[Path, str] = {}
+    text = "[progress.description]{task.description}  loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.1e}"
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("training", total=count, loss=np.nan, rate=np.nan)
+        for step in steps:
+            if not console.quiet:
+                if not done:
+                    done = _earlier(log, step.step)
+                    write_output(log, "".join(_line(old) for old in done))
+                _append(log, _line(step))
+            done.append(step)
+            broken |= dict(step.broken)
+            loss = float(np.mean([s.loss for s in done[-WINDOW:]]))
+            progress.update(bar, completed=step.step, loss=loss, rate=step.rate)
+    if broken:
+        named = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:3])
+        said = f"left out {len(broken)} broken images: {named}"
+        console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return done
+
+
+def _line(step: Step) -> str:
+    return json.dumps({"step": step.step, "rate": step.rate, "seconds": round(step.seconds, 3), **step.losses}) + "\n"
+
+
+def _earlier(log: Path, step: int) -> list[Step]:
+    """The steps of a log before ``step``: those that a stopped run took."""
+    found = []
+    for line in log.read_text(encoding="utf-8").splitlines()[: step - 1]:
+        entry: dict[str, Any] = json.loads(line)
+        number, rate, seconds = (entry.pop(name) for name in ("step", "rate", "seconds"))
+        found.append(Step(int(number), rate, seconds, entry))
+    return found
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _facts(
+    settings: TrainSettings,
+    options: Options,
+    photos: PhotoDataset,
+    crop: tuple[int, int],
+    chosen: Mapping[Corruption, tuple[float, ...]],
+    accelerator: Accelerator,
+    seconds: float,
+) -> dict[str, str]:
+    """Rows of the card."""
+    split = f"all but those of `evaluate {photos.split}`" if photos.split else "all"
+    labels = "with labels" if photos.labels else "no labels"
+    names: dict[str, list[str]] = {}  # of one set of levels
+    for entry, found in chosen.items():
+        names.setdefault(", ".join(f"{level:g}" for level in found), []).append(entry.name)
+    device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
+    if accelerator.device.type == "cuda":
+        device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
+    start = f"{settings.start.name}, SHA-256 {sha256(settings.start)}" if settings.start else "changing nothing"
+    own = ", ".join(f"{name} {value}" for name, value in options.model_dump().items() if value is not None)
+    return {
+        "start": start,
+        "photos": f"{len(photos)}, {split}; {labels}",
+        "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
+        "training": f"{settings.steps} steps of {settings.batch} crops of {crop[0]} x {crop[1]}, Adam with a rate of "
+        f"{settings.rate:g}, seed {settings.seed}"
+        + (f", {own}" if own else "")
+        + (", quantization-aware" if settings.quantized else ""),
+        "time": f"{seconds:.0f} s on {device}",
+    }

@@ -1,0 +1,121 @@
+"""Photos for training, streamed: the order of the photos and everything random in them follow from the seed alone, so
+that a resumed run sees what it would have seen."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.images import Photo, Size
+from mobile_robust.errors import InputError
+from mobile_robust.training.samples import Sampler, stack
+
+#: Decoded photos that each worker process keeps in memory, with a short side of the recipe's size x 256 / 224: 0.3 MB
+#: at 224.
+CACHED_PHOTOS = 1024
+
+
+class Batch(NamedTuple):
+    """What a worker process sends for one step.
+
+    Attributes:
+        tensors: The samples.
+        broken: The files that could not be read for it, with the reason.
+        failure: Why there are no samples. (An exception would come out of the process with its traceback.)
+    """
+
+    tensors: tuple[Tensor, ...]
+    broken: list[tuple[Path, str]]
+    failure: str | None = None
+
+
+class Batches(Dataset[Batch]):
+    """Step number -> its batch; every photo comes once before any comes twice.
+
+    Args:
+        dataset: Photos of any size; a sample's label is -1 where the dataset has none.
+        sampler: Makes a sample of a photo.
+        short: Length to which the photos' short sides are brought; a photo of exactly ``size`` stays as it is.
+        size: Height and width of the samples in pixels.
+        batch: Samples a step.
+        seed: Of everything random here.
+        share: (this process's number, number of processes): each makes its share of every batch.
+    """
+
+    def __init__(
+        self,
+        dataset: PhotoDataset,
+        sampler: Sampler,
+        short: int,
+        size: Size,
+        batch: int,
+        seed: int,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.dataset, self.sampler = dataset, sampler
+        self.short, self.size, self.batch, self.seed, self.share = short, size, batch, seed, share
+
+    def __len__(self) -> int:
+        """Photos, not batches: those never end."""
+        return len(self.dataset)
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        known = len(self.dataset.broken)
+        first, of = self.share
+        samples = []
+        for number in range(step * self.batch + first, (step + 1) * self.batch, of):
+            try:
+                photo, label = self._photo(number)
+            except InputError as error:
+                return Batch((), [], str(error))
+            samples.append(self.sampler(photo, label, np.random.default_rng((self.seed, 1, number))))
+        return Batch(stack(samples), list(self.dataset.broken.items())[known:])
+
+    def _photo(self, number: int) -> tuple[Photo, int]:
+        """The photo at a position of the stream; where its file is broken, the next one.
+
+        Raises:
+            InputError: No photo can be read.
+        """
+        dataset = self.dataset
+        epoch, position = divmod(number, len(dataset))
+        for index in np.roll(_order(self.seed, epoch, len(dataset)), -position).tolist():
+            if dataset.paths[index] in dataset.broken:
+                continue
+            try:
+                photo = _read(dataset, index, self.short, self.size)
+            except InputError:
+                continue
+            return photo, -1 if dataset.labels is None else dataset.labels[index]
+        raise dataset.none_readable()
+
+
+@lru_cache(2)
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+@lru_cache(CACHED_PHOTOS)
+def _read(dataset: PhotoDataset, index: int, short: int, size: Size) -> Photo:
+    photo = dataset.read(index)
+    return photo if photo.shape[:2] == size else with_short_side(photo, short)
+
+
+def with_short_side(photo: Photo, short: int) -> Photo:
+    """The photo with its short side brought to ``short`` pixels, as for evaluation; of a very long one, the middle."""
+    height, width = photo.shape[:2]
+    least = min(height, width)
+    if least == short:
+        return photo
+    top, left = max(0, height - 2 * least) // 2, max(0, width - 2 * least) // 2
+    photo = photo[top : top + 2 * least, left : left + 2 * least]
+    height, width = (max(short, round(length * short / least)) for length in photo.shape[:2])
+    return np.array(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))

@@ -1,0 +1,79 @@
+"""Ablations as a user runs them: every row trained, scored beside the others, and taken up again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from mobile_robust.ablation.plans import PLANS
+
+from mobile_robust.ablation.cli import main
+from mobile_robust.contracts.ranking import Ranking
+from mobile_robust.errors import InputError
+from mobile_robust.recipes import load_recipe
+
+
+def ranking(folder: Path) -> Path:
+    path = folder / "ranking.json"
+    made = Ranking(
+        tool="test",
+        backbone="test_resnet",
+        weights="random",
+        weights_sha256="0" * 64,
+        size=(64, 64),
+        images=1,
+        images_sha256="0" * 64,
+        labels="network",
+        corruption="awgn",
+        levels=(20,),
+        seed=0,
+        clean_accuracy=1,
+        corrupted_accuracy=0,
+        layers={"conv1.0": tuple(i / 100 for i in range(16)), "layer1.0.conv1": tuple(i / 100 for i in range(32))},
+    )
+    path.write_text(made.model_dump_json())
+    return path
+
+
+def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    words = ["sympie", recipes["sympie"], "--images", photos, "--holdout", "0.5", "--steps", 4, "--batch", 2]
+    words += ["--corruption", "fog:3", "--out", tmp_path / "out", "--jobs", 1, "--threads", 1]
+    out = tmp_path / "out"
+    assert main([str(word) for word in words]) == 0
+    scores = json.loads((out / "scores" / "scores.json").read_text())
+    assert [model["model"] for model in scores["models"]] == ["backbone alone", *["with module"] * 3]
+    assert [Path(model["group"]).name for model in scores["models"][1:]] == [
+        "whole.toml",
+        "no_closed_form.toml",
+        "loss_answers.toml",
+    ]
+    assert "--loss answers" in (out / "loss_answers.md").read_text().replace("\\\n    ", "")
+    before = (out / "whole.safetensors").stat().st_mtime_ns
+    assert main([str(word) for word in words]) == 0
+    assert (out / "whole.safetensors").stat().st_mtime_ns == before
+    words[words.index("--holdout") + 1] = "0.4"
+    with pytest.raises(InputError, match="holds an ablation of another recipe or with other options"):
+        main([str(word) for word in words])
+
+
+def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], tmp_path: Path) -> None:
+    recipe = load_recipe(str(recipes["deepcorrect"]))
+    with pytest.raises(InputError, match=r"needs weights\.ranking"):
+        PLANS["deepcorrect"](recipe, tmp_path, 0)
+    weights = recipe.weights.model_copy(update={"ranking": str(ranking(tmp_path))})
+    rows = PLANS["deepcorrect"](recipe.model_copy(update={"weights": weights}), tmp_path, 0)
+    orders = [
+        Ranking.model_validate_json(Path(row.recipe.weights.ranking or "").read_text()).local("conv1.0", 16)
+        for row in rows
+    ]
+    assert orders[0] == orders[2][::-1] == [*range(16)][::-1]
+    assert sorted(orders[1]) == [*range(16)] and orders[1] not in (orders[0], orders[2])
+
+
+def test_afd_is_ablated_at_its_small_variant(recipes: dict[str, Path], tmp_path: Path) -> None:
+    recipe = load_recipe(str(recipes["afd"]))
+    names = [row.name for row in PLANS["afd"](recipe, tmp_path, 0)]
+    assert names == ["whole", "no_dct_guidance", "plain_convolutions", "loss_features", "loss_channels"]
+    with pytest.raises(InputError, match='ablated at the variant "afd_nano"'):
+        PLANS["afd"](recipe.model_copy(update={"options": {"variant": "afd"}}), tmp_path, 0)

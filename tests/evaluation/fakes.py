@@ -1,0 +1,63 @@
+"""Models that need no file, in a module of their own so that other processes can open them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.images import Photo
+from mobile_robust.errors import InputError
+from mobile_robust.evaluation.models import Model
+from mobile_robust.evaluation.predictors import Predict, Source
+
+
+@dataclass(frozen=True)
+class Bright:
+    """Knows ten classes; class i is a flat photo of brightness 20 i + ``off``."""
+
+    off: float = 0
+
+    def open(self) -> Predict:
+        def predict(photos: Sequence[Photo]) -> np.ndarray:
+            means = np.array([[photo.mean()] for photo in photos])
+            return -np.abs(np.arange(10)[None] * 20 + self.off - means).astype(np.float32)
+
+        return predict
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """Cannot be opened."""
+
+    def open(self) -> Predict:
+        raise InputError("x.tflite: truncated")
+
+
+@dataclass(frozen=True)
+class Dying:
+    """Takes its process with it, as a process that is killed for memory goes."""
+
+    def open(self) -> Predict:
+        os._exit(9)
+
+
+def model(name: str, source: Source, baseline: str = "backbone alone", method: str | None = None) -> Model:
+    return Model("b", name, "r", (32, 32), 10, name, baseline, method, None, source)
+
+
+ALONE = model("backbone alone", Bright(off=9))
+
+
+def flat_photos(folder: Path, count: int) -> PhotoDataset:
+    """Photo i is flat, of brightness 20 i, and shows class i."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{i}.png" for i in range(count)]
+    for i, path in enumerate(paths):
+        Image.fromarray(np.full((37, 37, 3), 20 * i, np.uint8)).save(path)
+    return PhotoDataset(folder, tuple(paths), tuple(range(count)))

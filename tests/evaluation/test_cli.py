@@ -1,0 +1,221 @@
+"""The command: files, skipped photos, bad options, and what is left of a run that was stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobile_robust.data.images import built_in_photos
+from mobile_robust.errors import InputError
+from mobile_robust.evaluation import models
+from mobile_robust.evaluation.cli import main
+from mobile_robust.evaluation.records import FILE
+from tests.evaluation.fakes import ALONE, Bright, model
+
+OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [ALONE, model("int8.tflite", Bright(), method="afd")]
+    monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: found)
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(5):
+        Image.fromarray(np.full((37, 55, 3), 20 * i, np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.mark.usefixtures("fakes")
+def test_table_and_files_agree(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "deep" / "out"
+    assert main(["b", "--images", str(photos), "--out", str(out), "--jobs", "1"]) == 0
+    captured = capsys.readouterr()
+    assert "5 photos: top-1" in captured.out and "jpeg 25" in captured.out and "60 predictions" in captured.err
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    document = json.loads((out / "scores.json").read_text())
+    assert document["photos"]["used"] == 5 and document["photos"]["skipped"] == [] and document["seed"] == 0
+    assert [m["model"] for m in document["models"]] == ["backbone alone", "int8.tflite"]
+    assert {s["corruption"] for s in document["scores"]} == {"clean", "jpeg", "all"}
+    with (out / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [{k: "" if v is None else str(v) for k, v in s.items()} for s in document["scores"]] == rows
+    assert "| int8.tflite · r | 100.0" in (out / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("fakes")
+def test_adding_a_corruption_measures_only_that(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["b", "--images", str(photos), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    main([*command, "--corruption", "jpeg:7"])
+    main([*command, "--corruption", "jpeg:7", "fog:2"])
+    assert "20 of 30 predictions are in" in capsys.readouterr().err
+    main([*command, "--corruption", "jpeg:7", "fog:2", "--seed", "3"])
+    assert "already" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("fakes")
+def test_broken_photos_are_named_and_not_counted(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "7.png").write_text("broken")
+    command = ["b", "--images", str(photos), "--corruption", "clean", "--jobs", "1", "--out", str(tmp_path / "out")]
+    for _ in range(2):  # also where all answers are there already
+        assert main(command) == 0
+        captured = capsys.readouterr()
+        assert "skipped 1 of 6 images" in captured.err.replace("\n", " ") and "7.png" in captured.err.replace("\n", "")
+        assert "5 photos" in captured.out and "jpeg" not in captured.out
+    (skipped,) = json.loads((tmp_path / "out" / "scores.json").read_text())["photos"]["skipped"]
+    assert skipped["file"] == "7.png" and "not an image" in skipped["reason"]
+
+
+@pytest.mark.usefixtures("fakes")
+def test_no_readable_photo_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "3.png").write_text("broken")
+    with pytest.raises(InputError, match=r"no image can be read; skipped 1 of 1 images: .*3\.png"):
+        main(["b", "--images", str(tmp_path), "--jobs", "1"])
+
+
+@pytest.mark.usefixtures("fakes")
+def test_holdout_scores_the_test_part(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["b", "--images", str(photos), "--holdout", "0.4", "--jobs", "1"]) == 0
+    assert "2 photos: top-1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fakes")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--corruption", "jpg"], "unknown corruption or family 'jpg'; close matches: "),
+        (["--corruption", "fog:9"], "corruption fog: severity 9: allowed are"),
+        (["--holdout", "1.5"], "--holdout 1.5: allowed"),
+        (["--holdout", "nan"], "--holdout nan: allowed"),
+        (["--holdout", "0.01"], "--holdout 0.01: of 5 images that leaves none"),
+        (["--holdout", "0.5", "--holdout-seed", "-1"], "--holdout-seed -1: must be 0 or more"),
+        (["--seed", "-1"], "--seed -1: must be 0 or more"),
+        (["--jobs", "0"], "--jobs 0: must be 1 or more"),
+        (["--labels", "folders"], "--labels folders: "),
+        (["--alexnet-errors", "gone.csv"], "--alexnet-errors gone.csv: no such file"),
+        (["--out", __file__], "--out .*test_cli.py: is a file; give a folder"),
+    ],
+)
+def test_bad_options_are_named(photos: Path, options: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        main(["b", "--images", str(photos), *options])
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_label_beyond_the_classes_is_named(photos: Path) -> None:
+    (photos / "4.png").rename(photos / "10.png")
+    with pytest.raises(InputError, match=r"10\.png has label 10, but backbone alone of b knows the classes 0 to 9"):
+        main(["b", "--images", str(photos)])
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert stop.value.code == 0 and "--holdout 0.4" in text and "imagenet_c" in text and "litert_gpu" in text
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos of ten classes."""
+    folder = tmp_path_factory.mktemp("real")
+    for i, photo in enumerate(built_in_photos((64, 64), 24)):
+        (folder / f"c{i % 10}").mkdir(exist_ok=True)
+        Image.fromarray(photo).save(folder / f"c{i % 10}" / f"{i}.png")
+    return folder
+
+
+def arguments(build: Path, photos: Path, out: Path, *more: str) -> list[str]:
+    file, corruptions = build / "pipeline_int8.tflite", ("gaussian_noise", "fog", "jpeg")
+    words = [file, "--images", photos, "--labels", "folders", "--corruption", *corruptions, "--out", out, *more]
+    return list(map(str, words))
+
+
+def without_date(out: Path) -> dict:
+    document = json.loads((out / "scores.json").read_text())
+    assert document.pop("date")
+    return document
+
+
+def start(words: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mobile_robust.evaluate", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_answers(out: Path, process: subprocess.Popen) -> None:
+    """Until three tasks are on disk."""
+    deadline = time.monotonic() + 120
+    while not (out / FILE).exists() or (out / FILE).read_bytes().count(b"\n") < 4:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_end(group: int) -> None:
+    """Until no process of a group is left: workers end when the first process has gone."""
+    deadline = time.monotonic() + 20
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(group, 0)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_killed_run_goes_on_and_ends_alike(
+    pipeline_build: Path, real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(pipeline_build, real, tmp_path / "whole", "--jobs", "1")) == 0
+    process = start(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "2"))
+    wait_for_answers(tmp_path / "killed", process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    wait_for_end(process.pid)
+    process.communicate()
+    assert not (tmp_path / "killed" / "scores.json").exists()
+    capsys.readouterr()
+    assert main(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "1")) == 0
+    assert "predictions are in" in capsys.readouterr().err.replace("\n", " ")
+    assert without_date(tmp_path / "killed") == without_date(tmp_path / "whole")
+    assert (tmp_path / "killed" / "table.md").read_text() == (tmp_path / "whole" / "table.md").read_text()
+
+
+def test_ctrl_c_ends_all_processes_and_keeps_the_answers(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
+    process = start(arguments(pipeline_build, real, tmp_path / "out", "--jobs", "2"))
+    wait_for_answers(tmp_path / "out", process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    wait_for_end(process.pid)
+
+
+def test_a_full_disk_is_one_message(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
+    words = arguments(pipeline_build, real, tmp_path / "out", "--jobs", "1")
+    limited = ["bash", "-c", 'ulimit -f 2; exec "$@"', "bash", sys.executable, "-m", "mobile_robust.evaluate", *words]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "300"})
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "answers.jsonl: cannot be written: File too large" in done.stderr.splitlines()[-1]

@@ -1,0 +1,150 @@
+"""A folder is a whole build or none: interrupted, foreign, changed and unchanged ones."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mobile_robust.contracts.manifest import read_manifest
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.errors import InputError
+from mobile_robust.export import build as building
+from mobile_robust.export.build import convert, count_steps
+from mobile_robust.export.fingerprint import reusable
+from mobile_robust.recipes import load_recipe
+from mobile_robust.tflite import file as tflite_file
+from tests.recipes import ONE_FILE, write_recipe
+
+NO_PROCESS = 2**22 + 1  # above Linux's highest
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    return load_recipe(str(write_recipe(tmp_path, more=ONE_FILE)))
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that ends before it has begun to work."""
+
+    def stop(recipe: Recipe) -> None:
+        raise InputError("stopped")
+
+    monkeypatch.setattr(building, "build_model", stop)
+
+
+def start(recipe: Recipe, out: Path, force: bool = True) -> None:
+    with pytest.raises(InputError, match="stopped"):
+        convert(recipe, out, force=force)
+
+
+def macs(path: Path) -> int:
+    """Of the convolutions and matrix products that are in the file."""
+    total = 0
+    for op in tflite_file.read(path).operations:
+        if op.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            output = op.outputs[0].shape
+            total += math.prod(op.inputs[1].shape) * (math.prod(output[1:3]) if len(output) == 4 else 1)
+    return total
+
+
+@pytest.mark.parametrize("build", ["module_build", "pipeline_build"])
+def test_the_files_compute_what_was_counted(request: pytest.FixtureRequest, build: str) -> None:
+    folder = request.getfixturevalue(build)
+    for artifact in read_manifest(folder).artifacts:
+        if artifact.target == "tflite":
+            # 2 %: the normalization may be merged into its neighbour
+            assert macs(folder / artifact.file) == pytest.approx(artifact.macs, rel=0.02)
+
+
+def test_every_step_is_counted(recipe: Recipe, tmp_path: Path) -> None:
+    steps: list[str] = []
+    convert(recipe, tmp_path / "out", on_step=steps.append)
+    assert len(steps) == count_steps(recipe)
+    assert steps[0] == "backbone and module" and steps[-1] == "report"
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["small"]
+
+
+def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(
+    recipe: Recipe, tmp_path: Path, stopped: None
+) -> None:
+    out = tmp_path / "out"
+    dead = [f".small.partial-{NO_PROCESS}", f".small.partial-old-{NO_PROCESS}", f".small.partial-{os.getpid()}"]
+    kept = [f".small.partial-{os.getppid()}", ".small.partial-notes", f".other.partial-{NO_PROCESS}"]
+    for name in dead + kept:
+        (out / name / "sub").mkdir(parents=True)
+    start(recipe, out)
+    assert sorted(p.name for p in out.iterdir()) == sorted(kept)
+
+
+@pytest.mark.parametrize("content", ["notes.txt", "manifest.json"])
+def test_a_folder_of_others_is_not_touched(recipe: Recipe, tmp_path: Path, stopped: None, content: str) -> None:
+    foreign = tmp_path / "out" / "small" / content
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('{"name": "a web app"}')
+    with pytest.raises(InputError, match="small exists and is not a build of this tool: choose another --out"):
+        convert(recipe, tmp_path / "out", force=True)
+    assert foreign.read_text() == '{"name": "a web app"}'
+
+
+def test_a_file_in_the_folders_place_is_not_touched(recipe: Recipe, tmp_path: Path, stopped: None) -> None:
+    (tmp_path / "small").write_text("mine")
+    with pytest.raises(InputError, match="is not a build of this tool"):
+        convert(recipe, tmp_path, force=True)
+    assert (tmp_path / "small").read_text() == "mine"
+
+
+def test_a_build_that_stops_leaves_the_old_one(recipe: Recipe, copied: Path, stopped: None) -> None:
+    before = read_manifest(copied)
+    start(recipe, copied.parent)
+    assert read_manifest(copied) == before
+    assert not list(copied.parent.glob(".small*"))
+
+
+def test_an_empty_folder_may_be_there(recipe: Recipe, tmp_path: Path, stopped: None) -> None:
+    (tmp_path / "out" / "small").mkdir(parents=True)
+    start(recipe, tmp_path / "out")
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_is_named(recipe: Recipe, tmp_path: Path, stopped: None, where: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=f"--out {tmp_path / where}: cannot be written: "):
+        convert(recipe, tmp_path / where)
+
+
+def test_a_full_disk_is_no_traceback(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(recipe: Recipe) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(building, "build_model", full)
+    with pytest.raises(InputError, match=r"writing failed: .*No space left on device"):
+        convert(recipe, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def damage_weights(folder: Path) -> None:
+    (weights,) = (folder / "small_fp16.mlpackage").rglob("weight.bin")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        damage_weights,
+        lambda folder: (folder / "small_int8.tflite").unlink(),
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "report.html").unlink(),
+        lambda folder: shutil.rmtree(folder),
+    ],
+)
+def test_only_an_undamaged_build_is_reused(copied: Path, harm) -> None:
+    built = read_manifest(copied).fingerprint
+    assert reusable(copied, built) is not None
+    assert reusable(copied, "other") is None
+    harm(copied)
+    assert reusable(copied, built) is None

@@ -1,0 +1,268 @@
+"""The command as a user runs it: what it prints, what it leaves, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobile_robust.contracts.manifest import MANIFEST_NAME, read_manifest
+from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
+from mobile_robust.contracts.targets import TARGETS
+from mobile_robust.errors import InputError
+from mobile_robust.export import build as building
+from mobile_robust.export.cli import main
+from mobile_robust.export.targets import tflite
+from mobile_robust.runtimes.registry import select
+from tests.conftest import Command
+from tests.recipes import ONE_FILE, write_recipe
+
+
+def times(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+class TestABuild:
+    """The module's folder and what its process printed."""
+
+    def test_it_passes_and_prints_the_table(self, module_run: tuple[Path, subprocess.CompletedProcess]) -> None:
+        folder, done = module_run
+        assert done.returncode == 0 and "Traceback" not in done.stderr
+        header = "artifact .* size .* MACs .* runtime .* worst error .* tolerance .* verdict"
+        assert re.search(header, done.stdout)
+        for target, precision in ArtifactsSection().pairs():
+            assert re.search(rf"{TARGETS[target].title} {precision} .* pass", done.stdout)
+        assert "untrained: latency only" in done.stdout
+        assert re.search(r"small: all \d+ checks passed", done.stdout)
+        assert re.search(rf"built in \d+ s: {re.escape(str(folder))}/report\.html", done.stdout)
+
+    def test_the_folder_is_whole(self, module_build: Path) -> None:
+        manifest = read_manifest(module_build)
+        assert manifest.passed and manifest.recipe.name == "small"
+        assert [(a.target, a.precision) for a in manifest.artifacts] == ArtifactsSection().pairs()
+        for artifact in manifest.artifacts:
+            assert [r.runtime for r in artifact.parity] == [c.name for c in select(None) if c.target == artifact.target]
+        files = {a.file for a in manifest.artifacts} | {manifest.reference.file, manifest.weights.file}
+        assert {p.name for p in module_build.iterdir()} == files | {MANIFEST_NAME, "report.html"}
+        assert [p.name for p in module_build.parent.iterdir() if p.name.startswith(".")] == []
+        assert "</html>" in (module_build / "report.html").read_text()
+
+    def test_a_second_run_rebuilds_nothing(self, module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        before = times(module_build)
+        out = module_build.parent
+        assert main([str(out / "small.toml"), "--out", str(out)]) == 0
+        assert f"up to date, nothing rebuilt: {module_build}/report.html" in capsys.readouterr().out
+        assert times(module_build) == before
+
+    def test_json_is_the_manifests(self, module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        out = module_build.parent
+        assert main([str(out / "small.toml"), "--out", str(out), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == [json.loads((module_build / MANIFEST_NAME).read_text())]
+
+
+def test_photos_force_and_a_changed_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for i in range(3):
+        Image.fromarray(np.full((80, 90, 3), 70 * i, np.uint8)).save(photos / f"{i}.png")
+    (photos / "broken.jpg").write_text("no photo")
+    recipe = write_recipe(tmp_path, more=ONE_FILE)
+    arguments = [str(recipe), "--out", str(out), "--calibration", str(photos)]
+
+    def run(*more: str) -> tuple[str, dict[Path, int]]:
+        assert main([*arguments, *more]) == 0
+        captured = capsys.readouterr()
+        return captured.out + captured.err, times(out / "small")
+
+    said, first = run()
+    assert re.search(r"warning: skipped 1 of 4 images: \S*broken\.jpg", said) and "built in" in said
+    assert read_manifest(out / "small").provenance.calibration.startswith("3 photos of photos")
+    said, second = run()
+    assert "nothing rebuilt" in said and second == first
+    said, forced = run("--force")
+    assert "built in" in said and forced[out / "small" / MANIFEST_NAME] > first[out / "small" / MANIFEST_NAME]
+    recipe.write_text(recipe.read_text().replace("images = 2", "images = 1"))
+    said, _ = run()
+    assert "built in" in said and read_manifest(out / "small").recipe.parity.images == 1
+
+
+def test_a_killed_build_leaves_nothing_that_passes_for_one(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    recipe = write_recipe(tmp_path, more=ONE_FILE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mobile_robust.convert", str(recipe), "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob(".small.partial-*/*")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert [p.name for p in out.iterdir()] == [f".small.partial-{process.pid}"]
+    assert not (out / "small").exists()
+    assert main([str(recipe), "--out", str(out)]) == 0
+    assert [p.name for p in out.iterdir()] == ["small"]
+    assert read_manifest(out / "small").passed
+
+
+def test_a_missed_tolerance_ends_with_1_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = '[artifacts]\ntflite = ["int8"]\ncoreml = []\n[tolerances.int8]\nsnr_db = 200\n'
+    arguments = [str(write_recipe(tmp_path, more=more)), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    sentence = (
+        r"small_int8\.tflite on litert_cpu: output repaired: worst at index \[\d+, \d+, \d+, \d+\]: expected \S+, got "
+        r"\S+, SNR (\S+) dB, allowed at least 200 dB; snr_db = (\S+) would have passed"
+    )
+    found = re.search(sentence, said)
+    assert found is not None and float(found[2]) <= float(found[1]) < 200
+    assert "checks failed" in said and f"mobile_robust.parity {tmp_path / 'out' / 'small'} --layers" in said
+    folder = tmp_path / "out" / "small"
+    (artifact,) = read_manifest(folder).artifacts
+    assert artifact.verdict == "fail" and (folder / artifact.file).is_file()
+    assert main(arguments) == 1
+    assert "nothing rebuilt" in capsys.readouterr().out
+
+
+def test_an_int8_file_that_computes_in_float_is_refused(
+    module_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_float(float_file: Path, samples: object, keep: object) -> bytes:
+        return float_file.read_bytes()
+
+    def reuse(network: object, inputs: object, output: str, path: Path) -> None:
+        shutil.copy(module_build / "small_fp32.tflite", path)
+
+    monkeypatch.setitem(tflite.STORAGE, "int8", keep_float)
+    monkeypatch.setattr(tflite, "convert_tflite", reuse)
+    more = '[artifacts]\ntflite = ["int8"]\ncoreml = []\n'
+    recipe = write_recipe(tmp_path, more=more)
+    out = tmp_path / "out"
+    arguments = [str(recipe), "--out", str(out), "--weights", str(module_build.parent / "random.safetensors")]
+    said = refusal(*arguments)
+    assert re.search(r"still computes in float: \w+ -> .* more; allow them with quantization", said)
+    assert list(out.iterdir()) == []
+    names = ["SUB", "PAD", "CONV_2D", "CONCATENATION", "ADD", "RESHAPE", "TRANSPOSE", "SLICE"]
+    allowed = f"[quantization]\nallow_float_ops = {json.dumps(names)}"
+    recipe.write_text(recipe.read_text().replace("[quantization]", allowed))
+    assert main(arguments) == 0
+
+
+def test_the_list_names_every_recipe(command: Command) -> None:
+    done = command("convert", "--list")
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("afd_mobilenetv2 *", "afd_resnet50", "sympie_224 *", "sympie_nem", "deepcorrect_alexnet_bottleneck *"):
+        assert name in done.stdout
+    assert "int8" in done.stdout and "pal6" in done.stdout
+
+
+def refusal(*arguments: object) -> str:
+    with pytest.raises(InputError) as error:
+        main([*map(str, arguments)])
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["afd_resnet"], "unknown recipe 'afd_resnet'; close matches: afd_resnet50, "),
+        (
+            ["{small}", "--target", "tflite", "--precision", "pal6"],
+            "leave nothing of recipe small, which has coreml",
+        ),
+        (["{small}", "{small}"], "two recipes have the same name"),
+        (["{small}", "--weights", "{tmp}/gone.safetensors"], "gone.safetensors: no such file"),
+        (["{small}", "--weights", "{small}"], "small.toml: allowed are .safetensors"),
+        (["{small}", "--backbone-weights", "{tmp}/pickle.safetensors"], "it is a pickle, not safetensors"),
+        (["{small}", "--random-backbone", "-1"], "--random-backbone must be from 0 to "),
+        (["{small}", "--random-backbone", str(10**30)], "--random-backbone must be from 0 to "),
+        (["{small}", "--holdout", "0.4"], "--holdout 0.4: of the photos in --calibration DIR, which is missing"),
+        (["{small}", "--holdout", "1"], "--holdout 1: allowed are fractions"),
+        (["{small}", "--calibration", "{tmp}/gone"], "gone: no such folder; give a folder of images"),
+        (["{small}", "--calibration", "{tmp}/empty"], "empty: no image in this folder"),
+        (["{small}", "--calibration", "{tmp}/broken"], "none of 2 images can be read; the first, "),
+        (["{small}", "--out", "{small}/below"], "small.toml/below: cannot be written"),
+        (["{unknown_backbone}"], "unknown backbone 'resnet5O'; close matches: "),
+        (["{unknown_layer}"], "unknown layer of mobilenetv2_100 'bn'; "),
+        (["{no_default}"], "no default insertion point, set backbone.layer"),
+    ],
+)
+def test_bad_input_is_answered(tmp_path: Path, arguments: list[str], said: str) -> None:
+    small = write_recipe(tmp_path, more=ONE_FILE)
+    backbones = {
+        "unknown_backbone": 'name = "resnet5O"',
+        "unknown_layer": 'name = "mobilenetv2_100"\nlayer = "bn"',
+        "no_default": 'name = "test_efficientnet"',
+    }
+    paths = {name: write_recipe(tmp_path, name, backbone=backbone) for name, backbone in backbones.items()}
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "pickle.safetensors").write_bytes(b"\x80\x04.")
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / "broken").mkdir(exist_ok=True)
+        (tmp_path / "broken" / name).write_text("no photo")
+    filled = [argument.format(small=small, tmp=tmp_path, **paths) for argument in arguments]
+    if "--out" not in filled:
+        filled += ["--out", str(tmp_path / "out")]
+    assert said in refusal(*filled)
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--precision", "fp8"], "argument --precision: invalid choice: 'fp8'"),
+        (["--random-backbone", "1", "--backbone-weights", "x"], "not allowed with argument"),
+        (["--random-backbone", "x"], "argument --random-backbone: invalid int value: 'x'"),
+    ],
+)
+def test_wrong_options_are_answered(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_options_change_the_recipe_that_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(recipe: Recipe, *rest: object, **options: object) -> None:
+        assert recipe.artifacts.pairs() == [("tflite", "fp32"), ("tflite", "int8")]
+        assert recipe.backbone.seed == 7 and recipe.weights.file.endswith("w.safetensors")
+        raise InputError("stopped")
+
+    monkeypatch.setattr(building, "convert", stop)
+    options = ["--target", "tflite", "--precision", "int8", "fp32", "--random-backbone", "7", "--weights"]
+    assert refusal(write_recipe(tmp_path), "--out", tmp_path / "out", *options, "w.safetensors") == "stopped"
+
+
+def test_without_a_recipe_the_default_ones_are_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    names = []
+
+    def stop(recipe, *rest: object, **options: object) -> None:
+        names.append(recipe.name)
+        raise InputError("stopped")
+
+    monkeypatch.setattr(building, "convert", stop)
+    assert refusal("--out", tmp_path) == "stopped"
+    assert names == ["afd_mobilenetv2"]
+
+
+def test_bad_input_as_a_user_sees_it(command: Command, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    recipe.write_text(recipe.read_text().replace("size", "siez"))
+    done = command("convert", recipe, "--out", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (f"error: {recipe}, line 9: input.siez: unknown key 'siez'; known: mean, range, size, std\n")

@@ -1,0 +1,31 @@
+"""What is counted, and that the modules cost no more than promised."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from mobile_robust.export.cost import count
+from mobile_robust.methods.afd.network import AFD
+
+
+def cost_at_224(channels: int, variant: str) -> tuple[int, int]:
+    deployed = AFD(channels, variant).eval().reparameterize()
+    return count(deployed, {"image": torch.zeros(1, 3, 224, 224), "features": torch.zeros(1, channels, 112, 112)})
+
+
+def test_afd_costs_no_more_than_promised() -> None:
+    macs, parameters = cost_at_224(64, "afd")
+    assert 100e6 < macs <= 0.36e9 and 10e3 < parameters <= 0.12e6
+
+
+def test_afd_nano_costs_a_quarter_of_a_mobilenetv2() -> None:
+    macs, parameters = cost_at_224(32, "afd_nano")
+    assert 10e6 < macs <= 0.08e9 and parameters <= 0.12e6
+
+
+def test_convolutions_and_matrix_products_are_counted() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 10))
+    macs, parameters = count(network.eval(), {"image": torch.zeros(1, 3, 8, 8)})
+    assert macs == 8 * 3 * 9 * 16 + 8 * 16 * 10
+    assert parameters == 8 * 3 * 9 + 8 + 8 * 16 * 10 + 10

@@ -1,0 +1,234 @@
+"""Training as a user runs it: files, seeds, what stops it, and how it goes on after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from mobile_robust.errors import InputError
+from mobile_robust.methods.afd import training as afd
+from mobile_robust.pipelines import build_model
+from mobile_robust.recipes import load_recipe
+from mobile_robust.state_dicts import read_state
+from mobile_robust.training import checkpoints
+from mobile_robust.training.cli import main
+
+Recipes = dict[str, Path]
+
+
+def words_of(recipes: Recipes, photos: Path, out: Path, *more: object, method: str = "afd") -> list[str]:
+    common = ["--images", photos, "--out", out, "--steps", 4, "--batch", 4, "--threads", 1, "--readers", 0, "--cpu"]
+    return [str(word) for word in (method, recipes[method], *common, *more)]
+
+
+def train(recipes: Recipes, photos: Path, out: Path, *more: object, method: str = "afd") -> int:
+    return main(words_of(recipes, photos, out, *more, method=method))
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("afd", ["--loss", "channels", "--corruption", "jpeg:7", "avif"]),
+        ("sympie", ["--corruption", "fog:3", "--labels", "names"]),
+        ("deepcorrect", ["--corruption", "awgn"]),
+    ],
+)
+def test_weights_log_plot_and_card(
+    recipes: Recipes, photos: Path, tmp_path: Path, method: str, more: list[str]
+) -> None:
+    out = tmp_path / "first.safetensors"
+    assert train(recipes, photos, out, *more, method=method) == 0
+    recipe = load_recipe(str(recipes[method]))
+    weights = recipe.weights.model_copy(update={"file": str(out)})
+    module = build_model(recipe.model_copy(update={"weights": weights})).module
+    assert all(torch.equal(module.state_dict()[name], tensor) for name, tensor in read_state(out).items())
+    log = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [1, 2, 3, 4] and all(line["loss"] > 0 for line in log)
+    with Image.open(out.with_suffix(".png")) as picture:
+        assert picture.format == "PNG" and picture.width > 300
+    card = out.with_suffix(".md").read_text()
+    assert str(tmp_path) not in card and str(photos) not in card
+    corruption = more[more.index("--corruption") + 1]
+    assert f"train {method} {method}.toml" in card and f"    --corruption {corruption}" in card
+    assert {path.suffix for path in tmp_path.iterdir()} == {".safetensors", ".jsonl", ".md", ".png"}
+
+
+def test_a_seed_gives_the_same_weights_again_however_the_photos_are_read(
+    recipes: Recipes, photos: Path, tmp_path: Path
+) -> None:
+    outs = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for out, seed, readers in zip(outs, (5, 5, 6), (0, 2, 0), strict=True):
+        train(recipes, photos, out, "--seed", seed, "--readers", readers)
+    first, same, other = (out.read_bytes() for out in outs)
+    assert first == same != other
+
+
+def test_held_out_photos_are_not_read(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    train(recipes, photos, out, "--holdout", "0.5")
+    said = "| photos | 3, all but those of `evaluate --holdout 0.5 --holdout-seed 0`; no labels |"
+    assert said in out.with_suffix(".md").read_text()
+    with pytest.raises(InputError, match="of 6 images that leaves none"):
+        train(recipes, photos, out, "--holdout", "0.99")
+
+
+def test_broken_photos_are_left_out_and_named(
+    recipes: Recipes, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    for folder in (good, bad):
+        folder.mkdir()
+        (folder / "broken.png").write_bytes(b"no image")
+    Image.open(photos / "0.png").save(good / "good.png")
+    assert train(recipes, good, tmp_path / "w.safetensors") == 0
+    assert "left out 1 broken images" in (error := capsys.readouterr().err) and "broken.png" in error
+    for readers in (0, 1):
+        with pytest.raises(InputError, match=r"^none of 1 images can be read; the first, .*broken\.png"):
+            train(recipes, bad, tmp_path / "w2.safetensors", "--readers", readers)
+
+
+def sick_after(calls: int) -> Any:
+    """A loss that is no number after so many calls."""
+    original, made = afd.relative_error, []
+
+    def error(x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        made.append(None)
+        return original(x, target) * (float("nan") if len(made) > calls else 1)
+
+    return error
+
+
+def test_a_loss_that_is_no_number_stops_at_its_step(
+    recipes: Recipes, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(afd, "relative_error", sick_after(3))
+    out = tmp_path / "w.safetensors"
+    with pytest.raises(InputError, match=r"the loss is nan at step 4: .* last good checkpoint is .*step-000002\.pt"):
+        train(recipes, photos, out, "--loss", "features", "--checkpoint-every", 2)
+    assert not out.exists() and not out.with_suffix(".md").exists()
+    assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000002.pt"]
+
+
+@pytest.mark.parametrize("method", ["afd", "sympie"])
+def test_after_a_kill_it_goes_on_to_the_same_weights(
+    recipes: Recipes, photos: Path, tmp_path: Path, method: str
+) -> None:
+    more = ("--steps", 40, "--checkpoint-every", 2, "--batch", 2)
+    whole, killed = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors"
+    train(recipes, photos, whole, *more, method=method)
+    command = [sys.executable, "-m", "mobile_robust.train", *words_of(recipes, photos, killed, *more, method=method)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "killed.safetensors.checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("step-*.pt")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not killed.exists() and list(folder.glob("step-*.pt"))
+    # the broken one is kept aside, the one before it is taken; the log's torn last line is no harm
+    newest = max(folder.glob("step-*.pt"))
+    newest.with_name("step-000099.pt").write_bytes(newest.read_bytes()[:-100])
+    with killed.with_suffix(".jsonl").open("a") as log:
+        log.write('{"step": 9')
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "step-000099.pt: broken checkpoint" in done.stderr.replace("\n", "") and "going on from step" in done.stderr
+    assert killed.read_bytes() == whole.read_bytes()
+    losses = [
+        [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in path.read_text().splitlines()]
+        for path in (whole.with_suffix(".jsonl"), killed.with_suffix(".jsonl"))
+    ]
+    assert losses[0] == losses[1] and len(losses[0]) == 40
+    assert not folder.exists()
+
+
+def test_a_checkpoint_of_another_training_is_left_alone(
+    recipes: Recipes, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "w.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(afd, "relative_error", sick_after(3))
+        with pytest.raises(InputError, match="the loss is nan"):
+            train(recipes, photos, out, "--loss", "features", "--checkpoint-every", 2)
+    with pytest.raises(InputError, match="holds a stopped training with other photos, weights or settings"):
+        train(recipes, photos, out, "--loss", "features", "--rate", 0.001)
+    assert train(recipes, photos, out, "--loss", "features") == 0
+
+
+def test_a_full_disk(recipes: Recipes, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, made = torch.save, []
+
+    def save(state: object, path: Path) -> None:
+        made.append(path)
+        original(state, path)
+        if len(made) == 2:
+            path.write_bytes(path.read_bytes()[:1000])
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.torch, "save", save)
+    with pytest.raises(InputError, match=r"step-000002\.pt: cannot be written: .*No space left .*step-000001\.pt"):
+        train(recipes, photos, tmp_path / "w.safetensors", "--checkpoint-every", 1)
+    assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000001.pt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", 0], "--steps 0: must be 1 or more"),
+        (["--seed", -1], "--seed -1: must be 0 or more"),
+        (["--rate", 0], "--rate 0: allowed are rates"),
+        (["--holdout", 1], "--holdout 1: allowed are fractions"),
+        (["--corruption", "fogg"], "unknown corruption or family 'fogg'; close matches: fog"),
+        (["--corruption", "fog:9"], "severity 9: allowed are"),
+        (["--out", "weights.pth"], "must end with .safetensors"),
+        (["--images", "nowhere"], "no such folder"),
+        (["--out", "nowhere/w.safetensors"], "cannot be written"),
+        (["--backbone-weights", "nowhere.safetensors"], "no such file"),
+    ],
+)
+def test_bad_options(recipes: Recipes, photos: Path, tmp_path: Path, words: list[object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(recipes, photos, tmp_path / "w.safetensors", *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_of_another_method_or_without_a_backbone(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="recipe sympie is for method 'sympie'"):
+        train({"afd": recipes["sympie"]}, photos, tmp_path / "w.safetensors")
+    bare = tmp_path / "bare.toml"
+    bare.write_text('method = "sympie"\nscope = "module"\n')
+    with pytest.raises(InputError, match=r"recipe bare has no \[backbone\]"):
+        train({"sympie": bare}, photos, tmp_path / "w.safetensors", method="sympie")
+
+
+def test_two_processes_learn_together(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "mobile_robust.train"]
+    done = subprocess.run(
+        [*launch, *words_of(recipes, photos, out)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(out.with_suffix(".jsonl").read_text().splitlines()) == 4
+    alone = tmp_path / "alone.safetensors"
+    train(recipes, photos, alone)
+    together, single = read_state(out), read_state(alone)
+    assert together.keys() == single.keys()  # not equal: every process normalizes by its own part of the batch
