@@ -1,23 +1,24 @@
-"""DeepCorrect: the paper's sizes, both forms equal alone and in whole networks, the deploy form plain."""
+"""DeepCorrect: the paper's sizes, both forms equal by themselves and in whole networks, the deploy form plain."""
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from mobile_robust.backbones.create import create_network, deploy_network
+from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.split import deploy_network
+from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.methods.deepcorrect.network import (
-    VARIANTS,
-    Corrected,
-    CorrectionUnit,
-    DeepCorrect,
-    DeployedUnit,
-    build,
-)
+from mobile_robust.layers.deploy import deployed
+from mobile_robust.methods.deepcorrect.method import DeepCorrectOptions
+from mobile_robust.methods.deepcorrect.network import VARIANTS, CorrectionUnit, DeepCorrect, build
+from mobile_robust.methods.pipeline import EditedLayer, insert
+from mobile_robust.methods.site import Site
+from tests.methods.deepcorrect.rankings import write_ranking
 from tests.randomize import randomize, relative_error
 
 #: Filters and ranked filters of the paper's AlexNet, and the side of each layer's output.
@@ -46,6 +47,14 @@ EACH = pytest.mark.parametrize("variant", VARIANTS)
 def unit_of(variant: str = "bottleneck", channels: int = 12, first: bool = True, batch_norm: bool = True) -> nn.Module:
     torch.manual_seed(0)
     return randomize(CorrectionUnit(channels, (7, 2, 11, 3, 0), variant, first, batch_norm))
+
+
+def built(network: nn.Module, name: str, options: dict, ranking: Path | None = None) -> DeepCorrect:
+    """The module for a network of small images."""
+    weights = {"ranking": str(ranking)} if ranking else {}
+    fields = {"scope": "pipeline", "backbone": {"name": name}, "input": {"size": 64}, "weights": weights}
+    recipe = Recipe.model_validate({"name": "test", "method": "deepcorrect", **fields})
+    return build(Site(recipe, network), DeepCorrectOptions(**options))
 
 
 def features(dtype: torch.dtype = torch.float64, channels: int = 12) -> torch.Tensor:
@@ -80,25 +89,18 @@ def test_what_the_unit_of_the_first_layer_sees(variant: str) -> None:
 
 @EACH
 @pytest.mark.parametrize("batch_norm", [True, False])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
-def test_both_forms_of_a_unit_are_equal(variant: str, batch_norm: bool, dtype: torch.dtype, tolerance: float) -> None:
-    unit, x = unit_of(variant, batch_norm=batch_norm).to(dtype), features(dtype)
-    expected, got = unit(x), unit.reparameterize()(x)
-    assert relative_error(expected, got) < tolerance
+def test_both_forms_of_a_unit_are_equal(variant: str, batch_norm: bool) -> None:
+    unit, x = unit_of(variant, batch_norm=batch_norm), features(torch.float32)
+    expected, got = unit(x), deployed(unit)(x)
+    assert relative_error(expected, got) < 1e-5
     changed = (expected - x).abs().amax((0, 2, 3)) > 1e-3
     assert changed.nonzero().flatten().tolist() == [0, 2, 3, 7, 11]  # the selected ones, all of them
     untouched = [1, 4, 5, 6, 8, 9, 10]
     assert torch.equal(got[:, untouched], x[:, untouched])
 
 
-def test_the_deploy_form_is_plain_and_leaves_the_training_form_alone() -> None:
-    unit = unit_of()
-    before = copy.deepcopy(unit.state_dict())
-    deployed = unit.reparameterize()
-    for parameter in deployed.parameters():
-        parameter.data.zero_()
-    assert all(torch.equal(tensor, before[name]) for name, tensor in unit.state_dict().items())
-    graph = torch.export.export(deployed, (features(torch.float32),)).graph
+def test_the_deploy_form_is_plain() -> None:
+    graph = torch.export.export(deployed(unit_of()), (features(torch.float32),)).graph
     called = {node.target.overloadpacket.__name__ for node in graph.nodes if node.op == "call_function"}
     assert called == {"conv2d", "relu", "add"}
 
@@ -114,44 +116,38 @@ def test_weights_bring_their_ranking() -> None:
 def test_weights_with_a_selection_that_does_not_fit_are_refused(selected: list[int]) -> None:
     unit = unit_of()
     unit.selected.copy_(torch.tensor(selected))
-    with pytest.raises(InputError, match="selected filters are not 5 different ones of 12"):
-        unit.reparameterize()
+    for refuse in (DeepCorrect({"conv1": unit}).check_state, lambda: deployed(unit)):
+        with pytest.raises(InputError, match="selected filters are not 5 different ones of 12"):
+            refuse()
 
 
 def test_a_corrected_layer_may_be_trained_along() -> None:
     network = create_network("cifar_resnet20", {}, None, 0)
-    module = build(network, "cifar_resnet20", {"layers": ["conv1"], "update": ["conv1"]})
-    own = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    module.insert(corrected := copy.deepcopy(network))
+    module = built(network, "cifar_resnet20", {"layers": ["conv1"], "update": ["conv1"]})
+    corrected = insert(module, network, "cifar_resnet20")
     assert corrected.conv1.layer is module.updated["conv1"] and corrected.conv1.layer is not network.conv1
-    assert {*module.state_dict()} == {*own}
-
-
-def test_training_mode_is_refused() -> None:
-    with pytest.raises(RuntimeError, match=r"call eval\(\) first"):
-        CorrectionUnit(4, [0]).train().reparameterize()
-    with pytest.raises(RuntimeError, match=r"call eval\(\) first"):
-        DeepCorrect({"a": CorrectionUnit(4, [0])}).train().reparameterize()
 
 
 @pytest.mark.parametrize("gamma", [1.0, -0.6, 0.0, 1e-7])
 @pytest.mark.parametrize("affine", [True, False])
 def test_the_norm_behind_is_folded_even_where_it_cannot_be_undone(gamma: float, affine: bool) -> None:
     torch.manual_seed(0)
-    norm = nn.BatchNorm2d(12, affine=affine)
-    network = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1, bias=False), norm, nn.ReLU())
-    DeepCorrect({"0": CorrectionUnit(12, (7, 2, 11), first=True)}).insert(network)
+    network = nn.Sequential(
+        nn.Conv2d(3, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12, affine=affine), nn.ReLU()
+    )
+    network = insert(DeepCorrect({"0": CorrectionUnit(12, (7, 2, 11), first=True)}), network, "it")
+    norm = network[1]
     image = torch.rand(2, 3, 9, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
         randomize(network.to(dtype))
         if affine:
             norm.weight[2] = gamma  # one of those the unit reads
             norm.weight[4] = 0  # not read by the unit: of no concern
-        deployed = deploy_network(network, "it")
-        assert relative_error(network(image.to(dtype)), deployed(image.to(dtype))) < tolerance
-        assert not [m for m in deployed.modules() if isinstance(m, nn.BatchNorm2d)]
-        assert (deployed.get_submodule("0").unit.keep is not None) == (affine and abs(gamma) < 0.2)
-    assert isinstance(network[0].unit, CorrectionUnit)  # the network keeps its training form
+        form = deploy_network(network, "it")
+        assert relative_error(network(image.to(dtype)), form(image.to(dtype))) < tolerance
+        assert not [m for m in form.modules() if isinstance(m, nn.BatchNorm2d)]
+        assert (form.get_submodule("0").editor.keep is not None) == (affine and abs(gamma) < 0.2)
+    assert isinstance(network[0].editor, CorrectionUnit)  # the network keeps its training form
 
 
 NETWORKS = [
@@ -170,87 +166,43 @@ NETWORKS = [
 @pytest.mark.parametrize(("name", "arguments", "options", "side"), NETWORKS)
 def test_both_forms_of_a_whole_network_are_equal(name: str, arguments: dict, options: dict, side: int) -> None:
     network = randomize(create_network(name, arguments, None, 0))
-    layers = options.get("layers", [n for n, m in network.named_modules() if isinstance(m, nn.Conv2d)])
-    backwards = {layer: list(reversed(range(network.get_submodule(layer).out_channels))) for layer in layers}
     torch.manual_seed(1)
-    module = randomize(build(network, name, options, backwards), seed=1)
+    module = randomize(built(network, name, options), seed=1)
+    for unit in module.units.values():
+        unit.selected.copy_(unit.channels - 1 - unit.selected)  # the last filters, backwards
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    alone = network(image)
-    corrected = copy.deepcopy(network)
-    module.insert(corrected)
+    baseline = network(image)
+    corrected = insert(module, network, name)
     expected = corrected(image)
-    assert torch.equal(network(image), alone)
-    assert relative_error(alone, expected) > 0.01  # the units do something
+    assert torch.equal(network(image), baseline)
+    assert relative_error(baseline, expected) > 0.01  # the units do something
     for layer in module.layers:
         inserted = corrected.get_submodule(layer)
-        assert isinstance(inserted, Corrected) and inserted.unit is module.unit(layer)
+        assert isinstance(inserted, EditedLayer) and inserted.editor is module.editor(layer)
     for layer in module.updated_layers:
         assert corrected.get_submodule(layer) is not network.get_submodule(layer)
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
-        deployed = deploy_network(corrected.to(dtype), name)
-        assert not [m for m in deployed.modules() if isinstance(m, nn.BatchNorm2d)]
-        assert relative_error(corrected(image.to(dtype)), deployed(image.to(dtype))) < tolerance
-    # a module in deploy form fits into the network just as well
-    module.reparameterize().insert(again := copy.deepcopy(network).double())
-    assert all(isinstance(again.get_submodule(layer).unit, DeployedUnit) for layer in module.layers)
-    assert relative_error(expected.double(), again.double()(image.double())) < 1e-5
-    assert relative_error(expected.double(), deploy_network(again, name)(image.double())) < 1e-5
+        form = deploy_network(corrected.to(dtype), name)
+        assert not [m for m in form.modules() if isinstance(m, nn.BatchNorm2d)]
+        assert relative_error(corrected(image.to(dtype)), form(image.to(dtype))) < tolerance
 
 
-def test_gradients_reach_the_units_and_what_is_trained_along_alone() -> None:
+def test_gradients_reach_the_units_and_what_is_trained_along_and_nothing_else() -> None:
     network = create_network("cifar_resnet20", {}, None, 0).requires_grad_(False)
-    module = build(network, "cifar_resnet20", {"layers": ["conv1"], "update": ["linear"]}).requires_grad_(True)
-    module.insert(network)
-    network(torch.rand(2, 3, 32, 32)).square().mean().backward()
-    learning = {id(p) for p in network.parameters() if p.grad is not None}
+    module = built(network, "cifar_resnet20", {"layers": ["conv1"], "update": ["linear"]}).requires_grad_(True)
+    corrected = insert(module, network, "cifar_resnet20")
+    corrected(torch.rand(2, 3, 32, 32)).square().mean().backward()
+    learning = {id(p) for p in corrected.parameters() if p.grad is not None}
     assert learning == {id(p) for p in module.parameters()}
+    assert not [p for p in network.parameters() if p.grad is not None]
 
 
-def test_the_papers_layers_and_shares_are_the_defaults() -> None:
+def test_the_papers_layers_and_shares_are_the_defaults(tmp_path: Path) -> None:
     network = create_network("alexnet", {}, None, 0)
-    module = build(network, "alexnet", {})
-    assert [module.unit(layer).selected.numel() for layer in module.layers] == [48, 144, 192, 128, 128]
+    module = built(network, "alexnet", {})
+    assert [unit.selected.numel() for unit in module.units.values()] == [48, 144, 192, 128, 128]
     assert module.layers == ("features.0", "features.3", "features.6", "features.8", "features.10")
-    one = build(network, "alexnet", {"layers": ["features.0"]}, {"features.0": [*range(63, -1, -1)]})
-    assert one.unit("features.0").selected.tolist() == [*range(63, 31, -1)]
+    ranking = write_ranking(tmp_path / "r.json", {"features.0": tuple(map(float, range(64)))})
+    one = built(network, "alexnet", {"layers": ["features.0"]}, ranking)
+    assert one.editor("features.0").selected.tolist() == [*range(63, 31, -1)]
     assert {*one.state_dict()} > {"units.features_0.selected", "units.features_0.residual.0.weight"}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"width": 3}, "option of method deepcorrect 'width'; known: batch_norm, beta, layers, update, variant"),
-        ({"variant": "wide"}, "DeepCorrect variant 'wide'; known: bottleneck, critically_wide, lite"),
-        ({"variant": ["lite"]}, "variant must be one of critically_wide, lite, bottleneck, got"),
-        ({"batch_norm": 1}, "batch_norm must be true or false, got 1"),
-        ({"layers": "conv1"}, "options.layers must be a list of different layer names, got 'conv1'"),
-        ({"layers": ["conv1", "conv1"]}, "options.layers must be a list of different layer names"),
-        ({"layers": []}, "options.layers: needed is at least one"),
-        ({"layers": ["bn1"]}, "unknown convolution of cifar_resnet20 'bn1'; close matches"),
-        ({}, "cifar_resnet20: no default layers to correct"),
-        ({"layers": ["conv1"], "beta": 0.0}, "options.beta of layer 'conv1': must be a share"),
-        ({"layers": ["conv1"], "beta": 17}, "number of filters from 1 to 16, got 17"),
-        ({"layers": ["conv1"], "beta": [0.5, 0.5]}, "options.beta: 2 values for 1 layers: conv1"),
-        ({"layers": ["conv1"], "beta": True}, "got True"),
-        ({"layers": ["conv1"], "update": "linear"}, "options.update must be a list of different layer names"),
-        (
-            {"layers": ["layer1.0.conv1"], "update": ["layer1"]},
-            "'layer1' contains 'layer1.0.conv1', which is corrected",
-        ),
-        ({"layers": ["conv1"], "update": ["layer1.0", "layer1.0.bn1"]}, "'layer1.0' contains 'layer1.0.bn1', which is"),
-        (
-            {"layers": ["conv1"], "update": ["lienar"]},
-            "unknown layer of cifar_resnet20 'lienar'; close matches: linear",
-        ),
-    ],
-)
-def test_the_builder_names_what_does_not_fit(options: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        build(create_network("cifar_resnet20", {}, None, 0), "cifar_resnet20", options)
-
-
-@pytest.mark.parametrize("order", [[], [0, 1, 2], [*range(15), 16], [*range(15), 0]])
-def test_a_ranking_must_fit(order: list[int]) -> None:
-    network = create_network("cifar_resnet20", {}, None, 0)
-    with pytest.raises(InputError, match="ranking of layer 'conv1' of cifar_resnet20: needed are 8 or more different"):
-        build(network, "cifar_resnet20", {"layers": ["conv1"]}, {"conv1": order})
