@@ -8,6 +8,7 @@ original weights under their original names. :func:`split` hands over one map an
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from timm.models import get_notrace_functions, get_notrace_modules
@@ -150,16 +151,30 @@ class _Tracer(NodePathTracer):
         return hasattr(m, "fold_following_batchnorm") or super().is_leaf_module(m, module_qualname)
 
 
+def trace_ends(network: nn.Module, layers: Sequence[str], name: str) -> tuple[fx.Graph, list[fx.Node]]:
+    """The network's graph and the last node of every layer in it.
+
+    Raises:
+        InputError: Unknown layer, one that is never called, or a network torch.fx cannot trace.
+    """
+    known = [n for n, _ in network.named_modules() if n]
+    for layer in layers:
+        if layer not in known:
+            raise unknown(f"layer of {name}", layer, known)
+    graph, paths = trace(network, name)
+    ends = []
+    for layer in layers:
+        inside = [n for n in graph.nodes if n in paths and (paths[n] == layer or paths[n].startswith(layer + "."))]
+        if not inside:
+            raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
+        ends.append(inside[-1])
+    return graph, ends
+
+
 def _cut(network: nn.Module, layer: str, name: str) -> tuple[fx.Graph, fx.Node]:
     """The network's graph and the last node of the layer in it."""
-    layers = [n for n, _ in network.named_modules() if n]
-    if layer not in layers:
-        raise unknown(f"layer of {name}", layer, layers)
-    graph, paths = trace(network, name)
-    inside = [n for n in graph.nodes if n in paths and (paths[n] == layer or paths[n].startswith(layer + "."))]
-    if not inside:
-        raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
-    return graph, inside[-1]
+    graph, (end,) = trace_ends(network, (layer,), name)
+    return graph, end
 
 
 def _depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:

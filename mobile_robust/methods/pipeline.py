@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, fx, nn
 
-from mobile_robust.backbones.split import deploy_network, trace
+from mobile_robust.backbones.split import deploy_network, trace_ends
 from mobile_robust.layers.deploy import fused, with_children
 from mobile_robust.layers.fuse import Kernel, kernel_of
 from mobile_robust.layers.normalize import Normalize
@@ -168,7 +168,7 @@ class InsertPipeline(Pipeline):
         return self
 
     def deployed(self) -> Pipeline:
-        return DeployedInsertPipeline(self, deploy_network(self._edited[0], self._name))
+        return DeployedInsertPipeline(self, deploy_network(self._edited[0], self._name)).eval()
 
 
 class DeployedInsertPipeline(Pipeline):
@@ -197,14 +197,14 @@ class DeployedInsertPipeline(Pipeline):
 
 
 class EditedLayer(nn.Module):
-    """A layer with its editor behind it; stands in the network at the layer's own name."""
+    """A convolution with its editor behind it, in one piece; stands in the network at the convolution's own name."""
 
     def __init__(self, layer: nn.Module, editor: nn.Module) -> None:
         super().__init__()
         self.layer, self.editor = layer, editor
 
-    def forward(self, x: Tensor, *context: Tensor) -> Tensor:
-        return self.editor(self.layer(x), *context)
+    def forward(self, x: Tensor) -> Tensor:
+        return self.editor(self.layer(x))
 
     def fuse(self) -> EditedLayer:
         """Deploy form, under the name that timm's ``reparameterize_model`` looks for. Leaves this one as it is."""
@@ -236,20 +236,26 @@ def insert(adapter: Adapter, network: nn.Module, name: str) -> nn.Module:
     edited = same_tensors(network)
     for layer, own in adapter.replacements().items():
         edited.set_submodule(layer, own)
+    if adapter.contexts or not all(isinstance(edited.get_submodule(layer), nn.Conv2d) for layer in adapter.layers):
+        return _insert_into_graph(adapter, edited, name)
     for layer in adapter.layers:
         edited.set_submodule(layer, EditedLayer(edited.get_submodule(layer), adapter.editor(layer)))
-    return _with_context(edited, adapter.contexts, name) if adapter.contexts else edited
+    return edited
 
 
-def _with_context(network: nn.Module, contexts: int, name: str) -> fx.GraphModule:
-    """A network with edited layers whose editors get further arguments of the network."""
-    graph, _ = trace(network, name)
-    image = next(iter(graph.nodes))
-    with graph.inserting_after(image):
-        context = [graph.placeholder(f"context_{index}") for index in reversed(range(contexts))][::-1]
-    for node in graph.nodes:
-        if node.op == "call_module" and isinstance(network.get_submodule(str(node.target)), EditedLayer):
-            node.args = (*node.args, *context)
+def _insert_into_graph(adapter: Adapter, network: nn.Module, name: str) -> fx.GraphModule:
+    """The same by a node behind every edited layer: a layer of several operations is deployed like all others, and
+    editors get further arguments of the network.
+    """
+    graph, ends = trace_ends(network, adapter.layers, name)
+    with graph.inserting_after(next(iter(graph.nodes))):
+        context = [graph.placeholder(f"context_{index}") for index in reversed(range(adapter.contexts))][::-1]
+    network.editors = nn.ModuleList([adapter.editor(layer) for layer in adapter.layers])
+    for index, end in enumerate(ends):
+        with graph.inserting_after(end):
+            edit = graph.call_module(f"editors.{index}")
+        end.replace_all_uses_with(edit)
+        edit.args = (end, *context)
     graph.lint()
     return fx.GraphModule(network, graph).eval()
 

@@ -53,7 +53,7 @@ class Task(nn.Module, ABC, Generic[P, A]):
     def __init__(self, pipeline: P, crop: Size, top: float, options: Options, steps: int) -> None:
         super().__init__()
         # Depthwise convolutions run twice as fast channels last on a CPU.
-        self.pipeline: P = pipeline.to(memory_format=torch.channels_last)
+        self.pipeline: P = pipeline.to(memory_format=torch.channels_last).requires_grad_(False)
         self.module = cast(A, pipeline.module.requires_grad_(True).train())
         self.crop, self.top, self.options, self.steps = crop, top, options, steps
         self.student: Callable[[], AbstractContextManager[Pipeline]] = lambda: nullcontext(self.pipeline)

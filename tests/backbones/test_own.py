@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mobile_robust.backbones.create import NETWORKS
-from mobile_robust.backbones.split import create_backbone, create_network
+from mobile_robust.backbones.create import NETWORKS, create_network
+from mobile_robust.backbones.split import cut
 from mobile_robust.errors import InputError
 from tests.randomize import randomize, relative_error
 
@@ -61,9 +61,9 @@ def test_where_resnet20_grows_the_shortcut_is_every_second_pixel_between_zero_ch
     ("name", "layer", "side"), [("all_conv", "bn1", 32), ("cifar_resnet20", "bn1", 32), ("alexnet", "features.1", 96)]
 )
 def test_the_deploy_form_is_equal(name: str, layer: str, side: int) -> None:
-    backbone = create_backbone(randomize(create_network(name, {"num_classes": 7}, None, 0)), name, layer)
+    backbone = cut(randomize(create_network(name, {"num_classes": 7}, None, 0)), name, layer)
     image = torch.rand(2, 3, side, side)
-    deployed = backbone.deploy()
+    deployed = backbone.deployed()
     expected = backbone.network(image)
     assert expected.shape == (2, 7)
     assert relative_error(expected, deployed.tail(deployed.stem(image))) < 1e-5

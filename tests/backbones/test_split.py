@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from mobile_robust.backbones import split as backbones
-from mobile_robust.backbones.split import create_backbone, create_network, deploy_network, prefix_suffix, split
+from mobile_robust.backbones import create
+from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.split import cut, deploy_network, prefix_suffix, split
 from mobile_robust.errors import InputError
 from tests.randomize import randomize, relative_error
 
@@ -27,7 +28,7 @@ def network(name: str, **options: object) -> nn.Module:
     ],
 )
 def test_stem_and_tail_are_the_network_at_the_papers_point(name: str, layer: str, features: tuple[int, ...]) -> None:
-    backbone = create_backbone(randomize(network(name)), name, None)
+    backbone = cut(randomize(network(name)), name, None)
     assert backbone.layer == layer
     repaired = backbone.stem(IMAGE)
     assert repaired.shape[1:] == features
@@ -39,14 +40,14 @@ def test_stem_and_tail_are_the_network_at_the_papers_point(name: str, layer: str
 
 
 def test_the_stem_ends_behind_the_layers_activation() -> None:
-    backbone = create_backbone(network("resnet50"), "resnet50", None)
+    backbone = cut(network("resnet50"), "resnet50", None)
     assert backbone.stem(IMAGE).min() == 0
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2_100", "resnet50", "repvgg_a2"])
 def test_the_deploy_form_is_equal_and_has_no_norms(name: str) -> None:
-    backbone = create_backbone(randomize(network(name)).double(), name, None)
-    deployed = backbone.deploy()
+    backbone = cut(randomize(network(name)).double(), name, None)
+    deployed = backbone.deployed()
     image = IMAGE.double()
     assert relative_error(backbone.network(image), deployed.tail(deployed.stem(image))) < 1e-10
     assert relative_error(backbone.stem(image), deployed.stem(image)) < 1e-10
@@ -74,20 +75,20 @@ def test_an_unknown_backbone_has_close_matches(name: str) -> None:
 
 def test_an_unknown_layer_has_close_matches() -> None:
     with pytest.raises(InputError, match=r"unknown layer of resnet50 'layer1\.0\.act'; close .*layer1\.0\.act1"):
-        create_backbone(network("resnet50"), "resnet50", "layer1.0.act")
+        cut(network("resnet50"), "resnet50", "layer1.0.act")
 
 
 def test_a_layer_with_a_way_around_is_no_clean_cut() -> None:
     with pytest.raises(InputError, match=r"'layer1\.0\.conv2' of resnet50 is no clean cut: .* choose another"):
-        create_backbone(network("resnet50"), "resnet50", "layer1.0.conv2")
-    create_backbone(network("resnet50"), "resnet50", "layer1.0")
+        cut(network("resnet50"), "resnet50", "layer1.0.conv2")
+    cut(network("resnet50"), "resnet50", "layer1.0")
 
 
 def test_a_backbone_without_default_lists_its_first_layers() -> None:
     net = network("test_efficientnet")
     with pytest.raises(InputError, match=r"set backbone\.layer; its first layers are conv_stem, bn1, blocks"):
-        create_backbone(net, "test_efficientnet", None)
-    create_backbone(net, "test_efficientnet", "bn1")
+        cut(net, "test_efficientnet", None)
+    cut(net, "test_efficientnet", "bn1")
 
 
 class Unused(nn.Module):
@@ -127,7 +128,7 @@ def test_timm_weights_must_be_of_the_same_network(monkeypatch: pytest.MonkeyPatc
     def offline(*args: object, **kwargs: object) -> nn.Module:
         raise OSError("no network")
 
-    monkeypatch.setattr(backbones.timm, "create_model", offline)
+    monkeypatch.setattr(create.timm, "create_model", offline)
     with pytest.raises(InputError, match="weights timm:mobilenetv2_050 are of another network"):
         create_network("mobilenetv2_100", {}, "mobilenetv2_050", 0)
     with pytest.raises(InputError, match="unknown backbone 'mobilenetv2_10'; close matches: .*mobilenetv2_100"):

@@ -18,15 +18,15 @@ def test_forms_are_equal(
     torch.manual_seed(1)
     block = randomize(kind(6, 10, stride, relu).to(dtype))
     x = torch.randn(2, 6, 12, 16, dtype=dtype)
-    deployed = block.reparameterize()
-    assert [type(m) for m in deployed.modules() if isinstance(m, nn.Conv2d)] == [nn.Conv2d]
-    assert relative_error(block(x), deployed(x)) < tolerance
+    form = block.fuse()
+    assert [type(m) for m in form.modules() if isinstance(m, nn.Conv2d)] == [nn.Conv2d]
+    assert relative_error(block(x), form(x)) < tolerance
 
 
 def test_borders_are_equal_where_a_zero_padded_middle_would_differ() -> None:
     block = randomize(RepConv(4, 4).double())
     x = torch.zeros(1, 4, 6, 6, dtype=torch.float64)  # the biases alone: every difference is the border's
-    expected, got = block(x), block.reparameterize()(x)
+    expected, got = block(x), block.fuse()(x)
     torch.testing.assert_close(got, expected, atol=1e-12, rtol=0)
     pointwise, spatial, norm = block.pointwise_first
     naive = norm(nn.functional.conv2d(pointwise(x)[:, :, 1:-1, 1:-1], spatial.weight, padding=1))

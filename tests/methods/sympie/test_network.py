@@ -1,4 +1,4 @@
-"""SyMPIE: both forms equal to the border pixels, the authors' checkpoint read right, any resolution."""
+"""SyMPIE: both forms equal up to the image's border, the authors' checkpoint read right, any resolution."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from mobile_robust.errors import InputError
-from mobile_robust.methods.sympie.network import DWM, MEAN, NEM, STD, VARIANTS, SyMPIE, build, identity, load_official
+from mobile_robust.layers.deploy import deployed
+from mobile_robust.methods.sympie.network import DWM, MEAN, NEM, STD, VARIANTS, SyMPIE, identity, load_official
 from tests.randomize import randomize
 
 TOPS = [1.0, 255.0]
@@ -38,7 +39,7 @@ def test_dwm_forms_are_equal(size: tuple[int, int], top: float) -> None:
     module = DWM(size, top).eval()
     image = frame(size, top)
     expected = module(image, numbers())
-    assert (module.reparameterize()(image, numbers()) - expected).abs().max() / top < 1e-5
+    assert (deployed(module)(image, numbers()) - expected).abs().max() / top < 1e-5
     assert (image - expected).abs().mean() / top > 0.05
 
 
@@ -68,11 +69,10 @@ def test_dwm_clamps_in_eval_mode_only_and_takes_numbers_per_image() -> None:
 @pytest.mark.parametrize("size", [(96, 130), (300, 260)])
 def test_forms_are_equal(variant: str, size: tuple[int, int]) -> None:
     module = busy(SyMPIE(size, TOPS[1], variant))
-    image, deployed = frame(size, TOPS[1]), module.reparameterize()
-    assert (module.nem(image) - deployed.nem(image)).abs().max() < 1e-5
-    assert (module(image) - deployed(image)).abs().max() / 255 < 1e-5
+    image, form = frame(size, TOPS[1]), module.deployed()
+    assert (module.nem(image) - form.nem(image)).abs().max() < 1e-5
+    assert (module(image) - form(image)).abs().max() / 255 < 1e-5
     assert (module.nem(image) - identity()).abs().max() > 1e-3
-    assert not [m for m in deployed.modules() if isinstance(m, torch.nn.BatchNorm2d)]
 
 
 def test_identity_at_initialization() -> None:
@@ -150,7 +150,7 @@ def test_official_checkpoint(checkpoint: dict[str, torch.Tensor], suffix: str, t
     mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
     with torch.no_grad():
         expected = official(checkpoint, (image / TOPS[1] - mean) / std)
-        for nem in (module.nem, module.reparameterize().nem):
+        for nem in (module.nem, module.deployed().nem):
             assert (nem(image) - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
@@ -164,34 +164,3 @@ def test_other_weights_are_refused(checkpoint: dict[str, torch.Tensor], tmp_path
     save_file(checkpoint | {"colm.out.bias": torch.zeros(38)}, path)
     with pytest.raises(InputError, match=r"colm\.out\.bias is \(38,\), needed \(37,\)"):
         load_official(path)
-
-
-def test_parts_make_the_whole() -> None:
-    module, image = busy(SyMPIE((96, 130))), frame((96, 130), 1.0)
-    nem, dwm = module.parts()["nem"], module.parts()["dwm"]
-    assert (nem.output, dwm.output) == ("parameters", "repaired")
-    assert list(nem.sample(image)) == ["image"] and list(dwm.sample(image)) == ["image", "parameters"]
-    assert nem.network(image).shape == (1, 37)
-    assert torch.equal(dwm.network(*dwm.sample(image).values()), module(image))
-
-
-def test_reparameterize_wants_eval_mode_and_the_training_form() -> None:
-    with pytest.raises(RuntimeError, match=r"call eval\(\) first"):
-        SyMPIE().train().reparameterize()
-    with pytest.raises(RuntimeError, match="deploy form already"):
-        SyMPIE().eval().reparameterize().reparameterize()
-
-
-def test_gradients_reach_every_parameter() -> None:
-    module = SyMPIE((64, 64)).train()
-    module(frame((64, 64), 1.0, 2)).square().mean().backward()
-    assert not [n for n, p in module.named_parameters() if p.grad is None]
-
-
-def test_builder_names_what_it_does_not_know() -> None:
-    with pytest.raises(InputError, match="option of method sympie 'width'; known: variant"):
-        build((224, 224), 1.0, {"width": 3})
-    with pytest.raises(InputError, match="SyMPIE variant 'tiny'; known: sympie, sympie_official"):
-        build((224, 224), 1.0, {"variant": "tiny"})
-    with pytest.raises(InputError, match="must be one of sympie, sympie_official, got 3"):
-        build((224, 224), 1.0, {"variant": 3})

@@ -2,7 +2,7 @@
 
 import torch
 
-from mobile_robust.methods.sympie.fit_warp import FARTHEST, nearest_numbers
+from mobile_robust.methods.sympie.fit_warp import FARTHEST, fit_warp
 from mobile_robust.methods.sympie.network import DWM, identity
 
 
@@ -14,12 +14,12 @@ def images(count: int) -> torch.Tensor:
 
 def repaired(degraded: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
     dwm = DWM((64, 72), 1.0).eval()
-    return dwm(degraded, nearest_numbers(*(x * dwm.gain + dwm.offset for x in (degraded, clean))))
+    return dwm(degraded, fit_warp(*(x * dwm.gain + dwm.offset for x in (degraded, clean))))
 
 
 def test_a_clean_image_stays() -> None:
     clean = images(2)
-    assert torch.allclose(nearest_numbers(clean, clean), identity().repeat(2, 1), atol=1e-3)
+    assert torch.allclose(fit_warp(clean, clean), identity().repeat(2, 1), atol=1e-3)
 
 
 def test_colours_come_back() -> None:
@@ -40,13 +40,13 @@ def test_noise_and_blur_become_less() -> None:
 def test_every_image_gets_its_own() -> None:
     clean = images(2)
     degraded = torch.stack([clean[0] * 0.5, clean[1] * 2])
-    together = nearest_numbers(degraded, clean)
+    together = fit_warp(degraded, clean)
     for i in range(2):
-        assert torch.allclose(nearest_numbers(degraded[i : i + 1], clean[i : i + 1])[0], together[i], atol=1e-4)
+        assert torch.allclose(fit_warp(degraded[i : i + 1], clean[i : i + 1])[0], together[i], atol=1e-4)
 
 
 def test_an_image_without_contrast_asks_for_no_numbers_without_measure() -> None:
     clean = images(2)
     flat = clean.mean((1, 2, 3), keepdim=True) - 3 + 1e-3 * clean
-    numbers = nearest_numbers(flat, clean)
+    numbers = fit_warp(flat, clean)
     assert numbers.isfinite().all() and (numbers - identity()).abs().max() <= FARTHEST + 1e-6

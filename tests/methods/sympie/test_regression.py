@@ -35,12 +35,12 @@ def test_whitening_makes_directions_equally_long() -> None:
     assert lengths.max() < 1.01 and lengths.min() > 0.05
 
 
-def test_a_stopped_fit_goes_on() -> None:
+def test_a_stopped_fit_resumes() -> None:
     features, numbers = data()
     whole, first, second = (Regression(5, 3) for _ in range(3))
     whole.add(features, numbers)
     first.add(features[:100], numbers[:100])
-    second.restore(first.kept())
+    second.load_state(first.state())
     second.add(features[100:], numbers[100:])
     for got, expected in zip(second.solve(), whole.solve(), strict=True):
         assert torch.allclose(got, expected)

@@ -1,4 +1,4 @@
-"""DeepCorrect's place: units inside layers, the untouched network beside them, one unit as a file of its own."""
+"""DeepCorrect in recipes: units inside layers, the unedited network beside them, one unit as a file of its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mobile_robust.systems.filters import FilterPipeline
 from safetensors.torch import save_file
 
 from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.pipelines import System, build_model, rebuild
+from mobile_robust.export.cli import main
+from mobile_robust.pipelines import Model, build_model, rebuild
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -39,57 +39,31 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("weights")
     backbone, module = folder / "backbone.safetensors", folder / "module.safetensors"
     save_file(randomize(create_network("cifar_resnet20", {}, None, 0)).state_dict(), backbone)
-    state = randomize(build_model(recipe()).module).state_dict()
+    state = randomize(build_model(recipe()).adapter).state_dict()
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, module)
     return backbone, module
 
 
-def with_weights(files: tuple[Path, Path], **changes: object) -> System:
+def with_weights(files: tuple[Path, Path], **changes: object) -> Model:
     backbone = {"name": "cifar_resnet20", "weights": str(files[0])}
     return build_model(recipe(**{"backbone": backbone, "weights": {"file": str(files[1])}, **changes}))
 
 
 @torch.no_grad()
-def test_deploy_form_equals_the_pipeline_and_has_no_norms(files) -> None:
-    system = with_weights(files)
-    (image,) = system.inputs(PHOTO).values()
-    assert relative_error(system.reference(image), system.deploy(image)) < 2e-5
-    assert not [m for m in system.deploy.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert system.provenance.label is None and system.where == "inside cifar_resnet20"
-
-
-@torch.no_grad()
-def test_the_backbone_alone_is_untouched(files) -> None:
-    system = with_weights(files)
-    (image,) = system.inputs(PHOTO).values()
-    pipeline = system.pipeline
-    assert isinstance(pipeline, FilterPipeline)
-    assert torch.equal(pipeline.alone(image), pipeline.network(pipeline.normalize(image)))
-    assert relative_error(pipeline.alone(image), pipeline(image)) > 1e-3, "the units repair nothing"
-    alone = set(pipeline.network.state_dict())
-    assert set(pipeline.state_dict()) == {f"network.{name}" for name in alone} | {
-        f"module.{name}" for name in system.module.state_dict()
-    }
-
-
-@torch.no_grad()
-def test_training_mode_reaches_the_units_and_not_the_frozen_network(files) -> None:
-    pipeline = with_weights(files).pipeline
-    assert isinstance(pipeline, FilterPipeline)
-    before = {name: x.clone() for name, x in pipeline.network.state_dict().items()}
-    pipeline.module.train()
-    pipeline(torch.rand(4, 3, 32, 32) * 255)
-    after = pipeline.network.state_dict()
-    assert all(torch.equal(x, after[name]) for name, x in before.items())
-    assert any(m.num_batches_tracked for m in pipeline.module.modules() if isinstance(m, torch.nn.BatchNorm2d))
+def test_the_deploy_form_equals_the_pipeline_and_has_no_norms(files) -> None:
+    model = with_weights(files)
+    (image,) = model.example(PHOTO).values()
+    assert relative_error(model.reference(image), model.deploy(image)) < 2e-5
+    assert not [m for m in model.deploy.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert model.provenance.label is None and model.where == "inside cifar_resnet20"
 
 
 @torch.no_grad()
 def test_a_unit_is_a_module_of_its_own(files) -> None:
     unit = with_weights(files, scope="module", part="layer2.0.conv2")
-    inputs = unit.inputs(PHOTO)
+    inputs = unit.example(PHOTO)
     assert {name: tuple(x.shape) for name, x in inputs.items()} == {"features": (1, 32, 16, 16)}
-    assert list(unit.tensors) == ["image", "features", "repaired"]
+    assert list(unit.tensors) == ["features", "repaired"] and unit.output.repairs == "features"
     expected = unit.reference(*inputs.values())
     assert relative_error(expected, unit.deploy(*inputs.values())) < 1e-5
     assert relative_error(expected, inputs["features"]) > 1e-3
@@ -99,47 +73,44 @@ def test_a_unit_needs_no_more_than_the_network_up_to_it(files, tmp_path: Path) -
     state = create_network("cifar_resnet20", {}, None, 1).state_dict()
     first = tmp_path / "first.safetensors"
     save_file({name: x for name, x in state.items() if not name.startswith(("layer3", "linear"))}, first)
-    system = with_weights((first, files[1]), scope="module", part="layer1.0.conv1")
-    assert system.provenance.label is None
+    model = with_weights((first, files[1]), scope="module", part="layer1.0.conv1")
+    assert model.provenance.label is None
     save_file({name: x for name, x in state.items() if name.startswith("layer3")}, first)
     with pytest.raises(InputError, match=r"does not fit backbone cifar_resnet20 up to layer layer1\.0\.conv1: "):
         with_weights((first, files[1]), scope="module", part="layer1.0.conv1")
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
-        ({"scope": "module"}, "builds the unit of one layer; name it as part: conv1, layer1.0.conv1, layer2.0.conv2"),
-        ({"scope": "module", "part": "layer3"}, "unknown part of method deepcorrect 'layer3'; known: conv1, "),
+        ({"scope": "module"}, "builds one component; name it as part: conv1, layer1.0.conv1, layer2.0.conv2"),
+        ({"scope": "module", "part": "layer3"}, "unknown component of method deepcorrect 'layer3'; known: conv1, "),
         ({"scope": "module", "backbone": None}, r"recipe test: method deepcorrect needs a \[backbone\]"),
-        ({"options": {"layers": ["bn1"]}}, "unknown convolution of cifar_resnet20 'bn1'"),
         ({"backbone": {"name": "cifar_resnet20", "options": {"classes": 3}}}, "unknown option of backbone"),
         ({"weights": {"ranking": "/nowhere/ranking.json"}}, r"ranking\.json"),
     ],
 )
-def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_what_cannot_be_built_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         build_model(recipe(**changes))
 
 
 @torch.no_grad()
 def test_layers_trained_along_belong_to_the_module(tmp_path: Path) -> None:
     options = {"layers": ["conv1"], "update": ["linear"]}
-    own = randomize(build_model(recipe(options=options)).module).state_dict()
+    own = randomize(build_model(recipe(options=options)).adapter).state_dict()
     assert "updated.linear.weight" in own
     save_file({name: x.contiguous() for name, x in own.items()}, tmp_path / "c.safetensors")
-    system = build_model(recipe(options=options, weights={"file": str(tmp_path / "c.safetensors")}))
-    (image,) = system.inputs(PHOTO).values()
+    model = build_model(recipe(options=options, weights={"file": str(tmp_path / "c.safetensors")}))
+    (image,) = model.example(PHOTO).values()
     plain = build_model(recipe(options={"layers": ["conv1"]}))
-    assert plain.pipeline is not None and system.pipeline is not None
-    assert torch.equal(system.pipeline.alone(image), plain.pipeline.alone(image))
-    assert relative_error(system.reference(image), system.deploy(image)) < 2e-5
+    assert plain.pipeline is not None and model.pipeline is not None
+    assert torch.equal(model.pipeline.baseline(image), plain.pipeline.baseline(image))
+    assert relative_error(model.reference(image), model.deploy(image)) < 2e-5
 
 
 @torch.no_grad()
-def test_a_folder_holds_all_that_its_answers_came_from(files, tmp_path: Path) -> None:
-    from mobile_robust.export.cli import main
-
+def test_a_folder_holds_all_that_its_predictions_came_from(files, tmp_path: Path) -> None:
     text = f"""
 method = "deepcorrect"
 scope = "pipeline"
@@ -162,7 +133,7 @@ int8 = {{ snr_db = 10 }}
     folder = tmp_path / "out/inside"
     again = rebuild(folder, read_manifest(folder))
     built = with_weights(files)
-    (image,) = built.inputs(PHOTO).values()
+    (image,) = built.example(PHOTO).values()
     assert torch.equal(built.reference(image), again.reference(image))
     assert built.pipeline is not None and again.pipeline is not None
-    assert torch.equal(built.pipeline.alone(image), again.pipeline.alone(image))
+    assert torch.equal(built.pipeline.baseline(image), again.pipeline.baseline(image))
