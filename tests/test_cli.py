@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobile_robust import __version__, cli
-from mobile_robust.cli import COMMANDS, run
+from mobile_robust.cli import commands, run
 from mobile_robust.errors import InputError
 from tests.conftest import Command
 
@@ -18,7 +18,7 @@ def test_help_lists_the_commands(command: Command) -> None:
     for arguments in (["--help"], ["-h"], []):
         done = command(*arguments)
         assert (done.returncode, done.stderr) == (0, "")
-        assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+        assert all(f"\n  {name} " in done.stdout for name in commands())
 
 
 def test_version(command: Command) -> None:
@@ -28,10 +28,10 @@ def test_version(command: Command) -> None:
 def test_an_unknown_command_lists_the_known(command: Command) -> None:
     done = command("covnert")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: unknown command 'covnert'; known: {', '.join(COMMANDS)}\n"
+    assert done.stderr == f"error: unknown command 'covnert'; known: {', '.join(commands())}\n"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", commands())
 def test_every_command_has_help_with_examples(command: Command, name: str) -> None:
     done = command(name, "--help")
     assert done.returncode == 0 and "examples:" in done.stdout and "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.parity.reference import load_reference
-from mobile_robust.pipelines import System, build_model, load_built, rebuild
+from mobile_robust.pipelines import Model, build_model, load_built, rebuild
 from mobile_robust.recipes import load_recipe
 from tests.randomize import randomize, relative_error
 
@@ -52,7 +52,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, P
     return files
 
 
-def with_weights(files: tuple[Path, Path], name: str, **changes: object) -> System:
+def with_weights(files: tuple[Path, Path], name: str, **changes: object) -> Model:
     backbone = {"name": name, "layer": LAYERS[name], "options": BACKBONES[name], "weights": str(files[0])}
     return build_model(recipe(name, backbone=backbone, weights={"file": str(files[1])}, **changes))
 
@@ -62,11 +62,11 @@ def with_weights(files: tuple[Path, Path], name: str, **changes: object) -> Syst
 @pytest.mark.parametrize("top", [1, 255])
 @torch.no_grad()
 def test_deploy_form_equals_the_reference(weights, name: str, scope: str, top: int) -> None:
-    system = with_weights(weights[name], name, scope=scope, input={"size": 64, "range": top})
-    inputs = system.inputs(PHOTO)
+    model = with_weights(weights[name], name, scope=scope, input={"size": 64, "range": top})
+    inputs = model.example(PHOTO)
     assert inputs["image"].max() == top
     assert list(inputs) == (["image"] if scope == "pipeline" else ["image", "features"])
-    assert relative_error(system.reference(*inputs.values()), system.deploy(*inputs.values())) < 2e-5
+    assert relative_error(model.reference(*inputs.values()), model.deploy(*inputs.values())) < 2e-5
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -77,7 +77,7 @@ def test_the_images_range_does_not_matter(weights, name: str) -> None:
         with_weights(weights[name], name, scope="pipeline", input={"size": 64, "range": top, "mean": mean, "std": std})
         for top in (1, 255)
     )
-    assert relative_error(*(s.pipeline(*s.inputs(PHOTO).values()) for s in (small, large))) < 1e-5
+    assert relative_error(*(s.pipeline(*s.example(PHOTO).values()) for s in (small, large))) < 1e-5
     rgb = torch.from_numpy(PHOTO).permute(2, 0, 1)[None] / 255
     normalized = (rgb - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
     assert relative_error(small.pipeline.stem(normalized), large.pipeline.features(rgb * 255)) < 1e-5
@@ -85,17 +85,17 @@ def test_the_images_range_does_not_matter(weights, name: str) -> None:
 
 @pytest.mark.parametrize("build", ["module_build", "pipeline_build"])
 @torch.no_grad()
-def test_a_folder_holds_all_that_its_answers_came_from(request: pytest.FixtureRequest, build: str) -> None:
+def test_a_folder_holds_all_that_its_predictions_came_from(request: pytest.FixtureRequest, build: str) -> None:
     folder = request.getfixturevalue(build)
     manifest = read_manifest(folder)
     reference = load_reference(folder, manifest)
-    system = rebuild(folder, manifest)
-    for form in (system.reference, system.deploy):
+    model = rebuild(folder, manifest)
+    for form in (model.reference, model.deploy):
         got = [form(*map(torch.from_numpy, reference.arguments(i))) for i in range(len(reference))]
         assert relative_error(torch.from_numpy(reference.expected), torch.cat(got)) < 1e-5
     if build == "pipeline_build":
         (image,) = map(torch.from_numpy, reference.arguments(0))
-        assert torch.equal(load_built(folder, manifest)(image), system.reference(image))
+        assert torch.equal(load_built(folder, manifest)(image), model.reference(image))
 
 
 def test_provenance_names_the_files(weights) -> None:
@@ -150,14 +150,14 @@ def test_a_module_needs_no_more_than_the_stem(tmp_path: Path) -> None:
     recipe = load_recipe("afd_mobilenetv2")
     assert recipe.backbone.weights is not None
     stem = load_file(recipe.backbone.weights)
-    system = build_model(recipe)
-    assert system.provenance.label is None
-    torch.testing.assert_close(system.pipeline.stem.state_dict()["conv_stem.weight"], stem["conv_stem.weight"])
+    model = build_model(recipe)
+    assert model.provenance.label is None
+    torch.testing.assert_close(model.pipeline.stem.state_dict()["conv_stem.weight"], stem["conv_stem.weight"])
     whole = tmp_path / "whole.safetensors"
-    save_file({**system.pipeline.tail.state_dict(), **stem}, whole)
+    save_file({**model.pipeline.tail.state_dict(), **stem}, whole)
     given = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": str(whole)})})
     again = build_model(given)
-    torch.testing.assert_close(again.pipeline.stem.state_dict(), system.pipeline.stem.state_dict())
+    torch.testing.assert_close(again.pipeline.stem.state_dict(), model.pipeline.stem.state_dict())
     save_file({name: x for name, x in stem.items() if name != "bn1.bias"}, whole)
     with pytest.raises(
         InputError, match=r"does not fit the stem of backbone mobilenetv2_100: 1 keys missing: bn1\.bias"

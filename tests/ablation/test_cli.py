@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from mobile_robust.ablation.plans import PLANS
 
 from mobile_robust.ablation.cli import main
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.errors import InputError
+from mobile_robust.methods.afd import method as afd
+from mobile_robust.methods.deepcorrect import method as deepcorrect
 from mobile_robust.recipes import load_recipe
 
 
@@ -60,9 +61,9 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
 def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], tmp_path: Path) -> None:
     recipe = load_recipe(str(recipes["deepcorrect"]))
     with pytest.raises(InputError, match=r"needs weights\.ranking"):
-        PLANS["deepcorrect"](recipe, tmp_path, 0)
+        deepcorrect.ablations(recipe, tmp_path, 0)
     weights = recipe.weights.model_copy(update={"ranking": str(ranking(tmp_path))})
-    rows = PLANS["deepcorrect"](recipe.model_copy(update={"weights": weights}), tmp_path, 0)
+    rows = deepcorrect.ablations(recipe.model_copy(update={"weights": weights}), tmp_path, 0)
     orders = [
         Ranking.model_validate_json(Path(row.recipe.weights.ranking or "").read_text()).local("conv1.0", 16)
         for row in rows
@@ -73,7 +74,7 @@ def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], 
 
 def test_afd_is_ablated_at_its_small_variant(recipes: dict[str, Path], tmp_path: Path) -> None:
     recipe = load_recipe(str(recipes["afd"]))
-    names = [row.name for row in PLANS["afd"](recipe, tmp_path, 0)]
+    names = [row.name for row in afd.ablations(recipe, tmp_path, 0)]
     assert names == ["whole", "no_dct_guidance", "plain_convolutions", "loss_features", "loss_channels"]
     with pytest.raises(InputError, match='ablated at the variant "afd_nano"'):
-        PLANS["afd"](recipe.model_copy(update={"options": {"variant": "afd"}}), tmp_path, 0)
+        afd.ablations(recipe.model_copy(update={"options": {"variant": "afd"}}), tmp_path, 0)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import mobile_robust
-from mobile_robust.contracts.recipe import load_recipe
 from mobile_robust.errors import InputError
 from mobile_robust.export.fingerprint import code_hash, fingerprint
+from mobile_robust.recipes import load_recipe
 from tests.recipes import write_recipe
 
 PACKAGE = Path(mobile_robust.__file__).parent

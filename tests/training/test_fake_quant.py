@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
-from mobile_robust.training.methods import METHODS, start
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,28 +16,24 @@ from mobile_robust.errors import InputError
 from mobile_robust.export.rounding import prepare
 from mobile_robust.export.targets.tflite import channels_last, convert_tflite
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8
-from mobile_robust.layers.fuse import live
-from mobile_robust.layers.repconv import RepConv
+from mobile_robust.methods.registry import methods
 from mobile_robust.methods.sympie.training import Estimation
 from mobile_robust.methods.task import Task
 from mobile_robust.pipelines import build_model
 from mobile_robust.recipes import load_recipe
 from mobile_robust.training.cli import main
 from mobile_robust.training.fake_quant import round_activations, round_weights
+from mobile_robust.training.run import quantize
+from tests.methods.training import task_of as small_task
 from tests.randomize import randomize
 
 Recipes = dict[str, Path]
-ALL = pytest.mark.parametrize("method", METHODS)
-
-OPTIONS = Namespace(loss="tail", fit=0, steps=1)
+ALL = pytest.mark.parametrize("method", [name for name, method in methods().items() if method.training])
 
 
-def task_of(recipes: Recipes, method: str, float_layers: tuple[str, ...] = ()) -> Task:
+def task_of(recipes: Recipes, method: str) -> Task:
     """A task with a module that does something."""
-    recipe = load_recipe(str(recipes[method]))
-    section = recipe.quantization.model_copy(update={"float_layers": float_layers})
-    system = start(method, recipe.model_copy(update={"quantization": section}), seed=0)
-    task = METHODS[method].task(system, (64, 64), OPTIONS)
+    task = small_task(recipes[method], **({"fit": 0} if method == "sympie" else {}))
     randomize(task.module).requires_grad_(True)
     for parameter in task.module.parameters():
         if not parameter.any():
@@ -53,9 +47,8 @@ def pairs(photos: Path, count: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack([jpeg(crop, 15) for crop in crops]))
 
 
-def arrays(photos: Path, method: str) -> tuple[Tensor, ...]:
-    crops = pairs(photos, 6)
-    return crops if method == "afd" else (*crops, torch.arange(6))
+def arrays(photos: Path) -> tuple[Tensor, ...]:
+    return (*pairs(photos, 6), torch.arange(6))
 
 
 def snr(expected: Tensor, got: Tensor) -> float:
@@ -79,31 +72,18 @@ def test_every_output_channel_has_its_own_grid() -> None:
     assert torch.equal(weights.grad, torch.ones(3, 3))
 
 
-def test_a_live_deploy_form_has_the_training_forms_gradients() -> None:
-    block = randomize(RepConv(5, 4, stride=2)).double().requires_grad_(True)
-    x = torch.randn(2, 5, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    with live():
-        deployed = block.reparameterize()
-    assert not list(deployed.parameters()) and torch.allclose(deployed(x), block(x))
-    names, parameters = zip(*block.named_parameters(), strict=True)
-    expected, got = (torch.autograd.grad(form(x).square().sum(), parameters) for form in (block, deployed))
-    for name, a, b in zip(names, expected, got, strict=True):
-        assert torch.allclose(a, b), name
-    assert all(p.is_leaf for p in block.reparameterize().parameters())  # and outside everything is as before
-
-
 @pytest.fixture(scope="module")
-def answers(recipes: Recipes, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tensor, Tensor, Tensor]:
+def logits(recipes: Recipes, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tensor, Tensor, Tensor]:
     """Logits of the float network, of its simulation, and of the int8 file, for photos that calibrated the file."""
     task = task_of(recipes, "afd")
     weights = tmp_path_factory.mktemp("int8") / "weights.safetensors"
     save_file(task.result(), weights)
     recipe = load_recipe(str(recipes["afd"]))
     section = recipe.weights.model_copy(update={"file": str(weights)})
-    system = build_model(recipe.model_copy(update={"scope": "pipeline", "weights": section}))
+    model = build_model(recipe.model_copy(update={"scope": "pipeline", "weights": section}))
     crops = torch.cat(pairs(photos, 4))
     images = task.images(crops).contiguous()
-    network = prepare(system.deploy, [(image[None],) for image in images], "int8")
+    network = prepare(model.deploy, [(image[None],) for image in images], "int8")
     plain = weights.with_name("plain.tflite")
     convert_tflite(network, {"image": images[:1]}, "logits", plain)
     samples = [{"image": channels_last(image[None]).numpy()} for image in images]
@@ -111,14 +91,14 @@ def answers(recipes: Recipes, photos: Path, tmp_path_factory: pytest.TempPathFac
     path.write_bytes(static_wi8_ai8(plain, samples))
     runner = Interpreter(str(path)).get_signature_runner()
     filed = torch.from_numpy(np.concatenate([runner(**sample)["logits"] for sample in samples]))
-    task.quantize(crops)
-    with torch.no_grad(), task.learner() as pipeline:
+    quantize(task, (), crops)
+    with torch.no_grad(), task.student() as pipeline:
         simulated = pipeline(images)
     return task.pipeline(images).detach(), simulated, filed
 
 
-def test_the_simulation_errs_as_much_as_the_file(answers: tuple[Tensor, Tensor, Tensor]) -> None:
-    exact, simulated, filed = answers  # single roundings fall as they like, their size does not
+def test_the_simulation_errs_as_much_as_the_file(logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    exact, simulated, filed = logits  # single roundings fall as they like, their size does not
     assert abs(snr(exact, simulated) - snr(exact, filed)) < 3
 
 
@@ -126,10 +106,10 @@ def test_the_simulation_errs_as_much_as_the_file(answers: tuple[Tensor, Tensor, 
 def test_gradients_reach_every_weight_and_only_those(recipes: Recipes, photos: Path, method: str) -> None:
     task = task_of(recipes, method)
     before = {name: tensor.clone() for name, tensor in task.module.state_dict().items()}
-    task.quantize(pairs(photos, 4)[0])
-    task.begin(0.0)
+    quantize(task, (), pairs(photos, 4)[0])
+    task.on_step_start(0.0)
     assert not task.module.training
-    task(*arrays(photos, method))["loss"].backward()
+    task(*arrays(photos))["loss"].backward()
     without = [name for name, p in task.module.named_parameters() if p.grad is None or not p.grad.any()]
     assert not without
     others = [name for name, p in task.named_parameters() if p.grad is not None and "module." not in name]
@@ -140,41 +120,41 @@ def test_gradients_reach_every_weight_and_only_those(recipes: Recipes, photos: P
 @ALL
 def test_the_loss_sees_the_rounding(recipes: Recipes, photos: Path, method: str) -> None:
     task = task_of(recipes, method)
-    task.begin(1.0)
-    plain = task(*arrays(photos, method))["loss"].item()
-    task.quantize(pairs(photos, 4)[0])
-    rounded = task(*arrays(photos, method))["loss"].item()
+    task.on_step_start(1.0)
+    plain = task(*arrays(photos))["loss"].item()
+    quantize(task, (), pairs(photos, 4)[0])
+    rounded = task(*arrays(photos))["loss"].item()
     assert plain != rounded and rounded == pytest.approx(plain, rel=0.5)
 
 
 def test_finishing_lowers_the_error_of_the_int8_answer(recipes: Recipes, photos: Path) -> None:
-    task, fixed = task_of(recipes, "afd"), arrays(photos, "afd")
-    task.quantize(pairs(photos, 4)[0])
+    task, fixed = task_of(recipes, "afd"), arrays(photos)
+    quantize(task, (), pairs(photos, 4)[0])
     optimizer = torch.optim.Adam(task.module.parameters(), lr=3e-3)
     found = []
     for _ in range(12):
-        task.begin(0.0)
+        task.on_step_start(0.0)
         loss = task(*fixed)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         found.append(loss.item())
     assert found[-1] < 0.9 * found[0]
-    task.module.reparameterize()  # the trained weights are ordinary ones
+    task.module.eval().deployed()  # the trained weights are ordinary ones
 
 
 def test_float_layers_stay_float(recipes: Recipes, photos: Path) -> None:
     crops = pairs(photos, 4)[0]
-    everything = task_of(recipes, "afd", ("module", "stem", "tail", "normalize"))
-    everything.quantize(crops)
+    everything = task_of(recipes, "afd")
+    quantize(everything, ("module", "stem", "tail", "normalize"), crops)
     images = everything.images(crops)
     exact = everything.pipeline(images)
-    with everything.learner() as pipeline:
+    with everything.student() as pipeline:
         assert torch.allclose(pipeline(images), exact, atol=1e-4)
-    one = task_of(recipes, "afd", ("module.fde",))
+    one = task_of(recipes, "afd")
     guide, features, exact = one.module.fde(images), one.pipeline.features(images), one.pipeline(images)
-    one.quantize(crops)
-    with one.learner() as pipeline:
+    quantize(one, ("module.fde",), crops)
+    with one.student() as pipeline:
         assert torch.allclose(pipeline.module.fde(images), guide, atol=1e-4)
         assert not torch.allclose(pipeline.features(images), features, atol=1e-4)
         assert not torch.allclose(pipeline(images), exact, atol=1e-4)
@@ -194,15 +174,15 @@ def test_training_goes_on_from_a_file(recipes: Recipes, photos: Path, tmp_path: 
     assert given.keys() == got.keys() and any(not torch.equal(given[name], got[name]) for name in got)
     assert all(torch.allclose(given[name].float(), got[name].float(), atol=1e-4) for name in got)
     card = second.with_suffix(".md").read_text()
-    assert "| start | first.safetensors, SHA-256 " in card and "with an int8 file's rounding" in card
+    assert "| start | first.safetensors, SHA-256 " in card and "quantization-aware" in card
 
 
 def test_sympies_second_copy_starts_there_too(recipes: Recipes, tmp_path: Path) -> None:
     given, task = task_of(recipes, "sympie"), task_of(recipes, "sympie")
     save_file({name: (x + 1).contiguous() for name, x in given.module.state_dict().items()}, tmp_path / "w.safetensors")
-    task.load(tmp_path / "w.safetensors")
+    task.load(tmp_path / "w.safetensors", "module")
     assert isinstance(task, Estimation)
-    state = task.twin.state_dict()
+    state = task.ema.state_dict()
     assert all(torch.equal(state[name], x + 1) for name, x in given.module.state_dict().items())
 
 

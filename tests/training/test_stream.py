@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
-from mobile_robust.training.stream import Batches, random_crop, with_short_side
+from mobile_robust.training.samples import random_crop
+from mobile_robust.training.stream import Batches, with_short_side
 
 
 def sampler(photo: Photo, label: int, random: np.random.Generator) -> tuple[np.ndarray[Any, Any], ...]:

@@ -6,19 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from mobile_robust.methods.baselines.network import BASELINES, LEFT_OUT, TABLE_VII, VARIANTS, Chain, build
 from torch import nn
 from torchvision.models import AlexNet_Weights
 
-from mobile_robust.backbones.create import create_network, deploy_network
-from mobile_robust.errors import InputError
+from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.split import deploy_network
 from mobile_robust.export.cost import count
-from mobile_robust.methods.adapter import deploy_form
-from mobile_robust.pipelines import METHODS
+from mobile_robust.layers.deploy import deployed as deploy_form
+from mobile_robust.methods.baseline.method import EXCLUDED, TABLE_VII
+from mobile_robust.methods.baseline.network import VARIANTS, Chain
+from mobile_robust.methods.registry import methods, peers, published_latencies
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from tests.randomize import randomize, relative_error
 
 SIZE = (40, 56)
+BASELINES = {name: published_latencies()[name] for name in peers()}
 
 
 def image(top: float, batch: int = 1) -> torch.Tensor:
@@ -71,7 +73,7 @@ def test_gradients_reach_every_parameter_and_training_mode_is_not_deployed() -> 
         module(image(1.0, 2)).square().mean().backward()
         assert not [name for name, p in module.named_parameters() if p.grad is None]
         with pytest.raises(RuntimeError, match=r"call eval\(\) first"):
-            module.reparameterize()
+            module.deployed()
 
 
 def test_the_papers_figures() -> None:
@@ -79,7 +81,7 @@ def test_the_papers_figures() -> None:
     exact = {"arcnn": (117_731, 117_616), "dncnn": (558_403, 556_416)}
     for variant, (parameters, macs_a_pixel) in exact.items():
         module = Chain(255.0, variant).eval()
-        macs, deployed = count(module.reparameterize(), {"image": torch.zeros(1, 3, 32, 32)})
+        macs, deployed = count(module.deployed(), {"image": torch.zeros(1, 3, 32, 32)})
         assert sum(p.numel() for p in module.parameters()) == parameters >= deployed
         assert macs == 32 * 32 * macs_a_pixel
         published = BASELINES[variant]
@@ -122,16 +124,7 @@ def test_every_baseline_is_a_recipe_that_is_not_built_unasked() -> None:
     known = built_in_recipes()
     for name, baseline in BASELINES.items():
         recipe = load_recipe(name)
-        assert name in known and not recipe.default and recipe.method in METHODS
+        assert name in known and not recipe.default and recipe.method in methods()
         assert recipe.artifacts.tflite == ("fp32", "fp16", "int8") and recipe.artifacts.coreml == ()
         assert (baseline.cpu_ms is None) == (baseline.source != TABLE_VII)
-    assert not set(map(str.lower, LEFT_OUT)) & set(BASELINES) and all(LEFT_OUT.values())
-
-
-def test_builder_names_what_it_does_not_know() -> None:
-    with pytest.raises(InputError, match="option of method baseline 'width'; known: variant"):
-        build(SIZE, 1.0, {"width": 3})
-    with pytest.raises(InputError, match="baseline variant 'rdn'; known: arcnn, dncnn"):
-        build(SIZE, 1.0, {"variant": "rdn"})
-    with pytest.raises(InputError, match="must be one of arcnn, dncnn, got 3"):
-        build(SIZE, 1.0, {"variant": 3})
+    assert not set(map(str.lower, EXCLUDED)) & set(BASELINES) and all(EXCLUDED.values())

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mobile_robust.backbones.create import create_network, recalibrate_batchnorms
+from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.initialization import recalibrate_batchnorms
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
