@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -55,6 +56,9 @@ def option_errors(method: Method, error: ValidationError) -> list[tuple[list[str
         keys = [str(key) for key in detail["loc"]]
         if detail["type"] == "extra_forbidden":
             message = str(unknown(f"option of method {method.name}", keys[-1], method.options.model_fields))
+        elif detail["type"] == "literal_error" and isinstance(detail["input"], str):
+            known = get_args(method.options.model_fields[keys[0]].annotation)
+            message = str(unknown(f"{method.name} {keys[0]}", detail["input"], known))
         else:
             reason = detail["msg"].removeprefix("Value error, ")
             message = f"options.{keys[0] if keys else ''}: {reason}, got {detail['input']!r}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from mobile_robust.contracts import recipe as contract
+from mobile_robust import recipes
 from mobile_robust.contracts.__main__ import schemas
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.errors import InputError
@@ -154,5 +154,5 @@ def test_the_schema_takes_the_built_in_recipes_and_refuses_a_wrong_key(tmp_path)
     (path,) = [path for path in schemas() if path.name == "recipe.schema.json"]
     validator = jsonschema.Draft202012Validator(json.loads(path.read_text()))
     for recipe in built_in_recipes().values():
-        validator.validate(contract.tomllib.loads(recipe.read_text()))
-    assert not validator.is_valid(contract.tomllib.loads(GOOD.replace("size", "siez")))
+        validator.validate(recipes.tomllib.loads(recipe.read_text()))
+    assert not validator.is_valid(recipes.tomllib.loads(GOOD.replace("size", "siez")))

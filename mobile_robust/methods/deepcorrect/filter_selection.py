@@ -70,9 +70,11 @@ def corrected_layers(name: str, given: Sequence[str] | None) -> tuple[str, ...]:
     """The names in ``options.layers``, or the paper's layers of a known backbone.
 
     Raises:
-        InputError: None given and none known.
+        InputError: None given and none known, or one named twice.
     """
     if given is not None:
+        if len(set(given)) < len(given):
+            raise InputError(f"layers must be a list of different layer names, got {list(given)}")
         return tuple(given)
     if name not in DEFAULTS:
         raise InputError(f"backbone {name}: no default layers to correct; name its convolutions in options.layers")

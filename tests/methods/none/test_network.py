@@ -39,31 +39,31 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @torch.no_grad()
 def test_given_weights_are_taken_as_they_are(weights: Path, top: int) -> None:
     backbone = {"name": "test_byobnet", "options": OPTIONS, "weights": str(weights)}
-    system = build_model(recipe(backbone=backbone, input={"size": 64, "range": top}))
-    (image,) = system.inputs(PHOTOS[0]).values()
+    model = build_model(recipe(backbone=backbone, input={"size": 64, "range": top}))
+    (image,) = model.example(PHOTOS[0]).values()
     network = randomize(create_network("test_byobnet", OPTIONS, None, 0))
-    mean, std = (torch.tensor(v)[:, None, None] for v in (system.recipe.input.mean, system.recipe.input.std))
+    mean, std = (torch.tensor(v)[:, None, None] for v in (model.recipe.input.mean, model.recipe.input.std))
     expected = network((image / top - mean) / std)
-    assert relative_error(expected, system.reference(image)) < 1e-5
-    assert relative_error(expected, system.deploy(image)) < 2e-5
-    assert system.pipeline is not None and torch.equal(system.pipeline.alone(image), system.reference(image))
-    assert (system.output, system.where) == ("logits", "with test_byobnet alone")
-    assert (system.provenance.label, system.provenance.weights) == (None, "none")
-    assert not [part for part in system.deploy.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert relative_error(expected, model.reference(image)) < 1e-5
+    assert relative_error(expected, model.deploy(image)) < 2e-5
+    assert model.pipeline is not None and torch.equal(model.pipeline.baseline(image), model.reference(image))
+    assert (model.output.name, model.where) == ("logits", "with test_byobnet and no adapter")
+    assert (model.provenance.label, model.provenance.weights) == (None, "none")
+    assert not [part for part in model.deploy.modules() if isinstance(part, torch.nn.BatchNorm2d)]
 
 
 @torch.no_grad()
 def test_a_random_backbone_tells_photos_apart() -> None:
-    """RepVGG's initial norms scale by a tenth each: after twenty blocks every photo had the same answer."""
-    system = build_model(recipe("repvgg_a0"))
-    logits = torch.cat([system.reference(*system.inputs(photo).values()) for photo in PHOTOS])
+    """RepVGG's initial norms scale by a tenth each: after twenty blocks every photo had the same logits."""
+    model = build_model(recipe("repvgg_a0"))
+    logits = torch.cat([model.reference(*model.example(photo).values()) for photo in PHOTOS])
     assert (logits[0] - logits[1]).abs().mean() > 0.01 * logits.std()
-    assert system.provenance.label == "untrained: latency only"
+    assert model.provenance.label == "untrained: latency only"
     alive = create_network("test_resnet", OPTIONS, None, 0).state_dict()
     for name, tensor in build_model(recipe("test_resnet")).reference.state_dict().items():
         assert torch.equal(tensor, alive[name.removeprefix("network.")]), "the same network as in every other pipeline"
     again = build_model(recipe("repvgg_a0")).reference.state_dict()
-    assert all(torch.equal(x, again[name]) for name, x in system.reference.state_dict().items())
+    assert all(torch.equal(x, again[name]) for name, x in model.reference.state_dict().items())
 
 
 @torch.no_grad()
@@ -94,7 +94,9 @@ def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> Non
 
 
 def test_weights_of_a_module_are_refused(weights: Path) -> None:
-    with pytest.raises(InputError, match="does not fit method none with test_byobnet alone: .* keys unexpected"):
+    with pytest.raises(
+        InputError, match="does not fit method none with test_byobnet and no adapter: .* keys unexpected"
+    ):
         build_model(recipe(weights={"file": str(weights)}))
 
 
@@ -127,7 +129,7 @@ images = 2
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_baseline_is_converted_and_proven_like_a_module(tmp_path: Path, name: str) -> None:
+def test_a_baseline_is_converted_and_verified_like_a_module(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.toml").write_text(RECIPES[name] + SMALL)
     assert main([str(tmp_path / f"{name}.toml"), "--out", str(tmp_path / "out")]) == 0
     folder = tmp_path / "out" / name
@@ -135,14 +137,14 @@ def test_a_baseline_is_converted_and_proven_like_a_module(tmp_path: Path, name: 
     assert [a.precision for a in manifest.artifacts] == ["fp32", "fp16", "int8", "fp16"] and manifest.passed
     assert manifest.provenance.label is not None and "untrained" in manifest.provenance.label
     assert [t.name for t in manifest.artifacts[0].inputs] == ["image"]
-    system = rebuild(folder, manifest)
+    model = rebuild(folder, manifest)
     if name == "peer":
         (repaired,) = manifest.artifacts[0].outputs
         assert repaired.value_range is None and "clamp" in repaired.description
     if name == "alone":
         pipeline = load_built(folder, manifest)
-        (image,) = system.inputs(PHOTOS[0][:32, :32]).values()
-        assert torch.equal(pipeline.alone(image), system.reference(image))
+        (image,) = model.example(PHOTOS[0][:32, :32]).values()
+        assert torch.equal(pipeline.baseline(image), model.reference(image))
         assert "the backbone alone" in (folder / "report.html").read_text()
 
 
