@@ -26,7 +26,7 @@ from mobile_robust.evaluation.predictors import (
     system,
 )
 from mobile_robust.files import resume_key, state_hash
-from mobile_robust.methods.pipeline import BaselinePipeline, Pipeline
+from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.runtimes.registry import require
 from mobile_robust.runtimes.registry import runtimes as known_runtimes
@@ -193,7 +193,7 @@ def _pair(
     assert section is not None
     state = pipeline.state_dict()
     first = _baseline(group, section, recipe.input, pipeline.backbone_state(), baseline)
-    if isinstance(pipeline, BaselinePipeline):
+    if pipeline.is_baseline:
         return [first]
     facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
     fingerprint = _digest("pytorch", facts, state)

@@ -83,7 +83,7 @@ def _header(manifest: Manifest, title: str) -> Html:
 def _lead(manifest: Manifest) -> str:
     """What is built, in a sentence."""
     recipe = manifest.recipe
-    if recipe.method == "none":
+    if manifest.provenance.weights == "none":
         return f"{manifest.provenance.backbone}: the baseline to compare with, image → logits, without a module."
     backbone = f"on {recipe.backbone.name}" if recipe.backbone else "for any network"
     if recipe.backbone and recipe.backbone.layer:

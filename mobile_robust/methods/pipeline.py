@@ -27,12 +27,14 @@ class Pipeline(nn.Module, ABC):
         normalize: From the image to what the backbone takes.
         where: Where the adapter edits, in words.
         folds: Whether the adapter has a deploy form of its own, apart from the backbone's.
+        is_baseline: Whether nothing is edited.
     """
 
     module: Adapter
     normalize: Normalize
     where: str
     folds: bool = True
+    is_baseline: bool = False
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
@@ -70,6 +72,7 @@ class BaselinePipeline(Pipeline):
     """normalize -> network: the backbone without an adapter."""
 
     folds = False
+    is_baseline = True
 
     def __init__(self, site: Site, adapter: Adapter) -> None:
         super().__init__()

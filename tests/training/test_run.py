@@ -1,4 +1,4 @@
-"""Training as a user runs it: files, seeds, what stops it, and how it goes on after a kill."""
+"""Training as a user runs it: files, seeds, what stops it, and how it resumes after a kill."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_weights_log_plot_and_card(
     assert train(recipes, photos, out, *more, method=method) == 0
     recipe = load_recipe(str(recipes[method]))
     weights = recipe.weights.model_copy(update={"file": str(out)})
-    module = build_model(recipe.model_copy(update={"weights": weights})).module
+    module = build_model(recipe.model_copy(update={"weights": weights})).adapter
     assert all(torch.equal(module.state_dict()[name], tensor) for name, tensor in read_state(out).items())
     log = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
     assert [line["step"] for line in log] == [1, 2, 3, 4] and all(line["loss"] > 0 for line in log)
@@ -141,7 +141,7 @@ def test_after_a_kill_it_goes_on_to_the_same_weights(
     with killed.with_suffix(".jsonl").open("a") as log:
         log.write('{"step": 9')
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "step-000099.pt: broken checkpoint" in done.stderr.replace("\n", "") and "going on from step" in done.stderr
+    assert "step-000099.pt: broken checkpoint" in done.stderr.replace("\n", "") and "resuming from step" in done.stderr
     assert killed.read_bytes() == whole.read_bytes()
     losses = [
         [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in path.read_text().splitlines()]

@@ -11,7 +11,7 @@ to 37 numbers, to each of which the classifier is sensitive, so the first steps 
   of the way there as the classifier likes best;
 * a ridge regression gives these numbers from NEM's features.
 
-Algorithm 1 goes on from there.
+Algorithm 1 continues from there.
 """
 
 from __future__ import annotations

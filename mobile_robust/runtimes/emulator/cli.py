@@ -12,7 +12,7 @@ from mobile_robust.reporting.text import bytes_text
 from mobile_robust.runtimes.emulator import install, sandbox
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.arm64 setup     about 50 MB to download; goes on where it was stopped
+  python -m mobile_robust.arm64 setup     about 50 MB to download; resumed where it was stopped
   python -m mobile_robust.parity build/afd_mobilenetv2 --runtime litert_arm64 litert_armv9
   python -m mobile_robust.bench arm64 build/afd_mobilenetv2
   python -m mobile_robust.arm64 remove

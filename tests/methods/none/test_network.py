@@ -145,7 +145,7 @@ def test_a_baseline_is_converted_and_verified_like_a_module(tmp_path: Path, name
         pipeline = load_built(folder, manifest)
         (image,) = model.example(PHOTOS[0][:32, :32]).values()
         assert torch.equal(pipeline.baseline(image), model.reference(image))
-        assert "the backbone alone" in (folder / "report.html").read_text()
+        assert "the baseline to compare with" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
