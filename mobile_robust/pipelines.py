@@ -34,7 +34,7 @@ class Model:
         pipeline: Image to logits in training form; None where the recipe has no backbone.
         reference: What the artifacts must equal: the pipeline, or the component that the recipe names.
         deploy: The same function in deploy form, without batch norms; this is what gets converted.
-        provenance: Where the weights come from (the images' part is filled in by the converter).
+        provenance: Where the weights come from (those of the images are filled in by the converter).
         where: Where the adapter edits, in words.
         inputs: What the reference takes, in order.
         output: What it returns.
@@ -168,7 +168,7 @@ def _site(recipe: Recipe, download: bool) -> Site:
 def _load_backbone(site: Site) -> tuple[str, str | None]:
     """Where the backbone's weights are from, in words, and their hash (None: random); those of a file are loaded.
 
-    A component by itself may need only a part of the backbone, so for it the file may hold no more.
+    A component by itself may need only some layers of the backbone, so for it the file may hold no more.
     """
     recipe, section = site.recipe, site.recipe.backbone
     if section is None:
@@ -183,10 +183,10 @@ def _load_backbone(site: Site) -> tuple[str, str | None]:
     if recipe.scope == "pipeline":
         apply_state(site.backbone, state, path, f"backbone {section.name}")
     elif required is not None:
-        part, text = required.load()(site)
-        known, wanted = site.backbone.state_dict(), part.state_dict()
+        layers, text = required.load()(site)
+        known, wanted = site.backbone.state_dict(), layers.state_dict()
         needed = {name: tensor for name, tensor in state.items() if name in wanted or name not in known}
-        apply_state(part, needed, path, text)
+        apply_state(layers, needed, path, text)
     return f"{section.name} from {path.name}", sha256(path)
 
 

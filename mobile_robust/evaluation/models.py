@@ -32,7 +32,7 @@ from mobile_robust.runtimes.registry import require
 from mobile_robust.runtimes.registry import runtimes as known_runtimes
 
 #: Name of the models that are only a backbone.
-BASELINE = "backbone alone"
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Model:
 
     Attributes:
         group: The MODEL it belongs to, as the user gave it; of an artifact its folder.
-        name: "backbone alone", "reference", "with module", or the end of an artifact's file name, such as int8.tflite.
+        name: "baseline", "reference", "with module", or the end of an artifact's file name, such as int8.tflite.
         runtime: What executes it.
         size: Height and width of the photo in pixels.
         classes: How many it knows.
         fingerprint: Hex SHA-256 of all that its predictions depend on, the photos aside.
-        baseline: The fingerprint of its backbone alone; its own where it is one.
+        baseline: The fingerprint of its baseline; its own where it is one.
         method: Of the module; None for a baseline.
         label: What must be known about its weights, such as "untrained: latency only".
         source: Opens it.

@@ -43,7 +43,7 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
     out = tmp_path / "out"
     assert main([str(word) for word in words]) == 0
     scores = json.loads((out / "scores" / "scores.json").read_text())
-    assert [model["model"] for model in scores["models"]] == ["backbone alone", *["with module"] * 3]
+    assert [model["model"] for model in scores["models"]] == ["baseline", *["with module"] * 3]
     assert [Path(model["group"]).name for model in scores["models"][1:]] == [
         "whole.toml",
         "no_closed_form.toml",

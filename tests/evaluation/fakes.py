@@ -47,11 +47,11 @@ class Dying:
         os._exit(9)
 
 
-def model(name: str, source: Source, baseline: str = "backbone alone", method: str | None = None) -> Model:
+def model(name: str, source: Source, baseline: str = "baseline", method: str | None = None) -> Model:
     return Model("b", name, "r", (32, 32), 10, name, baseline, method, None, source)
 
 
-ALONE = model("backbone alone", Bright(off=9))
+ALONE = model("baseline", Bright(off=9))
 
 
 def flat_photos(folder: Path, count: int) -> PhotoDataset:

@@ -51,7 +51,7 @@ def test_table_and_files_agree(photos: Path, tmp_path: Path, capsys: pytest.Capt
     assert {path.name for path in out.iterdir()} == OUTPUTS
     document = json.loads((out / "scores.json").read_text())
     assert document["photos"]["used"] == 5 and document["photos"]["skipped"] == [] and document["seed"] == 0
-    assert [m["model"] for m in document["models"]] == ["backbone alone", "int8.tflite"]
+    assert [m["model"] for m in document["models"]] == ["baseline", "int8.tflite"]
     assert {s["corruption"] for s in document["scores"]} == {"clean", "jpeg", "all"}
     with (out / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -124,7 +124,7 @@ def test_bad_options_are_named(photos: Path, options: list[str], message: str) -
 @pytest.mark.usefixtures("fakes")
 def test_a_label_beyond_the_classes_is_named(photos: Path) -> None:
     (photos / "4.png").rename(photos / "10.png")
-    with pytest.raises(InputError, match=r"10\.png has label 10, but backbone alone of b knows the classes 0 to 9"):
+    with pytest.raises(InputError, match=r"10\.png has label 10, but baseline of b knows the classes 0 to 9"):
         main(["b", "--images", str(photos)])
 
 

@@ -30,7 +30,7 @@ PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np
 def test_a_build_is_all_that_is_in_it(pipeline_build: Path) -> None:
     models = resolve([str(pipeline_build)], None, [])
     assert [(m.name, m.runtime) for m in models] == [
-        ("backbone alone", "pytorch"),
+        ("baseline", "pytorch"),
         ("reference", "pytorch"),
         ("fp32.tflite", "litert_cpu"),
         ("int8.tflite", "litert_cpu"),
@@ -50,7 +50,7 @@ def test_a_build_is_all_that_is_in_it(pipeline_build: Path) -> None:
 def test_single_artifacts_share_one_backbone(pipeline_build: Path) -> None:
     files = [str(pipeline_build / f"pipeline_{form}") for form in ("int8.tflite", "fp16.mlpackage")]
     models = resolve([*files, files[0]], None, [])
-    assert [m.name for m in models] == ["backbone alone", "int8.tflite", "fp16.mlpackage"]
+    assert [m.name for m in models] == ["baseline", "int8.tflite", "fp16.mlpackage"]
     whole = {m.fingerprint for m in resolve([str(pipeline_build)], None, [])}
     assert {m.fingerprint for m in models} <= whole
 
@@ -59,7 +59,7 @@ def test_a_recipe_is_its_pytorch_system_on_the_same_backbone(pipeline_build: Pat
     recipe = write_recipe(tmp_path, "pipeline", "pipeline", RESNET)
     models = resolve([str(recipe), str(pipeline_build)], None, [])
     assert [(m.group, m.name) for m in models[:3]] == [
-        (str(recipe), "backbone alone"),
+        (str(recipe), "baseline"),
         (str(recipe), "with module"),
         (str(pipeline_build), "fp32.tflite"),  # its backbone alone and its reference are those of the recipe
     ]
@@ -72,7 +72,7 @@ def test_a_recipe_without_a_module_is_the_backbone_alone(pipeline_build: Path, t
     text = with_module.read_text().replace('method = "afd"', 'method = "none"')
     alone.write_text(text.replace('options = { variant = "afd_nano" }', "").replace('layer = "act1"', ""))
     models = resolve([str(alone), str(with_module)], None, [])
-    assert [m.name for m in models] == ["backbone alone", "with module"]
+    assert [m.name for m in models] == ["baseline", "with module"]
     assert {m.baseline for m in models} == {models[0].fingerprint}
 
 
@@ -91,7 +91,7 @@ def test_a_backbone_of_timm_has_its_own_normalization(monkeypatch: pytest.Monkey
     predictors.classifier.cache_clear()
     (model,) = resolve(["timm:test_vit.r160_in1k"], None, [])
     config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]  # timm leaves it untyped
-    assert (model.name, model.size, model.classes) == ("backbone alone", tuple(config["input_size"][1:]), 1000)
+    assert (model.name, model.size, model.classes) == ("baseline", tuple(config["input_size"][1:]), 1000)
     photo = np.random.default_rng(1).integers(0, 256, (*model.size, 3), dtype=np.uint8)
     normalized = (photo / 255 - config["mean"]) / config["std"]
     with torch.no_grad():

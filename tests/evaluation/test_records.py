@@ -117,4 +117,4 @@ def test_a_photo_has_one_digit_a_condition(photos: PhotoDataset, tmp_path: Path)
     fill(tmp_path, photos, [ALONE], [CLEAN])
     head, first, second = map(json.loads, (tmp_path / FILE).read_text().splitlines())
     assert head == {"photos": 10, "sha256": resume_key([photos.digest, photos.labels])}
-    assert [len(line["places"]["backbone alone"]["clean"]) for line in (first, second)] == [8, 2]
+    assert [len(line["places"]["baseline"]["clean"]) for line in (first, second)] == [8, 2]

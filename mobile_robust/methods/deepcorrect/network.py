@@ -117,13 +117,13 @@ class CorrectionUnit(nn.Module):
     def fuse(self) -> DeployedUnit:
         self.check_selection()
         layers: list[nn.Module] = []
-        for part in self.residual:
-            if isinstance(part, nn.BatchNorm2d):
+        for layer in self.residual:
+            if isinstance(layer, nn.BatchNorm2d):
                 conv = layers[-1]
                 assert isinstance(conv, nn.Conv2d)
-                _set(conv, fold_batchnorm_after(kernel_of(conv), part))
+                _set(conv, fold_batchnorm_after(kernel_of(conv), layer))
             else:
-                layers.append(copy.deepcopy(part))
+                layers.append(copy.deepcopy(layer))
         first, last = layers[0], layers[-1]
         assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d)
         read, write = kernel_of(first), kernel_of(last)
