@@ -13,6 +13,8 @@ from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.errors import InputError
 from mobile_robust.recipes import load_recipe
 
+pytestmark = pytest.mark.slow
+
 
 def ranking(folder: Path) -> Path:
     path = folder / "ranking.json"
