@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every command sets it before PyTorch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest-xdist uses the cores; small networks gain nothing from threads
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from PIL import Image
@@ -18,6 +21,7 @@ from PIL import Image
 from mobile_robust.data.images import built_in_photos
 from mobile_robust.runtimes.base import Runtime
 from tests.recipes import RESNET, write_recipe
+from tests.shared import built_once
 
 #: Converted networks for the tests of runtimes, parity and tflite.
 pytest_plugins = ["tests.converted"]
@@ -58,10 +62,13 @@ def module_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tu
     from mobile_robust.methods.afd.network import AFD
     from tests.randomize import randomize
 
-    out = tmp_path_factory.mktemp("builds")
-    save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")
-    done = command("convert", write_recipe(out, more='[weights]\nfile = "random.safetensors"\n'), "--out", out)
-    return out / "small", done
+    def build(out: Path) -> None:
+        save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")
+        done = command("convert", write_recipe(out, more='[weights]\nfile = "random.safetensors"\n'), "--out", out)
+        (out / "process.json").write_text(json.dumps(vars(done), default=str))
+
+    out = built_once(tmp_path_factory, "builds", build)
+    return out / "small", subprocess.CompletedProcess(**json.loads((out / "process.json").read_text()))
 
 
 @pytest.fixture(scope="session")
@@ -77,10 +84,11 @@ def pipeline_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline's folder, in three forms; for reading only."""
     from mobile_robust.export.cli import main
 
-    out = tmp_path_factory.mktemp("pipelines")
-    some = '[artifacts]\ntflite = ["fp32", "int8"]\ncoreml = ["fp16"]\n'
-    assert main([str(write_recipe(out, "pipeline", "pipeline", RESNET, some)), "--out", str(out)]) == 0
-    return out / "pipeline"
+    def build(out: Path) -> None:
+        some = '[artifacts]\ntflite = ["fp32", "int8"]\ncoreml = ["fp16"]\n'
+        assert main([str(write_recipe(out, "pipeline", "pipeline", RESNET, some)), "--out", str(out)]) == 0
+
+    return built_once(tmp_path_factory, "pipelines", build) / "pipeline"
 
 
 @pytest.fixture

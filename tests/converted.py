@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.runtimes.base import Arrays
+from tests.shared import built_once
 
 
 class TinyModule(nn.Module):
@@ -113,8 +114,8 @@ def to_tflite(model: nn.Module, path: Path, inputs: Arrays, output: str) -> Path
     return path
 
 
-def _precisions(fp32: Path, samples: list[Arrays]) -> dict[str, Path]:
-    """fp32, fp16 weights, int8 with float and with int8 borders, and dynamic (float operations, int8 weights)."""
+def _precisions(fp32: Path, samples: list[Arrays]) -> None:
+    """Beside fp32: fp16 weights, int8 with float and with int8 borders, dynamic (float operations, int8 weights)."""
     from ai_edge_quantizer import recipe
     from ai_edge_quantizer.quantizer import Quantizer
 
@@ -125,37 +126,35 @@ def _precisions(fp32: Path, samples: list[Arrays]) -> dict[str, Path]:
         "int8_borders": whole.quantize(whole.calibrate({"serving_default": samples[:1]})).quantized_model,
         "dynamic": Quantizer(str(fp32), recipe.dynamic_wi8_afp32()).quantize().quantized_model,
     }
-    files = {"fp32": fp32}
     for name, content in made.items():
-        files[name] = fp32.with_name(f"{name}.tflite")
-        files[name].write_bytes(content)
-    return files
+        fp32.with_name(f"{name}.tflite").write_bytes(content)
 
 
-def _converted(model: nn.Module, folder: Path, shapes: dict[str, tuple[int, ...]], output: str) -> Converted:
+def _converted(
+    factory: pytest.TempPathFactory, model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], output: str
+) -> Converted:
     rng = np.random.default_rng(0)
     samples = [{name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()} for _ in range(4)]
-    files = _precisions(to_tflite(model, folder / "fp32.tflite", samples[0], output), samples)
     inputs = samples[0]
+    folder = built_once(
+        factory, name, lambda out: _precisions(to_tflite(model, out / "fp32.tflite", inputs, output), samples)
+    )
     model_inputs = tuple(torch.from_numpy(x).permute(0, 3, 1, 2) for x in inputs.values())
     with torch.no_grad():
         out = model(*model_inputs)
-    return Converted(
-        model, files, inputs, model_inputs, {output: (out.permute(0, 2, 3, 1) if out.ndim == 4 else out).numpy()}
-    )
+    expected = {output: (out.permute(0, 2, 3, 1) if out.ndim == 4 else out).numpy()}
+    return Converted(model, {path.stem: path for path in folder.iterdir()}, inputs, model_inputs, expected)
 
 
 @pytest.fixture(scope="session")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     shapes = {"image": (1, 32, 32, 3), "features": (1, 16, 16, 6)}
-    return _converted(randomized(TinyModule), tmp_path_factory.mktemp("module"), shapes, "repaired")
+    return _converted(tmp_path_factory, randomized(TinyModule), "module", shapes, "repaired")
 
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    return _converted(
-        randomized(TinyPipeline), tmp_path_factory.mktemp("pipeline"), {"image": (1, 32, 32, 3)}, "logits"
-    )
+    return _converted(tmp_path_factory, randomized(TinyPipeline), "pipeline", {"image": (1, 32, 32, 3)}, "logits")
 
 
 @pytest.fixture
@@ -196,9 +195,10 @@ class _Awkward(nn.Module):
 @pytest.fixture(scope="session")
 def awkward(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files with run-time weights in a grouped and in a depthwise convolution of multiplier 2, and with BITWISE_XOR."""
-    folder = tmp_path_factory.mktemp("awkward")
     image = {"image": np.random.default_rng(0).random((1, 16, 16, 4), dtype=np.float32)}
-    return {
-        kind: to_tflite(randomized(partial(_Awkward, kind)), folder / f"{kind}.tflite", image, "y")
-        for kind in ("grouped", "depthwise", "xor")
-    }
+
+    def build(out: Path) -> None:
+        for kind in ("grouped", "depthwise", "xor"):
+            to_tflite(randomized(partial(_Awkward, kind)), out / f"{kind}.tflite", image, "y")
+
+    return {path.stem: path for path in built_once(tmp_path_factory, "awkward", build).iterdir()}

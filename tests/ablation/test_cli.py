@@ -14,6 +14,8 @@ from mobile_robust.methods.afd import method as afd
 from mobile_robust.methods.deepcorrect import method as deepcorrect
 from mobile_robust.recipes import load_recipe
 
+pytestmark = pytest.mark.slow
+
 
 def ranking(folder: Path) -> Path:
     path = folder / "ranking.json"

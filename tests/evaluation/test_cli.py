@@ -186,6 +186,7 @@ def wait_for_end(group: int) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_alike(
     pipeline_build: Path, real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_killed_run_goes_on_and_ends_alike(
     assert (tmp_path / "killed" / "table.md").read_text() == (tmp_path / "whole" / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_processes_and_keeps_the_answers(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
     process = start(arguments(pipeline_build, real, tmp_path / "out", "--jobs", "2"))
     wait_for_answers(tmp_path / "out", process)

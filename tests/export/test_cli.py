@@ -74,6 +74,7 @@ class TestABuild:
         assert json.loads(capsys.readouterr().out) == [json.loads((module_build / MANIFEST_NAME).read_text())]
 
 
+@pytest.mark.slow
 def test_photos_force_and_a_changed_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
@@ -100,6 +101,7 @@ def test_photos_force_and_a_changed_recipe(tmp_path: Path, capsys: pytest.Captur
     assert "built in" in said and read_manifest(out / "small").recipe.parity.images == 1
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_nothing_that_passes_for_one(tmp_path: Path) -> None:
     out = tmp_path / "out"
     recipe = write_recipe(tmp_path, more=ONE_FILE)

@@ -23,6 +23,8 @@ from mobile_robust.state_dicts import read_state
 from mobile_robust.training import checkpoints
 from mobile_robust.training.cli import main
 
+pytestmark = pytest.mark.slow
+
 Recipes = dict[str, Path]
 
 
