@@ -109,6 +109,7 @@ def test_layers_trained_along_belong_to_the_module(tmp_path: Path) -> None:
     assert relative_error(model.reference(image), model.deploy(image)) < 2e-5
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_folder_holds_all_that_its_predictions_came_from(files, tmp_path: Path) -> None:
     text = f"""

@@ -88,6 +88,7 @@ def test_an_unknown_component_is_refused() -> None:
         build_model(recipe(part="nme"))
 
 
+@pytest.mark.slow
 def test_every_file_is_verified_and_int8_keeps_the_repair_in_float(weights: Path, tmp_path: Path) -> None:
     """Fails where the repair loses its weights' precision to int8, or a runtime computes another repair."""
     from mobile_robust.export.cli import main
