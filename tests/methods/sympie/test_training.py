@@ -34,6 +34,7 @@ def step(task: Estimation, photos: Path, number: int, progress: float) -> dict[s
     return task(*noisy(photos, number))
 
 
+@pytest.mark.slow
 def test_steps_on_one_batch_lower_its_loss_and_change_the_module_alone(recipes: dict[str, Path], photos: Path) -> None:
     task = sympie(recipes)
     frozen = {name: tensor.clone() for name, tensor in task.state_dict().items() if "module" not in name}
@@ -66,6 +67,7 @@ def test_algorithm_1(recipes: dict[str, Path], photos: Path) -> None:
     assert all(torch.equal(state[name], tensor) for name, tensor in other.checkpoint_state().items())
 
 
+@pytest.mark.slow
 def test_the_closed_form(recipes: dict[str, Path], photos: Path) -> None:
     task = sympie(recipes, FIT)
     identity = torch.cat([torch.eye(3).flatten(), torch.zeros(3), torch.zeros(25)])
@@ -108,6 +110,7 @@ def test_algorithm_1_by_itself_moves_its_statistics_and_a_fitted_start_keeps_the
     assert torch.equal(fitted.nem.norm.running_mean, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [4, 12, 18])
 def test_a_stopped_closed_form_resumes(recipes: dict[str, Path], photos: Path, stop: int) -> None:
     def trained(task: Estimation, steps: range) -> Estimation:
