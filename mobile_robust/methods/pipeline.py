@@ -182,8 +182,9 @@ class DeployedInsertPipeline(Pipeline):
     def __init__(self, pipeline: InsertPipeline, network: nn.Module) -> None:
         super().__init__()
         self.where, self.normalize, self.network = pipeline.where, pipeline.normalize, network
-        # Without a context the editors, which are part of the network, are all that is left of the adapter.
-        self.module = pipeline.module.deployed() if pipeline.module.contexts else NoAdapter()
+        adapter = pipeline.module.deployed()
+        # Of an adapter that does not look at the image, the editors are all: they are part of the network.
+        self.module = adapter if type(adapter).prepare is not Adapter.prepare else NoAdapter()
 
     def forward(self, image: Tensor) -> Tensor:
         image, context = self.module.prepare(image)

@@ -61,7 +61,7 @@ def option_errors(method: Method, error: ValidationError) -> list[tuple[list[str
             message = str(unknown(f"{method.name} {keys[0]}", detail["input"], known))
         else:
             reason = detail["msg"].removeprefix("Value error, ")
-            message = f"options.{keys[0] if keys else ''}: {reason}, got {detail['input']!r}"
+            message = f"{'.'.join(['options', *keys[:1]])}: {reason}, got {detail['input']!r}"
         found.append((keys, message))
     return found
 

@@ -78,12 +78,30 @@ class Everywhere(Adapter):
         return features + nn.functional.adaptive_avg_pool2d(first, features.shape[-2:])
 
 
+class ImageAndLayer(Adapter):
+    """Edits the image and a stage, without a map of the image."""
+
+    layers = ("layer1",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor([0.9, 1.0, 1.1])[:, None, None])
+        self.block = RepConv(32, 32, relu=False)
+
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return image * self.gain, ()
+
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        return features + self.block(features)
+
+
 KINDS: dict[str, tuple[Callable[[Site, Adapter], Pipeline], type[Adapter], str]] = {
     "none": (BaselinePipeline, NoAdapter, "with test_resnet and no adapter"),
     "image": (ImagePipeline, Repair, "in front of test_resnet"),
     "cut": (CutPipeline, OneLayer, "on test_resnet behind act1"),
     "insert": (InsertPipeline, OneLayer, "inside test_resnet"),
     "everywhere": (InsertPipeline, Everywhere, "inside test_resnet"),
+    "image and layer": (InsertPipeline, ImageAndLayer, "inside test_resnet"),
 }
 EACH = pytest.mark.parametrize("kind", KINDS)
 
