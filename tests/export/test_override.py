@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.contracts.recipe import Recipe, load_recipe
+from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.export.override import override
+from mobile_robust.recipes import load_recipe
 from tests.recipes import write_recipe
 
 
