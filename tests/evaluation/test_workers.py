@@ -33,6 +33,7 @@ def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs:
         list(predict_all(Evaluator(models, photos, 0), tasks, jobs))
 
 
+@pytest.mark.slow
 def test_a_dead_process_ends_the_run(tmp_path: Path) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("dying", Dying())]
     tasks = Records(None, photos, 0).missing(models, [CLEAN])
