@@ -109,6 +109,7 @@ def test_the_page_is_whole_and_stands_alone(tmp_path: Path, whole: Result) -> No
     assert "RNAN" in text and "is a fraction of the published network" not in re.sub("<details.*?</details>", "", text)
 
 
+@pytest.mark.slow
 def test_accuracy_is_plotted_where_there_is_some(tmp_path: Path, whole: Result) -> None:
     def score(corruption: str, regained: float | None) -> dict:
         ends = {"regained_low": None, "regained_high": 0.5}
@@ -208,6 +209,7 @@ def test_the_terminal_shows_every_figure_it_has_room_for(whole: Result, width: i
     assert all(f"{row.cells[0].ratio.value:.3f}" in text for row in summary.rows)
 
 
+@pytest.mark.slow
 def test_a_table_of_several_devices_is_printed_in_pieces_that_show_every_model(whole: Result) -> None:
     console = Console(record=True, width=80)
     phones = [whole.model_copy(update={"device": result((), device=f"Phone {i}").device}) for i in range(3)]

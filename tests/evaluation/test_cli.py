@@ -215,6 +215,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_the_answers(pipeline_build: Path, r
     wait_for_end(process.pid)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_message(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
     words = arguments(pipeline_build, real, tmp_path / "out", "--jobs", "1")
     limited = ["bash", "-c", 'ulimit -f 2; exec "$@"', "bash", sys.executable, "-m", "mobile_robust.evaluate", *words]

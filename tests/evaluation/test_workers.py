@@ -16,6 +16,7 @@ from tests.evaluation.fakes import ALONE, Bright, Dying, Refusing, flat_photos, 
 SETTINGS = [CLEAN, CorruptionSetting("awgn", 60.0), CorruptionSetting("fog", 3)]
 
 
+@pytest.mark.slow
 def test_two_processes_answer_as_one(tmp_path: Path) -> None:
     photos, models = flat_photos(tmp_path, 10), [ALONE, model("other", Bright())]
     tasks = list(Records(None, photos, 3).missing(models, SETTINGS))
@@ -23,6 +24,7 @@ def test_two_processes_answer_as_one(tmp_path: Path) -> None:
     assert one == two and set(one) == set(tasks) and all(isinstance(answer, Predictions) for answer in one.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs: int) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("refusing", Refusing())]
@@ -31,6 +33,7 @@ def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs:
         list(predict_all(Evaluator(models, photos, 0), tasks, jobs))
 
 
+@pytest.mark.slow
 def test_a_dead_process_ends_the_run(tmp_path: Path) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("dying", Dying())]
     tasks = Records(None, photos, 0).missing(models, [CLEAN])

@@ -61,6 +61,7 @@ def test_the_files_compute_what_was_counted(request: pytest.FixtureRequest, buil
             assert macs(folder / artifact.file) == pytest.approx(artifact.macs, rel=0.02)
 
 
+@pytest.mark.slow
 def test_every_step_is_counted(recipe: Recipe, tmp_path: Path) -> None:
     steps: list[str] = []
     convert(recipe, tmp_path / "out", on_step=steps.append)

@@ -182,6 +182,7 @@ def test_truncated_and_foreign_tflite_files_are_refused(
         check_one(path, reference)
 
 
+@pytest.mark.slow
 def test_a_tflite_file_is_read_once(monkeypatch: pytest.MonkeyPatch, module_build: Path, reference: Reference) -> None:
     read: list[Path] = []
     unpack = tflite_file._unpack

@@ -17,6 +17,7 @@ def run(runtime, path, inputs):
         return session.predict(inputs), session.placement
 
 
+@pytest.mark.emulator
 @pytest.mark.parametrize("make", [LitertArm64, LitertArmv9])
 @pytest.mark.parametrize(("net", "precision"), [("module", "fp32"), ("pipeline", "int8_borders")])
 def test_equals_pytorch_and_the_cpu_here(require, request, make, net, precision):
@@ -32,6 +33,7 @@ def test_equals_pytorch_and_the_cpu_here(require, request, make, net, precision)
     assert placement.accelerator == f"xnnpack ({runtime.profile.name})"
 
 
+@pytest.mark.emulator
 @pytest.mark.parametrize("make", [LitertArm64, LitertArmv9])
 def test_a_file_of_half_weights_computes_in_half_precision(require, module, make):
     require(make())
@@ -42,6 +44,7 @@ def test_a_file_of_half_weights_computes_in_half_precision(require, module, make
     assert placement.accelerator.endswith(", half precision)")
 
 
+@pytest.mark.emulator
 def test_one_session_runs_many_inputs_and_its_end_is_told(require, module):
     runtime = LitertArm64()
     require(runtime)
@@ -56,6 +59,7 @@ def test_one_session_runs_many_inputs_and_its_end_is_told(require, module):
     session.close()
 
 
+@pytest.mark.emulator
 def test_nothing_is_printed(require, module, capfd):
     require(LitertArm64())
     capfd.readouterr()

@@ -229,6 +229,7 @@ def test_a_process_that_dies_is_an_error_of_its_model_only(
     assert [len(run.repetitions) for run in again.runs] == [3, 3] and again.runs[0].errors == ()
 
 
+@pytest.mark.slow
 def test_the_gpu_engine(pipeline_build: Path, set_of_six: Photos, tmp_path: Path, require) -> None:
     require(LitertGpu())
     models = resolve([pipeline_build / "pipeline_fp32.tflite"], [], [CPU, GPU])
