@@ -1,0 +1,24 @@
+"""The toy's training: cross-entropy through the frozen classifier."""
+
+from __future__ import annotations
+
+from mobile_robust.methods.toy.method import ToyTraining
+from mobile_robust.methods.toy.network import ColourAdapter
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from mobile_robust.data.images import Size
+from mobile_robust.methods.pipeline import Pipeline
+from mobile_robust.methods.task import Batch, Task
+
+
+class Adjustment(Task[Pipeline, ColourAdapter]):
+    """Cross-entropy with smoothed labels."""
+
+    def __init__(self, pipeline: Pipeline, crop: Size, top: float, options: ToyTraining, steps: int) -> None:
+        super().__init__(pipeline, crop, top, options, steps)
+        self.smoothing = options.smoothing
+
+    def loss(self, student: Pipeline, batch: Batch) -> dict[str, Tensor]:
+        logits = student(self.images(batch.degraded))
+        return {"loss": cross_entropy(logits, self.targets(batch), label_smoothing=self.smoothing)}
