@@ -69,6 +69,8 @@ def rank(
     section = recipe.backbone
     if section is None:
         raise InputError(f"recipe {recipe.name} has no backbone to rank")
+    if layers is not None and len(set(layers)) != len(layers):
+        raise InputError(f"layers {', '.join(layers)}: must be a list of different layer names")
 
     import torch  # too slow for mistyped options
 
