@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import logging, sys
 from mobile_robust.coreml_import import import_coremltools
@@ -16,6 +18,7 @@ assert logging.root.manager.disable == logging.NOTSET
 """
 
 
+@pytest.mark.slow
 def test_imports_silently_and_without_tensorflow() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

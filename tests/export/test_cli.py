@@ -123,6 +123,7 @@ def test_a_killed_build_leaves_nothing_that_passes_for_one(tmp_path: Path) -> No
     assert read_manifest(out / "small").passed
 
 
+@pytest.mark.slow
 def test_a_missed_tolerance_ends_with_1_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = '[artifacts]\ntflite = ["int8"]\ncoreml = []\n[tolerances.int8]\nsnr_db = 200\n'
     arguments = [str(write_recipe(tmp_path, more=more)), "--out", str(tmp_path / "out")]
@@ -142,6 +143,7 @@ def test_a_missed_tolerance_ends_with_1_and_says_where(tmp_path: Path, capsys: p
     assert "nothing rebuilt" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_int8_file_that_computes_in_float_is_refused(
     module_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from mobile_robust.methods.afd.network import AFD
 
 
 def cost_at_224(channels: int, variant: str) -> tuple[int, int]:
-    deployed = AFD(channels, variant).eval().reparameterize()
+    deployed = AFD(channels, variant).eval().deployed()
     return count(deployed, {"image": torch.zeros(1, 3, 224, 224), "features": torch.zeros(1, channels, 112, 112)})
 
 

@@ -110,6 +110,7 @@ def script(build: Path, photos: Path, out: Path) -> list[str]:
     return [sys.executable, "-c", text, str(build), str(photos), str(out)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_no_repetition(pipeline_build: Path, photos: Path, tmp_path: Path) -> None:
     path = tmp_path / RESULT_NAME
     process = subprocess.Popen(script(pipeline_build, photos, path), start_new_session=True, stderr=subprocess.PIPE)
@@ -126,7 +127,7 @@ def test_a_killed_run_loses_no_repetition(pipeline_build: Path, photos: Path, tm
     there = len(old.runs[0].repetitions)
     shorter = old.model_copy(update={"protocol": quick(open_photos(photos), there + 1)})
     write_result(shorter, path)
-    new = measured(resolve([pipeline_build], [], ["litert_cpu"]), open_photos(photos), path, there + 1)
+    new = measured(resolve([pipeline_build], [], [CPU]), open_photos(photos), path, there + 1)
     assert new.complete and new.created == old.created
     for before, after in zip(old.runs, new.runs, strict=True):
         assert after.repetitions[: len(before.repetitions)] == before.repetitions
