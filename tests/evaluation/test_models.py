@@ -40,7 +40,7 @@ def test_a_build_is_all_that_is_in_it(pipeline_build: Path) -> None:
     assert len({m.fingerprint for m in models}) == 5 and {m.size for m in models} == {(64, 64)}
     pipeline = load_built(pipeline_build, read_manifest(pipeline_build))
     image = torch.from_numpy(np.stack(PHOTOS)).permute(0, 3, 1, 2).float()
-    for model, expected in zip(models, [pipeline.alone(image), *[pipeline(image)] * 4], strict=True):
+    for model, expected in zip(models, [pipeline.baseline(image), *[pipeline(image)] * 4], strict=True):
         logits = model.source.open()(PHOTOS)
         tolerance = 0.1 if "int8" in model.name else 2e-3
         assert logits.shape == (3, 10) and np.ptp(expected.numpy()) > 0
