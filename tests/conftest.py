@@ -57,13 +57,16 @@ def module_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tu
 
     Its weights are random: the initial ones repair so little that a broken file would pass for a good one.
     """
+    import torch
     from safetensors.torch import save_file
 
     from mobile_robust.methods.afd.network import AFD
     from tests.randomize import randomize
 
     def build(out: Path) -> None:
-        save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # whatever tests ran before in this process
+            save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")
         done = command("convert", write_recipe(out, more='[weights]\nfile = "random.safetensors"\n'), "--out", out)
         (out / "process.json").write_text(json.dumps(vars(done), default=str))
 

@@ -94,7 +94,7 @@ def test_json_holds_the_chosen_runtime_alone(
         assert verdicts == {"pass"}
 
 
-@pytest.mark.parametrize("position", [7])
+@pytest.mark.parametrize("position", [6, 7])
 def test_a_broken_layer_is_found(copied: Path, capsys: pytest.CaptureFixture[str], position: int) -> None:
     place = break_layer(copied / "small_int8.tflite", position)
     sign(copied)
