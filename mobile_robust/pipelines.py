@@ -15,6 +15,7 @@ from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.data.images import Photo
+from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, state_hash
 from mobile_robust.layers.deploy import deployed
 from mobile_robust.methods.adapter import Adapter, select_component
@@ -69,6 +70,8 @@ def build_pipeline(recipe: Recipe) -> Pipeline:
     Raises:
         InputError: The recipe has no backbone; see also :func:`build_model`.
     """
+    if recipe.backbone is None:
+        raise InputError(f"recipe {recipe.name}: method {recipe.method} needs a [backbone]")
     model = build_model(recipe.model_copy(update={"scope": "pipeline", "part": None}))
     assert model.pipeline is not None
     return model.pipeline

@@ -16,7 +16,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.parity.reference import load_reference
-from mobile_robust.pipelines import Model, build_model, load_built, rebuild
+from mobile_robust.pipelines import Model, build_model, build_pipeline, load_built, rebuild
 from mobile_robust.recipes import load_recipe
 from tests.randomize import randomize, relative_error
 
@@ -96,6 +96,17 @@ def test_a_folder_holds_all_that_its_predictions_came_from(request: pytest.Fixtu
     if build == "pipeline_build":
         (image,) = map(torch.from_numpy, reference.arguments(0))
         assert torch.equal(load_built(folder, manifest)(image), model.reference(image))
+
+
+@torch.no_grad()
+def test_a_modules_recipe_gives_a_pipeline_with_the_whole_backbone(weights) -> None:
+    files = weights["test_byobnet"]
+    whole = with_weights(files, "test_byobnet", scope="pipeline")
+    (image,) = whole.example(PHOTO).values()
+    pipeline = build_pipeline(with_weights(files, "test_byobnet").recipe)
+    assert torch.equal(pipeline(image), whole.reference(image))
+    with pytest.raises(InputError, match=r"recipe bare: method sympie needs a \[backbone\]"):
+        build_pipeline(Recipe(name="bare", method="sympie", scope="module"))
 
 
 def test_provenance_names_the_files(weights) -> None:

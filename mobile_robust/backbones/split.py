@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from timm.models import get_notrace_functions, get_notrace_modules
 from timm.utils.model import reparameterize_model
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
 from mobile_robust.errors import InputError, unknown
@@ -144,11 +144,23 @@ def trace(network: nn.Module, name: str) -> tuple[fx.Graph, dict[fx.Node, str]]:
     return graph, tracer.node_to_qualname
 
 
+class Leaf(nn.Module):
+    """A module that stays in one piece when its network is traced, whatever Python it runs."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        return self.module(*tensors)
+
+
 class _Tracer(NodePathTracer):
-    """Keeps a layer that takes up batch norms in one piece, see :func:`fold_batchnorms`."""
+    """Keeps a layer that takes up batch norms in one piece as well, see :func:`fold_batchnorms`."""
 
     def is_leaf_module(self, m: nn.Module, module_qualname: str) -> bool:
-        return hasattr(m, "fold_following_batchnorm") or super().is_leaf_module(m, module_qualname)
+        whole = isinstance(m, Leaf) or hasattr(m, "fold_following_batchnorm")
+        return whole or super().is_leaf_module(m, module_qualname)
 
 
 def trace_ends(network: nn.Module, layers: Sequence[str], name: str) -> tuple[fx.Graph, list[fx.Node]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, fx, nn
 
-from mobile_robust.backbones.split import deploy_network, trace_ends
+from mobile_robust.backbones.split import Leaf, deploy_network, trace_ends
 from mobile_robust.layers.deploy import fused, with_children
 from mobile_robust.layers.fuse import Kernel, kernel_of
 from mobile_robust.layers.normalize import Normalize
@@ -254,7 +254,7 @@ def _insert_into_graph(adapter: Adapter, network: nn.Module, name: str) -> fx.Gr
     graph, ends = trace_ends(network, adapter.layers, name)
     with graph.inserting_after(next(iter(graph.nodes))):
         context = [graph.placeholder(f"context_{index}") for index in reversed(range(adapter.contexts))][::-1]
-    network.editors = nn.ModuleList([adapter.editor(layer) for layer in adapter.layers])
+    network.editors = nn.ModuleList([Leaf(adapter.editor(layer)) for layer in adapter.layers])
     for index, end in enumerate(ends):
         with graph.inserting_after(end):
             edit = graph.call_module(f"editors.{index}")

@@ -73,7 +73,7 @@ class Everywhere(Adapter):
 
     def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
         first, second = context
-        if layer == "global_pool":
+        if features.dim() == 2:  # an editor may be any Python
             return features * (1 + second.mean((1, 2, 3))[:, None])
         return features + nn.functional.adaptive_avg_pool2d(first, features.shape[-2:])
 
