@@ -1,0 +1,153 @@
+"""A recipe with a mistake is answered with the file, the line, the key and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mobile_robust.errors import InputError
+from mobile_robust.recipes import built_in_recipes, load_recipe
+
+GOOD = """\
+method = "afd"
+scope = "module"
+
+[options]
+variant = "afd"
+
+[backbone]
+name = "resnet50"
+
+[input]
+size = 64
+"""
+
+
+def load(folder: Path, text: str, name: str = "mine.toml"):
+    (folder / name).write_text(text)
+    return load_recipe(str(folder / name))
+
+
+def message_of(folder: Path, text: str) -> str:
+    with pytest.raises(InputError) as error:
+        load(folder, text)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "quoted"),
+    [
+        ('method = "afd"\nscope = module\n', 2, "'scope = module'"),
+        ('method = "afd\nscope = "module"\n', 1, "'method = \"afd'"),
+        (f"{GOOD}\n[input]\n", 13, "'[input]'"),
+        ('method = "a"\nmethod = "b"\n', 2, "method"),
+    ],
+)
+def test_malformed_toml_is_quoted(tmp_path, text, line, quoted) -> None:
+    message = message_of(tmp_path, text)
+    assert message.startswith(f"recipe {tmp_path}/mine.toml is not valid TOML: ")
+    assert f"at line {line}," in message and quoted in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("size", "siez", 11, "input.siez: unknown key 'siez'; known: mean, range, size, std"),
+        ("[input]", "[inputs]", 10, "inputs: unknown key 'inputs'; close matches: input"),
+        ("name =", "nam =", 8, "backbone.nam: unknown key 'nam'; known: layer, name, options, seed, weights"),
+        ('"module"', '"modul"', 2, "scope: Input should be 'module' or 'pipeline', got 'modul'"),
+        ("64", "31", 11, "input.size: must be a side in pixels, or [height, width], each from 32 to 4096, got 31"),
+        ("64", "[224, 8]", 11, "input.size: must be a side in pixels, or [height, width]"),
+        ("64", "64\nmean = [0.5, 0.5]", 12, "input.mean.2: Field required"),
+        ("64", "64\nmean = [0.5, 0.5, nan]", 12, "input.mean.2: Input should be a finite number, got nan"),
+        ("64", "64\nstd = [0.5, 0.5, 0]", 12, "input.std: every value must be greater than 0"),
+        ('"resnet50"', '"resnet50"\nseed = 9223372036854775808', 9, "backbone.seed: Input should be less than"),
+        ('\n[options]\nvariant = "afd"\n', '\noptions = "afd"\n', 4, "options: Input should be a valid dictionary"),
+        (
+            "64",
+            '64\n[artifacts]\ntflite = ["fp64"]',
+            13,
+            "artifacts.tflite.0: Input should be 'fp32', 'fp16'",
+        ),
+        ("64", "64\n[artifacts]\ntflite = []\ncoreml = []", 12, "artifacts: at least one precision"),
+        ("64", "64\n[tolerances.int8]\nsnr = 20", 13, "unknown key 'snr'; known: max_error, repair_snr_db, "),
+        ("64", "64\n[tolerances]\nint8 = {}", 13, "tolerances.int8: one of max_error, snr_db, "),
+        ("64", "64\n[tolerances]\nfp32 = { max_error = nan }", 13, "tolerances.fp32.max_error: Input should be"),
+        ("64", "64\n[tolerances]\nint4 = { max_error = 1 }", 13, "tolerances.int4"),
+        ("method", 'name = "a/b"\nmethod', 1, "name: String should match pattern"),
+    ],
+)
+def test_a_wrong_key_or_value_is_located(tmp_path, old, new, line, message) -> None:
+    lines = message_of(tmp_path, GOOD.replace(old, new, 1)).splitlines()
+    (found,) = [text for text in lines if message in text]
+    assert found.startswith(f"{tmp_path}/mine.toml, line {line}: ")
+
+
+def test_every_mistake_is_reported_at_once(tmp_path) -> None:
+    lines = message_of(tmp_path, GOOD.replace('method = "afd"', "").replace("64", "7")).splitlines()
+    assert [line.split(": ", 1)[1] for line in lines] == [
+        "method: Field required",
+        "input.size: must be a side in pixels, or [height, width], each from 32 to 4096, got 7",
+    ]
+
+
+def test_unknown_names_list_the_known() -> None:
+    with pytest.raises(InputError, match="unknown recipe 'afd_resnet'; close matches: afd_resnet50, "):
+        load_recipe("afd_resnet")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_unreadable_files_are_named(tmp_path, content) -> None:
+    path = tmp_path / "mine.toml"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=f"cannot read recipe {re.escape(str(path))}: "):
+        load_recipe(str(path))
+
+
+def test_the_name_is_the_files_unless_given(tmp_path) -> None:
+    assert load(tmp_path, GOOD).name == "mine"
+    assert load(tmp_path, f'name = "other"\n{GOOD}').name == "other"
+
+
+def test_weights_count_from_the_recipes_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir("/")
+    text = GOOD.replace('"resnet50"', '"resnet50"\nweights = "b.safetensors"') + '[weights]\nfile = "sub/m.safetensors"'
+    recipe = load(tmp_path, text)
+    assert recipe.backbone.weights == str(tmp_path / "b.safetensors")
+    assert recipe.weights.file == str(tmp_path / "sub/m.safetensors")
+    timm = load(tmp_path, text.replace("b.safetensors", "timm:resnet50.a1_in1k"))
+    assert timm.backbone.weights == "timm:resnet50.a1_in1k"
+
+
+def test_built_in_recipes_load_and_are_named_after_their_files() -> None:
+    recipes = {name: load_recipe(name) for name in built_in_recipes()}
+    assert len(recipes) >= 5
+    assert all(recipe.name == name and recipe.title for name, recipe in recipes.items())
+    assert any(recipe.default for recipe in recipes.values())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ('"afd"', '"afdd"', 1, "method: unknown method 'afdd'; known: afd, "),
+        ("variant =", "varaint =", 5, "unknown option of method afd 'varaint'; known: variant"),
+        ('variant = "afd"', 'variant = "tiny"', 5, "unknown afd variant 'tiny'; known: afd, afd_nano, "),
+        (
+            '\n[options]\nvariant = "afd"\n',
+            "\noptions = { variant = 3 }\n",
+            4,
+            "options.variant: Input should be 'afd', ",
+        ),
+    ],
+)
+def test_a_method_or_option_that_there_is_not_is_located(tmp_path, old, new, line, message) -> None:
+    assert message_of(tmp_path, GOOD.replace(old, new, 1)).startswith(f"{tmp_path}/mine.toml, line {line}: {message}")
+
+
+def test_files_that_ship_in_the_package_need_no_path(tmp_path) -> None:
+    text = GOOD + '[weights]\nfile = "afd_nano_mobilenetv2.safetensors"\n'
+    recipe = load(tmp_path, text)
+    assert recipe.weights.file is not None and Path(recipe.weights.file).is_file()
