@@ -28,7 +28,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.export.build import convert
 from mobile_robust.export.override import override
 from mobile_robust.layers.deploy import deployed
-from mobile_robust.methods.method import Options, Published, Reference, Training
+from mobile_robust.methods.method import Method, Options, Published, Reference, Training
 from mobile_robust.methods.registry import methods, options_of
 from mobile_robust.methods.site import Site
 from mobile_robust.parity.verify import verify
@@ -63,8 +63,29 @@ CLASSES, SIDE = 10, 64
 PHOTO = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
 STEPS = 4
 
+#: Operations that the GPU or the NPU of some phone does not have.
+NOT_ON_PHONES = {"batch_norm", "gather", "grid_sampler", "index", "index_add", "index_put", "index_select", "scatter"}
+
 EACH = pytest.mark.parametrize("name", methods())
 TRAINED = pytest.mark.parametrize("name", [name for name, method in methods().items() if method.training])
+
+
+def variants(method: Method) -> tuple[str | None, ...]:
+    """The variants of a method; (None,) where it has none."""
+    field = method.options.model_fields.get("variant")
+    return get_args(field.annotation) if field else (None,)
+
+
+def with_variant(recipe: Recipe, variant: str | None) -> Recipe:
+    """The recipe with another variant, without its other options where they do not go with that."""
+    if variant is None:
+        return recipe
+    changed = recipe.with_options(variant=variant)
+    try:
+        options_of(changed)
+    except InputError:
+        return recipe.model_copy(update={"options": {"variant": variant}})
+    return changed
 
 
 def recipe_text(name: str) -> str:
@@ -139,12 +160,17 @@ def test_a_wrong_value_is_refused_with_file_line_and_key(name: str, field: str, 
     assert "got {'wrong': 1}" in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, method in methods().items() if "variant" in method.options.model_fields]
-)
+@EACH
 def test_the_variants_of_the_options_are_those_of_the_network(name: str) -> None:
-    named = get_args(methods()[name].options.model_fields["variant"].annotation)
-    assert set(import_module(f"mobile_robust.methods.{name}.network").VARIANTS) == set(named)
+    network = import_module(f"mobile_robust.methods.{name}.network")
+    assert set(getattr(network, "VARIANTS", {None: None})) == set(variants(methods()[name]))
+
+
+@EACH
+def test_every_option_has_a_default_and_a_description(name: str) -> None:
+    method = methods()[name]
+    for model in (method.options, *([method.training.options] if method.training else [])):
+        assert not [key for key, field in model.model_fields.items() if field.is_required() or not field.description]
 
 
 @pytest.mark.parametrize(
@@ -182,18 +208,31 @@ def test_every_row_of_the_ablation_can_be_built_and_trained(name: str, tmp_path:
 # Both forms
 
 
-@EACH
+@pytest.mark.parametrize(
+    ("name", "variant"), [(name, it) for name, method in methods().items() for it in variants(method)]
+)
 @torch.no_grad()
-def test_both_forms_are_equal_and_the_deploy_form_has_no_batch_norm(name: str, tmp_path: Path) -> None:
-    for component, model in models(recipe_of(name, tmp_path)):
+def test_both_forms_are_equal_and_the_deploy_form_is_plain(name: str, variant: str | None, tmp_path: Path) -> None:
+    for component, model in models(with_variant(recipe_of(name, tmp_path), variant)):
         randomize(model.reference)
         inputs = tuple(model.example(PHOTO).values())
         expected, deploy = model.reference(*inputs), deploy_form(model)
         assert relative_error(expected, deploy(*inputs)) < 1e-5, component
         norms = [path for path, m in deploy.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         assert norms == [], component
+        graph = torch.export.export(deploy, inputs).graph
+        called = {node.target.overloadpacket.__name__ for node in graph.nodes if node.op == "call_function"}
+        assert not called & NOT_ON_PHONES, component
         assert not any(m.training for m in deploy.modules()), component
         assert torch.equal(model.reference(*inputs), expected), f"{component}: the training form has changed"
+
+
+@EACH
+def test_initial_weights_follow_from_the_seed_alone(name: str, tmp_path: Path) -> None:
+    recipe, state = recipe_of(name, tmp_path), torch.random.get_rng_state()
+    first, again = (build_model(recipe).adapter.state_dict() for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert first.keys() == again.keys() and all(torch.equal(x, again[key]) for key, x in first.items())
 
 
 @EACH
@@ -265,6 +304,23 @@ def test_a_pipeline_converts_and_verifies(name: str, tmp_path: Path) -> None:
 
 
 # Training
+
+
+@TRAINED
+@pytest.mark.parametrize("size", [(64, 64), (224, 224), (1080, 1920)])
+def test_crops_fit_into_the_photos(name: str, size: tuple[int, int]) -> None:
+    crop = training_of(methods()[name]).crop(size)
+    assert all(32 <= side <= whole for side, whole in zip(crop, size, strict=True))
+
+
+@TRAINED
+@torch.no_grad()
+def test_a_training_starts_with_a_module_that_changes_nothing(name: str, tmp_path: Path) -> None:
+    options = training_of(methods()[name]).options()
+    task = make_task(initial_model(recipe_of(name, tmp_path), 0), (SIDE, SIDE), options, STEPS)
+    task.on_step_start(0.9)  # batch norms are fixed by then
+    image = task.images(torch.from_numpy(PHOTO)[None])
+    assert torch.allclose(task.pipeline(image), task.pipeline.baseline(image), atol=1e-4)
 
 
 class Stopped(Exception):

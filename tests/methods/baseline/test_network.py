@@ -1,4 +1,4 @@
-"""The latency table's peers: both forms equal to the border pixels, and as large as their papers say."""
+"""The latency table's peers: they repair a little from the start, and are as large as their papers say."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from torchvision.models import AlexNet_Weights
 from mobile_robust.backbones.create import create_network
 from mobile_robust.backbones.split import deploy_network
 from mobile_robust.export.cost import count
-from mobile_robust.layers.deploy import deployed as deploy_form
 from mobile_robust.methods.baseline.method import EXCLUDED, TABLE_VII
 from mobile_robust.methods.baseline.network import VARIANTS, Chain
 from mobile_robust.methods.registry import methods, peers, published_latencies
 from mobile_robust.recipes import built_in_recipes, load_recipe
-from tests.randomize import randomize, relative_error
 
 SIZE = (40, 56)
 BASELINES = {name: published_latencies()[name] for name in peers()}
@@ -32,18 +30,6 @@ def _seeded() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
-
-
-@pytest.mark.usefixtures("_seeded")
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("top", [1.0, 255.0])
-@torch.no_grad()
-def test_forms_are_equal(variant: str, top: float) -> None:
-    module = randomize(Chain(top, variant))
-    expected, deployed = module(image(top)), deploy_form(module)
-    assert (expected - image(top)).abs().mean() > 0.1 * top
-    assert relative_error(expected, deployed(image(top))) < 1e-5
-    assert not [part for part in deployed.modules() if isinstance(part, nn.BatchNorm2d)]
 
 
 @pytest.mark.usefixtures("_seeded")
@@ -67,13 +53,11 @@ def test_dncnn_subtracts_what_it_estimates_and_arcnn_gives_the_image() -> None:
         assert torch.equal(module(image(1.0)), factor * image(1.0))
 
 
-def test_gradients_reach_every_parameter_and_training_mode_is_not_deployed() -> None:
+def test_gradients_reach_every_parameter() -> None:
     for variant in VARIANTS:
         module = Chain(1.0, variant).train()
         module(image(1.0, 2)).square().mean().backward()
         assert not [name for name, p in module.named_parameters() if p.grad is None]
-        with pytest.raises(RuntimeError, match=r"call eval\(\) first"):
-            module.deployed()
 
 
 def test_the_papers_figures() -> None:
