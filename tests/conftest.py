@@ -34,6 +34,21 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the pipeline's build is slow. Each of two processes of pytest-xdist begins with one half of the tests:
+    with different builds, so that none waits for the other's.
+    """
+    module, pipeline, others = [], [], []
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "pipeline_build" in fixtures:
+            item.add_marker("slow")
+        (pipeline if "pipeline_build" in fixtures else module if "module_build" in fixtures else others).append(item)
+    middle = max(0, len(items) // 2 - len(module))
+    items[:] = [*module, *others[:middle], *pipeline, *others[middle:]]
+
+
 @pytest.fixture(scope="session")
 def command() -> Command:
     """Runs ``python -m mobile_robust …`` as a user does; the terminal is wide enough for every table."""
