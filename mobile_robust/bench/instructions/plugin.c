@@ -1,9 +1,9 @@
-/* A plug-in for QEMU's user-mode emulation: how often each block of guest code runs between two marks.
+/* A plug-in for QEMU's user-mode emulation: how often each block of emulated code runs between two marks.
 
-   A mark is a system call that Linux does not have, with 1 (begin) or 2 (end) as its argument: see arm64/guest.py. At the
-   end, every block that ran is written to the file of the option "out", a line each: address (hexadecimal) and executed
-   instructions. Blocks are straight code, so that one addition a block counts them all. One guest thread only: QEMU adds
-   without a lock.
+   A mark is a system call that Linux does not have, with 1 (begin) or 2 (end) as its argument: see
+   runtimes/emulator/worker.py. At the end, every block that ran is written to the file of the option "out", a line each:
+   address (hexadecimal) and executed instructions. Blocks are straight code, so that one addition a block counts them
+   all. One emulated thread only: QEMU adds without a lock.
 
    Debian ships no qemu-plugin.h. Declared below is what is used of version 1 of QEMU's plug-in interface, the one of
    Debian 12's QEMU 7.2; QEMU refuses to load a plug-in of a version that it does not know. */
