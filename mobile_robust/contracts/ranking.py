@@ -5,21 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from mobile_robust.errors import InputError, unknown
+from mobile_robust.contracts.contract import Contract
+from mobile_robust.errors import InputError, first_mistake, unknown
+from mobile_robust.files import read_text
 
-SCHEMA_VERSION = 1
 
-
-class Ranking(BaseModel):
+class Ranking(Contract):
     """Correction priorities (DeepCorrect, Algorithm 1), and what they were measured with.
 
     tau of a filter = top-1 accuracy on corrupted photos with this filter's map swapped for the clean photo's, minus the
     accuracy without any swap.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
     tool: str = Field(description="name and version of the program")
@@ -78,11 +76,8 @@ def read_ranking(path: Path) -> Ranking:
     Raises:
         InputError: No such file, or one this version cannot read.
     """
+    text = read_text(path)
     try:
-        return Ranking.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"ranking {path}: cannot be read: {error}") from None
+        return Ranking.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(f"{path}: not a ranking of schema version {SCHEMA_VERSION}: {key}: {first['msg']}") from None
+        raise InputError(f"{path}: not a ranking of schema version 1: {first_mistake(error)}") from None

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-
-if sys.version_info >= (3, 11):
-    from enum import StrEnum
-else:
-    from enum import Enum
-
-    class StrEnum(str, Enum):
-        """The standard library's, for Python 3.10."""
+from enum import Enum
 
 
-class Role(StrEnum):
+class Role(str, Enum):
     """What a tensor is to a classifier and its adapter. Code decides by the role, never by a name or a shape."""
 
     IMAGE = "image"  # RGB, in the recipe's range
@@ -33,7 +25,7 @@ class TensorSpec:
         description: In words, with units.
         value_range: Least and largest value; None: unbounded.
         normalization: What the app must do before; None: nothing.
-        repairs: Name of the input that this output is a repaired version of, equal in shape; None: none.
+        repairs: Name of the input that this output is a repaired version of, equal in shape.
     """
 
     name: str

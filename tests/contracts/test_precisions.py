@@ -32,7 +32,7 @@ def test_tolerances_of_recipes_are_those_of_the_table(name: Precision) -> None:
     trained = random.with_backbone_weights("timm:resnet50")
     assert module.tolerance(name) == Tolerance(**spec.bounds["module"])
     assert trained.tolerance(name) == Tolerance(**spec.bounds["pipeline"])
-    assert random.tolerance(name) == Tolerance(**(spec.random_bounds or spec.bounds["pipeline"]))
+    assert random.tolerance(name) == Tolerance(**spec.bounds["random pipeline"])
 
 
 @pytest.mark.parametrize("name", PRECISIONS)

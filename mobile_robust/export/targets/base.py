@@ -14,7 +14,7 @@ from torch import nn
 from mobile_robust.contracts.manifest import Quantization, Tensor
 from mobile_robust.contracts.precisions import PrecisionSpec
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.contracts.targets import TARGETS, Target, TargetSpec
+from mobile_robust.contracts.targets import Target, TargetSpec
 from mobile_robust.contracts.tensors import TensorSpec
 from mobile_robust.export.calibration import Calibration
 
@@ -56,11 +56,7 @@ class Converted:
 
 
 class Converter(ABC):
-    """Converts the network of a build to one kind of file.
-
-    Args:
-        source: What its files have in common.
-    """
+    """Converts the network of a build to one kind of file."""
 
     spec: TargetSpec
 
@@ -86,22 +82,12 @@ class Converter(ABC):
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: str, quantization: Quantization | None = None) -> Tensor:
         """The manifest's entry of an input or output."""
-        spec = self.source.tensors[name]
-        return Tensor(
-            name=name,
-            shape=shape,
-            dtype=dtype,
-            layout=self.spec.layout if len(shape) == 4 else "NC",
-            role=spec.role,
-            description=spec.description,
-            value_range=spec.value_range,
-            normalization=spec.normalization,
-            quantization=quantization,
-            repairs=spec.repairs,
-        )
+        layout = self.spec.layout if len(shape) == 4 else "NC"
+        known = vars(self.source.tensors[name])
+        return Tensor(**known, shape=shape, dtype=dtype, layout=layout, quantization=quantization)
 
 
 def converter(target: Target) -> type[Converter]:
     """The converter of a kind of file; imports its tools."""
-    found: type[Converter] = import_module(f"{__package__}.{TARGETS[target].name}").CONVERTER
+    found: type[Converter] = import_module(f"{__package__}.{target}").CONVERTER
     return found
