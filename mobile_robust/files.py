@@ -101,8 +101,7 @@ def state_hash(state: Mapping[str, Tensor]) -> str:
 
 
 def resume_key(settings: Any) -> str:
-    """Hex SHA-256 of settings that JSON can hold, whatever the order of their keys: work that was stopped is resumed
-    only under the key it was begun with."""
+    """Hex SHA-256 of settings that JSON can hold, whatever the order of their keys."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 

@@ -211,8 +211,7 @@ def verify_hashes(manifest: Manifest, folder: Path) -> None:
         if not path.exists():
             wrong.append(f"{path}: missing")
         elif (actual := sha256(path)) != expected:
-            wrong.append(
-                f"{path}: SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…: changed after the build"
-            )
+            hashes = f"SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…"
+            wrong.append(f"{path}: {hashes}: changed after the build")
     if wrong:
         raise InputError("\n".join(wrong))

@@ -23,25 +23,15 @@ Bounds = Mapping[Literal["module", "pipeline", "random pipeline"], Mapping[str, 
 
 @dataclass(frozen=True)
 class PrecisionSpec:
-    """One precision.
-
-    Attributes:
-        name: In recipes, manifests, file names and on command lines.
-        targets: The kinds of file that can have it.
-        rounding: The scheme of ``export/rounding.py`` for its weights, which reads calibration images; None: float32.
-        bounds: The tolerance where a recipe has none.
-        integer: Activations are int8 too, with ranges from calibration images.
-        gpu_arithmetic: What apps that care for speed let a GPU compute in.
-        chosen_with: A precision whose name on a command line selects this one as well.
-    """
+    """One precision, by its name in recipes, manifests, file names and on command lines."""
 
     name: Precision
-    targets: tuple[Target, ...]
-    rounding: str | None
-    bounds: Bounds
-    integer: bool = False
-    gpu_arithmetic: Literal["fp32", "fp16"] = "fp16"
-    chosen_with: Precision | None = None
+    targets: tuple[Target, ...]  # the kinds of file that can have it
+    rounding: str | None  # the scheme of export/rounding.py for its weights; None: float32, without calibration
+    bounds: Bounds  # the tolerance where a recipe has none
+    integer: bool = False  # activations are int8 too, with ranges from calibration images
+    gpu_arithmetic: Literal["fp32", "fp16"] = "fp16"  # what apps that care for speed let a GPU compute in
+    chosen_with: Precision | None = None  # a precision whose name on a command line selects this one as well
 
 
 def _fine(max_error: float) -> Bounds:

@@ -17,23 +17,14 @@ class Role(str, Enum):
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of a network.
-
-    Attributes:
-        name: In the artifact.
-        role: What it is.
-        description: In words, with units.
-        value_range: Least and largest value; None: unbounded.
-        normalization: What the app must do before; None: nothing.
-        repairs: Name of the input that this output is a repaired version of, equal in shape.
-    """
+    """An input or output of a network, by its name in the artifact."""
 
     name: str
     role: Role
-    description: str
-    value_range: tuple[float, float] | None = None
-    normalization: str | None = None
-    repairs: str | None = None
+    description: str  # in words, with units
+    value_range: tuple[float, float] | None = None  # least and largest value; None: unbounded
+    normalization: str | None = None  # what the app must do before; None: nothing
+    repairs: str | None = None  # name of the input that this output is a repaired version of, equal in shape
 
     @property
     def sentence(self) -> str:

@@ -47,19 +47,12 @@ Made = tuple[Artifact, PathLike[str]]
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build.
-
-    Attributes:
-        folder: Where it is.
-        manifest: What is in it, and how equal each file is to the PyTorch reference.
-        reused: Nothing had changed, so nothing was built.
-        notice: Names calibration images that could not be read; None: all could.
-    """
+    """A finished build: what is in its folder, and how equal each file is to the PyTorch reference."""
 
     folder: Path
     manifest: Manifest
-    reused: bool
-    notice: str | None = None
+    reused: bool  # nothing had changed, so nothing was built
+    notice: str | None = None  # names calibration images that could not be read
 
 
 def convert(

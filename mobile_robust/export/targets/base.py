@@ -21,38 +21,23 @@ from mobile_robust.export.calibration import Calibration
 
 @dataclass(frozen=True)
 class Source:
-    """What all files of a build have in common.
-
-    Attributes:
-        recipe: The recipe.
-        tensors: Inputs and output by name, in the order of the network's arguments.
-        output: Name of the output.
-        facts: Where the numbers come from, for the files' own metadata; "version" is this package's.
-        calibration: The network's inputs for the calibration photos.
-    """
+    """What all files of a build have in common."""
 
     recipe: Recipe
-    tensors: Mapping[str, TensorSpec]
+    tensors: Mapping[str, TensorSpec]  # inputs and output by name, in the order of the network's arguments
     output: str
-    facts: Mapping[str, str]
+    facts: Mapping[str, str]  # where the numbers come from, for the files' own metadata; "version": this package's
     calibration: Calibration
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A file that was written.
+    """A file that was written, as an app sees it."""
 
-    Attributes:
-        file: Its path, or what was read from it, which stands for the path.
-        inputs: As an app sees them.
-        outputs: As an app sees them.
-        operations: Name -> count, most frequent first.
-    """
-
-    file: PathLike[str]
+    file: PathLike[str]  # its path, or what was read from it, which stands for the path
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    operations: dict[str, int]
+    operations: dict[str, int]  # name -> count, most frequent first
 
 
 class Converter(ABC):
