@@ -31,11 +31,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The content of a UTF-8 file that a user names.
-
-    Raises:
-        InputError: It cannot be read, or is no text.
-    """
+    """The content of a UTF-8 file that a user names; raises InputError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -43,11 +39,7 @@ def read_text(path: Path) -> str:
 
 
 def write_output(path: Path, data: bytes | str) -> None:
-    """:func:`write_atomically` for a file that a user asked for.
-
-    Raises:
-        InputError: It cannot be written, for instance because the disk is full.
-    """
+    """:func:`write_atomically` for a file that a user asked for: raises InputError, for instance on a full disk."""
     try:
         write_atomically(path, data)
     except OSError as error:

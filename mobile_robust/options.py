@@ -72,11 +72,7 @@ def split_of(options: argparse.Namespace) -> Split | None:
 
 
 def make_folder(path: Path, option: str = "--out") -> None:
-    """Makes a folder that an option names, where it is missing.
-
-    Raises:
-        InputError: It cannot be made.
-    """
+    """Makes a folder that an option names, where it is missing; raises InputError where it cannot."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -48,11 +48,7 @@ class Ranking(Contract):
         return {layer: sorted(range(len(tau)), key=lambda j: (-tau[j], j)) for layer, tau in self.layers.items()}
 
     def local(self, layer: str, n: int) -> list[int]:
-        """The ``n`` most susceptible filters of a layer, the worst first.
-
-        Raises:
-            InputError: No such layer in this ranking.
-        """
+        """The ``n`` most susceptible filters of a layer, the worst first; raises InputError for an unknown layer."""
         if layer not in self.layers:
             raise unknown("layer of the ranking", layer, self.layers)
         return self.orders()[layer][:n]
@@ -62,20 +58,15 @@ class Ranking(Contract):
 
         Of equal ones those of the earlier layer come first, then those with the lower index; a layer may get none.
         """
-        names = list(self.layers)
-        ranked = sorted((-t, names.index(layer), j) for layer, tau in self.layers.items() for j, t in enumerate(tau))
-        chosen: dict[str, list[int]] = {layer: [] for layer in names}
-        for _, layer, j in ranked[:total]:
-            chosen[names[layer]].append(j)
+        filters = [(t, layer, j) for layer, tau in self.layers.items() for j, t in enumerate(tau)]
+        chosen: dict[str, list[int]] = {layer: [] for layer in self.layers}
+        for _, layer, j in sorted(filters, key=lambda each: -each[0])[:total]:
+            chosen[layer].append(j)
         return chosen
 
 
 def read_ranking(path: Path) -> Ranking:
-    """Reads a file that ``python -m mobile_robust.rank`` wrote.
-
-    Raises:
-        InputError: No such file, or one this version cannot read.
-    """
+    """Reads a file that ``mobile_robust.rank`` wrote; raises InputError for one that this version cannot read."""
     text = read_text(path)
     try:
         return Ranking.model_validate_json(text)

@@ -173,10 +173,8 @@ class Recipe(Contract):
         return self.tolerances.get(precision) or Tolerance(**bounds)
 
     def with_backbone_weights(self, given: str) -> Recipe:
-        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``.
-
-        Raises:
-            InputError: The recipe has no backbone.
+        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``; raises
+        InputError where it has no backbone.
         """
         if self.backbone is None:
             raise InputError(f"--backbone-weights {given}: recipe {self.name} has no backbone")

@@ -226,11 +226,7 @@ class Result(Contract):
 
 
 def write_result(result: Result, path: Path) -> None:
-    """Writes it atomically.
-
-    Raises:
-        InputError: It cannot be written, for instance because the disk is full.
-    """
+    """Writes it atomically; raises InputError, for instance on a full disk."""
     write_output(path, result.model_dump_json() + "\n")
 
 

@@ -37,18 +37,15 @@ def tool_versions() -> dict[str, str]:
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code.
-
-    Raises:
-        InputError: A weights file is missing.
+    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code; raises
+    InputError where a weights file is missing.
     """
     files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
-    digests = []
-    for name in files:
-        if name and not name.startswith("timm:"):
-            if not Path(name).is_file():
-                raise InputError(f"weights file {name}: no such file")
-            digests.append(sha256(Path(name)))
+    paths = [Path(name) for name in files if name and not name.startswith("timm:")]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"weights file {path}: no such file")
+    digests = [sha256(path) for path in paths]
     return resume_key([recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()])
 
 
