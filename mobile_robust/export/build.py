@@ -151,7 +151,7 @@ class _Builder:
         source = Source(recipe, model.tensors, model.output.name, facts, calibration)
         converters = {target: converter(target)(source) for target, _ in pairs}
         order = [precision for _, precision in pairs]
-        rounder = Rounder(model.deploy, calibration, order, recipe.quantization.float_layers)
+        rounder = Rounder(model.deploy, calibration, recipe.quantization.float_layers)
         cost = count(model.deploy, calibration.first)
         made = {}
         for target, precision in sorted(pairs, key=lambda pair: order.index(pair[1])):

@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -84,25 +83,15 @@ class Rounder:
     Args:
         network: Deploy form (no batch norms), eval mode.
         calibration: The network's inputs by name, in the order of its arguments.
-        precisions: Those that will be asked for.
         keep: Submodules whose weights stay as they are where activations are integers.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        calibration: Iterable[Mapping[str, Tensor]],
-        precisions: Iterable[Precision],
-        keep: Collection[str] = (),
+        self, network: nn.Module, calibration: Iterable[Mapping[str, Tensor]], keep: Collection[str] = ()
     ) -> None:
         self._exact, self._calibration, self._keep = network, calibration, keep
-        roundings = [PRECISIONS[precision].rounding for precision in precisions]
-        self._covariance = any(SCHEMES[rounding].covariance for rounding in roundings if rounding)
+        self._statistics: dict[bool, Mapping[str, InputStatistics]] = {}
         self._last: tuple[Precision, nn.Module] | None = None
-
-    @cached_property
-    def _statistics(self) -> Mapping[str, InputStatistics]:
-        return collect(self._exact, (tuple(inputs.values()) for inputs in self._calibration), self._covariance)
 
     def network(self, precision: Precision) -> nn.Module:
         """The network with the weights that a file of this precision holds.
@@ -113,8 +102,12 @@ class Rounder:
         if spec.rounding is None:
             return self._exact
         if self._last is None or self._last[0] != precision:
+            scheme = SCHEMES[spec.rounding]
+            if scheme.covariance not in self._statistics:
+                samples = (tuple(inputs.values()) for inputs in self._calibration)
+                self._statistics[scheme.covariance] = collect(self._exact, samples, scheme.covariance)
             keep = self._keep if spec.integer else ()
-            self._last = precision, _rounded(self._exact, self._statistics, SCHEMES[spec.rounding], keep)
+            self._last = precision, _rounded(self._exact, self._statistics[scheme.covariance], scheme, keep)
         return self._last[1]
 
 
@@ -142,7 +135,7 @@ def _rounded(
         if scheme.large_only and not is_compressed(layer, least):
             rounded = _to_half(layer)
         else:
-            rounded = scheme.round(layer, seen.covariance if scheme.covariance else None)
+            rounded = scheme.round(layer, seen.covariance)
         shift = _mean_output(layer, seen.mean, rounded - layer.weight)
         bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
         layer.bias = nn.Parameter(bias - shift, requires_grad=False)

@@ -25,7 +25,7 @@ EACH = [
 @pytest.mark.parametrize(("target", "precision"), EACH)
 def test_a_file_is_described_as_when_it_was_written(target: Target, precision: Precision, tmp_path: Path) -> None:
     origin = source()
-    network = Rounder(randomized(TinyModule), origin.calibration, [precision]).network(precision)
+    network = Rounder(randomized(TinyModule), origin.calibration).network(precision)
     path = tmp_path / f"tiny{TARGETS[target].suffix}"
     made = converter(target)(origin)
     converted = made.convert(network, PRECISIONS[precision], path)
