@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ class _Builder:
     calibration: PhotoDataset | None
     fingerprint: str
     step: Step
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def run(self) -> tuple[Manifest, str | None]:
         recipe = self.recipe
@@ -177,14 +178,12 @@ class _Builder:
         return [made[pair] for pair in pairs]
 
     def _verify(self, made: Sequence[Made], reference: Reference) -> tuple[list[Artifact], ErrorSamples]:
-        verified = []
+        verified, checks = [], registry.select(None)
         errors: ErrorSamples = {}
         for artifact, file in made:
-            checks = registry.select(None)
             results, sampled = check(self.folder, artifact, self.recipe, reference, checks, self.step, file)
             for result in results:
-                stage = f"parity {result.runtime}"
-                self.seconds[stage] = self.seconds.get(stage, 0.0) + result.seconds
+                self.seconds[f"parity {result.runtime}"] += result.seconds
             verified.append(artifact.model_copy(update={"parity": tuple(results)}))
             errors |= {(artifact.file, runtime): sample for runtime, sample in sampled.items()}
         return verified, errors
@@ -193,7 +192,7 @@ class _Builder:
     def _clock(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+        self.seconds[stage] += time.perf_counter() - start
 
 
 def make_reference(model: Model, photos: Sequence[Photo]) -> Reference:

@@ -94,8 +94,8 @@ class TfliteConverter(Converter):
 
         def entry(name: str) -> TensorEntry:
             stored = (file.inputs | file.outputs)[name]
-            scales = [Quantization(scale=s, zero_point=z) for s, z in zip(stored.scale, stored.zero_point, strict=True)]
-            return self.tensor(name, stored.shape, stored.dtype, scales[0] if scales else None)
+            scale = Quantization(scale=stored.scale[0], zero_point=stored.zero_point[0]) if stored.scale else None
+            return self.tensor(name, stored.shape, stored.dtype, scale)
 
         inputs = [name for name in self.source.tensors if name in file.inputs]
         return Converted(file, tuple(map(entry, inputs)), tuple(map(entry, file.outputs)), file.op_counts)
@@ -103,8 +103,7 @@ class TfliteConverter(Converter):
     def _require_integer(self, file: TfliteFile, keep: Collection[str]) -> None:
         """Nobody should ship an int8 file that is still float inside without having asked for it."""
         recipe = self.source.recipe
-        left = tflite_file.float_operations(file, recipe.quantization.allow_float_ops, keep)
-        if left:
+        if left := tflite_file.float_operations(file, recipe.quantization.allow_float_ops, keep):
             more = f" and {len(left) - 3} more" if len(left) > 3 else ""
             raise InputError(
                 f"recipe {recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}{more}; "
@@ -113,18 +112,14 @@ class TfliteConverter(Converter):
 
     def _metadata(self, file: TfliteFile) -> bytes:
         recipe, facts = self.source.recipe, self.source.facts
+        text = f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items())
 
         def notes(names: Iterable[str], std: float | None) -> list[metadata.TensorNote]:
             specs = [self.source.tensors[name] for name in names]
             return [metadata.TensorNote(spec, std if spec.role is Role.IMAGE else None) for spec in specs]
 
-        return metadata.pack(
-            recipe.name,
-            f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items()),
-            facts["version"],
-            notes(file.inputs, 255.0 / recipe.input.range),
-            notes(file.outputs, None),
-        )
+        inputs, outputs = notes(file.inputs, 255.0 / recipe.input.range), notes(file.outputs, None)
+        return metadata.pack(recipe.name, text, facts["version"], inputs, outputs)
 
 
 CONVERTER = TfliteConverter
