@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class InputError(Exception):
@@ -16,13 +20,19 @@ def unknown(kind: str, name: str, allowed: Iterable[str], most: int = 12) -> Inp
     Args:
         kind: What the name stands for ("recipe", "layer of resnet50").
         name: What the user gave.
-        allowed: The names that exist. All of them are listed up to ``most``; of more, only the closest.
+        allowed: The names that exist; of more than ``most`` only the closest are listed.
     """
     names = sorted(allowed)
     if len(names) <= most:
         return InputError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}")
     close = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
     return InputError(f"unknown {kind} {name!r}; close matches: {', '.join(close)} ({len(names)} known)")
+
+
+def first_mistake(error: ValidationError) -> str:
+    """The first thing that is wrong with a document: "key.key: message"."""
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def first_line(error: Exception) -> str:

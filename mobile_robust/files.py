@@ -30,12 +30,16 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_output(path: Path, data: bytes | str) -> None:
-    """:func:`write_atomically` for a file that a user asked for.
+def read_text(path: Path) -> str:
+    """The content of a UTF-8 file that a user names; raises InputError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
-    Raises:
-        InputError: It cannot be written, for instance because the disk is full.
-    """
+
+def write_output(path: Path, data: bytes | str) -> None:
+    """:func:`write_atomically` for a file that a user asked for: raises InputError, for instance on a full disk."""
     try:
         write_atomically(path, data)
     except OSError as error:
@@ -49,12 +53,8 @@ def user_cache() -> Path:
 
 @contextmanager
 def folder_lock(folder: Path, option: str = "--out") -> Iterator[None]:
-    """Holds ``folder/.lock``, so that no two processes write the same files. The end of a process, however it ends,
-    releases the lock.
-
-    Args:
-        folder: The folder.
-        option: What the user named it with, for the message.
+    """Holds ``folder/.lock``, so that no two processes write the same files; the end of a process, however it ends,
+    releases it. ``option`` is what the user named the folder with, for the message.
 
     Raises:
         InputError: Another process holds it, or the folder cannot be written.
@@ -74,8 +74,7 @@ def folder_lock(folder: Path, option: str = "--out") -> Iterator[None]:
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file, or of a folder (an ``.mlpackage``): names and contents in sorted order."""
     digest = hashlib.sha256()
-    members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for member in members:
+    for member in sorted(_members(path)):
         if path.is_dir():
             digest.update(member.relative_to(path).as_posix().encode() + b"\0")
             digest.update(member.stat().st_size.to_bytes(8, "little"))
@@ -94,11 +93,14 @@ def state_hash(state: Mapping[str, Tensor]) -> str:
 
 
 def resume_key(settings: Any) -> str:
-    """Hex SHA-256 of settings that JSON can hold, whatever the order of their keys: work that was stopped is resumed
-    only under the key it was begun with."""
+    """Hex SHA-256 of settings that JSON can hold, whatever the order of their keys."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def size(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
+    return sum(member.stat().st_size for member in _members(path))
+
+
+def _members(path: Path) -> list[Path]:
+    return [member for member in path.rglob("*") if member.is_file()] if path.is_dir() else [path]

@@ -26,11 +26,7 @@ def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
 
 
 def parse_flags(options: argparse.Namespace, model: type[M]) -> M:
-    """What the flags say.
-
-    Raises:
-        InputError: A value that the model refuses.
-    """
+    """What the flags say; raises InputError for a value that the model refuses."""
     try:
         return model(**{name: getattr(options, name) for name in model.model_fields})
     except ValidationError as error:

@@ -57,14 +57,7 @@ def add_split(
     required: bool = False,
     whole: bool = False,
 ) -> None:
-    """Adds --holdout and --holdout-seed, for :func:`split_of`.
-
-    Args:
-        parser: Of the command.
-        help: What --holdout does here; the default is for a command that must not see the test photos.
-        required: Whether it must be given.
-        whole: Whether all photos may be held out.
-    """
+    """Adds --holdout and --holdout-seed, for :func:`split_of`; ``whole``: all photos may be held out."""
     parser.add_argument(
         "--holdout", type=float, action=fraction(whole), required=required, metavar="FRACTION", help=help
     )
@@ -79,11 +72,7 @@ def split_of(options: argparse.Namespace) -> Split | None:
 
 
 def make_folder(path: Path, option: str = "--out") -> None:
-    """Makes a folder that an option names, where it is missing.
-
-    Raises:
-        InputError: It cannot be made.
-    """
+    """Makes a folder that an option names, where it is missing; raises InputError where it cannot."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

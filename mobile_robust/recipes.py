@@ -19,16 +19,14 @@ else:
     import tomli as tomllib
 
 
-def recipe_folder() -> Path:
-    """The built-in recipes: inside the package when installed from a wheel, ``conversion/`` in a checkout."""
-    package = Path(__file__).resolve().parent
-    installed = package / "conversion"
-    return installed if installed.is_dir() else package.parent / "conversion"
+_PACKAGE = Path(__file__).resolve().parent
 
 
 def built_in_recipes() -> dict[str, Path]:
     """Name -> file of every built-in recipe, sorted by name."""
-    return {path.stem: path for path in sorted(recipe_folder().glob("*.toml"))}
+    installed = _PACKAGE / "conversion"  # from a wheel; in a checkout it is beside the package
+    folder = installed if installed.is_dir() else _PACKAGE.parent / "conversion"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def load_recipe(name_or_path: str) -> Recipe:
@@ -52,7 +50,10 @@ def load_recipe(name_or_path: str) -> Recipe:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"recipe {path} is not valid TOML: {error}{_quoted_line(text, str(error))}") from None
+        match = re.search(r"at line (\d+)", str(error))
+        lines = text.splitlines()[int(match[1]) - 1 :] if match else []
+        quoted = f": {lines[0].strip()!r}" if lines else ""
+        raise InputError(f"recipe {path} is not valid TOML: {error}{quoted}") from None
     table.setdefault("name", path.stem)
     try:
         recipe = Recipe.model_validate(table)
@@ -64,10 +65,10 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
     backbone, weights = recipe.backbone, recipe.weights
-    shipped = Path(__file__).resolve().parent / "weights"
 
     def absolute(name: str) -> str:
-        return str(shipped / name if (shipped / name).is_file() else (folder / name).resolve())
+        shipped = _PACKAGE / "weights" / name
+        return str(shipped if shipped.is_file() else (folder / name).resolve())
 
     if backbone and backbone.weights and not backbone.weights.startswith("timm:"):
         backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})
@@ -86,9 +87,8 @@ def _check_options(recipe: Recipe, path: Path, text: str) -> None:
         method.options.model_validate(recipe.options)
     except ValidationError as error:
         found = option_errors(method, error)
-        raise InputError(
-            "\n".join(f"{_located(path, text, ['options', *keys])}: {message}" for keys, message in found)
-        ) from None
+        lines = [f"{_located(path, text, ['options', *keys])}: {message}" for keys, message in found]
+        raise InputError("\n".join(lines)) from None
 
 
 def _located(path: Path, text: str, keys: list[str]) -> str:
@@ -96,27 +96,17 @@ def _located(path: Path, text: str, keys: list[str]) -> str:
     return f"{path}, line {line}" if line else str(path)
 
 
-def _quoted_line(text: str, message: str) -> str:
-    """The offending line, for a TOML error that says "at line N"."""
-    match = re.search(r"at line (\d+)", message)
-    lines = text.splitlines()
-    if not match or not 0 < int(match[1]) <= len(lines):
-        return ""
-    return f": {lines[int(match[1]) - 1].strip()!r}"
-
-
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     """All validation errors, one per line, each with the line of the file and the key."""
     parts = []
     for detail in error.errors(include_url=False):
         keys = [str(k) for k in detail["loc"]]
-        where = _located(path, text, keys)
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             message = str(unknown("key", keys[-1], _allowed_keys(keys[:-1])))
         elif detail["type"] != "missing":
             message += f", got {detail['input']!r}"
-        parts.append(f"{where}: {'.'.join(keys) or 'recipe'}: {message}")
+        parts.append(f"{_located(path, text, keys)}: {'.'.join(keys) or 'recipe'}: {message}")
     return "\n".join(parts)
 
 

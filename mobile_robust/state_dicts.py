@@ -25,9 +25,8 @@ def read_state(path: Path) -> State:
     if not path.is_file():
         raise InputError(f"weights file {path}: no such file")
     if path.suffix not in (".safetensors", ".pt", ".pth", ".bin"):
-        raise InputError(
-            f"weights file {path}: allowed are .safetensors, and .pt, .pth or .bin files holding only tensors"
-        )
+        allowed = ".safetensors, and .pt, .pth or .bin files holding only tensors"
+        raise InputError(f"weights file {path}: allowed are {allowed}")
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
@@ -50,30 +49,24 @@ def read_state(path: Path) -> State:
 
 
 def apply_state(module: nn.Module, state: State, path: Path, what: str) -> None:
-    """Loads tensors into a module; every key and shape must fit.
-
-    Args:
-        module: Gets the tensors.
-        state: Tensors by name.
-        path: Where they are from, for the message.
-        what: What the module is ("afd_nano for 32 channels"), for the message.
+    """Loads tensors into a module; every key and shape must fit. For the message: the file that they are from, and
+    what the module is ("afd_nano for 32 channels").
 
     Raises:
         InputError: Keys are missing, unexpected or of another shape (the first three of each are named).
     """
     own = module.state_dict()
-    # batch norms count their training steps; the count changes nothing in eval mode and old files lack it
-    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
-    unexpected = [k for k in state if k not in own]
-    shapes = [
-        f"{k} is {tuple(state[k].shape)}, needed {tuple(own[k].shape)}"
-        for k in own
-        if k in state and state[k].shape != own[k].shape
-    ]
+    shapes = [(k, tuple(state[k].shape), tuple(own[k].shape)) for k in own if k in state]
+    found = {
+        # batch norms count their training steps; the count changes nothing in eval mode and old files lack it
+        "keys missing": [k for k in own if k not in state and not k.endswith("num_batches_tracked")],
+        "keys unexpected": [k for k in state if k not in own],
+        "shapes wrong": [f"{k} is {shape}, needed {needed}" for k, shape, needed in shapes if shape != needed],
+    }
     problems = [
-        f"{len(found)} {kind}: {', '.join(found[:3])}{' …' if len(found) > 3 else ''}"
-        for kind, found in (("keys missing", missing), ("keys unexpected", unexpected), ("shapes wrong", shapes))
-        if found
+        f"{len(keys)} {kind}: {', '.join(keys[:3])}{' …' if len(keys) > 3 else ''}"
+        for kind, keys in found.items()
+        if keys
     ]
     if problems:
         raise InputError(f"weights file {path} does not fit {what}: " + "; ".join(problems))

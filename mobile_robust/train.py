@@ -1,5 +1,3 @@
-"""``python -m mobile_robust.train``."""
-
 from mobile_robust.cli import run_command
 
 if __name__ == "__main__":

@@ -128,21 +128,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One small recipe a method."""
     folder = tmp_path_factory.mktemp("recipes")
-    afd = write_recipe(folder, "afd", backbone=RESNET)
-    text = afd.read_text()
-    sympie = folder / "sympie.toml"
-    sympie.write_text(
-        text.replace('"afd"', '"sympie"')
-        .replace('options = { variant = "afd_nano" }\n', "")
-        .replace("module", "pipeline")
-    )
-    deepcorrect = folder / "deepcorrect.toml"
-    deepcorrect.write_text(
-        text.replace('"afd"', '"deepcorrect"')
-        .replace('{ variant = "afd_nano" }', '{ layers = ["conv1.0", "layer1.0.conv1"] }')
-        .replace("module", "pipeline")
-    )
-    return {"afd": afd, "sympie": sympie, "deepcorrect": deepcorrect}
+    options = {"sympie": "", "deepcorrect": 'layers = ["conv1.0", "layer1.0.conv1"]'}
+    pipelines = {
+        method: write_recipe(folder, method, "pipeline", RESNET, method=method, options=text)
+        for method, text in options.items()
+    }
+    return {"afd": write_recipe(folder, "afd", backbone=RESNET), **pipelines}
 
 
 @pytest.fixture

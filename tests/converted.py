@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_robust.export.targets.tflite import channels_last, convert_tflite
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.runtimes.base import Arrays
 from tests.shared import built_once
@@ -62,19 +62,6 @@ class TinyPipeline(nn.Module):
         return self.classify(x.mean((2, 3)))  # N 10
 
 
-class _ChannelsLast(nn.Module):
-    """Named NHWC inputs and outputs around a network, as the converter makes them."""
-
-    def __init__(self, net: nn.Module, output: str) -> None:
-        super().__init__()
-        self.net = net
-        self.output = output
-
-    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
-        out = self.net(*(x.permute(0, 3, 1, 2) for x in inputs.values()))
-        return {self.output: out.permute(0, 2, 3, 1) if out.ndim == 4 else out}
-
-
 @dataclass
 class Converted:
     """A network and its files by precision. ``inputs`` are NHWC by name, ``model_inputs`` the same NCHW, in order."""
@@ -90,28 +77,13 @@ def randomized(make: Callable[[], nn.Module]) -> nn.Module:
     """A network of always the same weights, its batch norms away from their defaults: a wrong fold cannot pass."""
     torch.manual_seed(0)
     model = make()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low, high in (
-                (module.running_mean, -0.5, 0.5),
-                (module.running_var, 0.5, 1.5),
-                (module.weight.data, 0.5, 1.5),
-                (module.bias.data, -0.5, 0.5),
-            ):
-                assert tensor is not None
-                tensor.uniform_(low, high)
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.uniform_(-0.5, 0.5)
+            norm.running_var.uniform_(0.5, 1.5)
+            norm.weight.data.uniform_(0.5, 1.5)
+            norm.bias.data.uniform_(-0.5, 0.5)
     return model.eval()
-
-
-def to_tflite(model: nn.Module, path: Path, inputs: Arrays, output: str) -> Path:
-    """Converts by litert_torch to float32."""
-    import litert_torch
-
-    logging.disable(logging.WARNING)
-    sample = {name: torch.from_numpy(x) for name, x in inputs.items()}
-    litert_torch.convert(_ChannelsLast(model, output).eval(), sample_kwargs=sample).export(str(path))
-    logging.disable(logging.NOTSET)
-    return path
 
 
 def _precisions(fp32: Path, samples: list[Arrays]) -> None:
@@ -131,30 +103,31 @@ def _precisions(fp32: Path, samples: list[Arrays]) -> None:
 
 
 def _converted(
-    factory: pytest.TempPathFactory, model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], output: str
+    factory: pytest.TempPathFactory, make: Callable[[], nn.Module], shapes: dict[str, tuple[int, ...]], output: str
 ) -> Converted:
-    rng = np.random.default_rng(0)
+    model, rng = randomized(make), np.random.default_rng(0)
     samples = [{name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()} for _ in range(4)]
-    inputs = samples[0]
-    folder = built_once(
-        factory, name, lambda out: _precisions(to_tflite(model, out / "fp32.tflite", inputs, output), samples)
-    )
-    model_inputs = tuple(torch.from_numpy(x).permute(0, 3, 1, 2) for x in inputs.values())
+    model_inputs = {name: torch.from_numpy(x).permute(0, 3, 1, 2) for name, x in samples[0].items()}
+
+    def build(out: Path) -> None:
+        convert_tflite(model, model_inputs, output, out / "fp32.tflite")
+        _precisions(out / "fp32.tflite", samples)
+
+    folder = built_once(factory, make.__name__, build)
     with torch.no_grad():
-        out = model(*model_inputs)
-    expected = {output: (out.permute(0, 2, 3, 1) if out.ndim == 4 else out).numpy()}
-    return Converted(model, {path.stem: path for path in folder.iterdir()}, inputs, model_inputs, expected)
+        expected = {output: channels_last(model(*model_inputs.values())).numpy()}
+    files = {path.stem: path for path in folder.iterdir()}
+    return Converted(model, files, samples[0], tuple(model_inputs.values()), expected)
 
 
 @pytest.fixture(scope="session")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    shapes = {"image": (1, 32, 32, 3), "features": (1, 16, 16, 6)}
-    return _converted(tmp_path_factory, randomized(TinyModule), "module", shapes, "repaired")
+    return _converted(tmp_path_factory, TinyModule, {"image": (1, 32, 32, 3), "features": (1, 16, 16, 6)}, "repaired")
 
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    return _converted(tmp_path_factory, randomized(TinyPipeline), "pipeline", {"image": (1, 32, 32, 3)}, "logits")
+    return _converted(tmp_path_factory, TinyPipeline, {"image": (1, 32, 32, 3)}, "logits")
 
 
 @pytest.fixture
@@ -195,10 +168,10 @@ class _Awkward(nn.Module):
 @pytest.fixture(scope="session")
 def awkward(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files with run-time weights in a grouped and in a depthwise convolution of multiplier 2, and with BITWISE_XOR."""
-    image = {"image": np.random.default_rng(0).random((1, 16, 16, 4), dtype=np.float32)}
 
     def build(out: Path) -> None:
         for kind in ("grouped", "depthwise", "xor"):
-            to_tflite(randomized(partial(_Awkward, kind)), out / f"{kind}.tflite", image, "y")
+            network = randomized(partial(_Awkward, kind))
+            convert_tflite(network, {"image": torch.rand(1, 4, 16, 16)}, "y", out / f"{kind}.tflite")
 
     return {path.stem: path for path in built_once(tmp_path_factory, "awkward", build).iterdir()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 SMALL = """\
-method = "afd"
+method = "{method}"
 scope = "{scope}"
-options = {{ variant = "afd_nano" }}
+options = {{ {options} }}
 
 [backbone]
 {backbone}
@@ -29,9 +29,15 @@ ONE_FILE = '[artifacts]\ntflite = []\ncoreml = ["fp16"]\n'
 
 
 def write_recipe(
-    folder: Path, name: str = "small", scope: str = "module", backbone: str = MOBILENET, more: str = ""
+    folder: Path,
+    name: str = "small",
+    scope: str = "module",
+    backbone: str = MOBILENET,
+    more: str = "",
+    method: str = "afd",
+    options: str = 'variant = "afd_nano"',
 ) -> Path:
-    """Writes ``folder/NAME.toml``, of the small module or pipeline, with further tables."""
+    """Writes ``folder/NAME.toml``, with further tables."""
     path = folder / f"{name}.toml"
-    path.write_text(SMALL.format(scope=scope, backbone=backbone) + more)
+    path.write_text(SMALL.format(scope=scope, backbone=backbone, method=method, options=options) + more)
     return path

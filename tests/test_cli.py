@@ -14,15 +14,26 @@ from mobile_robust.errors import InputError
 from tests.conftest import Command
 
 
-def test_help_lists_the_commands(command: Command) -> None:
-    for arguments in (["--help"], ["-h"], []):
-        done = command(*arguments)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert all(f"\n  {name} " in done.stdout for name in commands())
+def ends(capsys: pytest.CaptureFixture[str], main: object, *arguments: object) -> tuple[object, str, str]:
+    """Exit code and output of what leaves the process."""
+    with pytest.raises(SystemExit) as stop:
+        main(*arguments)
+    return stop.value.code, *capsys.readouterr()
 
 
-def test_version(command: Command) -> None:
-    assert command("--version").stdout == f"mobile-robust {__version__}\n"
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_lists_the_commands(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mobile-robust", *arguments])
+    code, out, err = ends(capsys, cli.main)
+    assert (code, err) == (0, "") and all(f"\n  {name} " in out for name in commands())
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_help_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ends(capsys, cli.run_command, name, ["--help"])
+    assert (code, err) == (0, "") and "examples:" in out
 
 
 def test_an_unknown_command_lists_the_known(command: Command) -> None:
@@ -31,13 +42,8 @@ def test_an_unknown_command_lists_the_known(command: Command) -> None:
     assert done.stderr == f"error: unknown command 'covnert'; known: {', '.join(commands())}\n"
 
 
-@pytest.mark.parametrize("name", commands())
-def test_every_command_has_help_with_examples(command: Command, name: str) -> None:
-    done = command(name, "--help")
-    assert done.returncode == 0 and "examples:" in done.stdout and "Traceback" not in done.stderr
-
-
-def test_the_console_script_is_the_same() -> None:
+def test_the_console_script_is_the_same(command: Command) -> None:
+    assert command("--version").stdout == f"mobile-robust {__version__}\n"
     script = Path(sys.executable).with_name("mobile-robust")
     if not script.exists():
         pytest.skip("mobile-robust is not installed here, only on the path")
@@ -47,42 +53,33 @@ def test_the_console_script_is_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
-    [
-        (InputError("recipe x: bad"), 2, "error: recipe x: bad\n"),
-        (KeyboardInterrupt(), 130, "interrupted\n"),
-    ],
+    [(InputError("recipe x: bad"), 2, "error: recipe x: bad\n"), (KeyboardInterrupt(), 130, "interrupted\n")],
 )
 def test_what_ends_a_command(capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, said: str) -> None:
     def main(arguments: list[str]) -> int:
         raise raised
 
-    with pytest.raises(SystemExit) as stop:
-        run(main, [])
-    assert (stop.value.code, capsys.readouterr().err) == (code, said)
+    assert ends(capsys, run, main, []) == (code, "", said)
+
+
+def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["mobile-robust", "parity", "--help"])
+    assert ends(capsys, run, len) == (2, "", "")
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
     script = "from mobile_robust.cli import run; run(lambda arguments: print('x' * 1_000_000), [])"
-    printer = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    words = [sys.executable, "-c", script]
+    printer = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert printer.stdout is not None
     printer.stdout.close()
     _, said = printer.communicate()
     assert (printer.returncode, said) == (0, "")
 
 
-def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli.sys, "argv", ["mobile-robust", "parity", "--help"])
-    with pytest.raises(SystemExit) as stop:
-        run(lambda arguments: len(arguments), None)
-    assert stop.value.code == 2
-
-
 def test_the_script_of_the_accuracy_tables_says_what_it_wants() -> None:
     script = Path(__file__).parent.parent / "conversion" / "accuracy.sh"
     done = subprocess.run(["bash", script, "PHOTOS"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(
-        "usage: bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST"
-    )
+    usage = "usage: bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST"
+    assert done.stderr.startswith(usage)

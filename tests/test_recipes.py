@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.recipes import built_in_recipes, load_recipe
 
@@ -25,9 +26,9 @@ size = 64
 """
 
 
-def load(folder: Path, text: str, name: str = "mine.toml"):
-    (folder / name).write_text(text)
-    return load_recipe(str(folder / name))
+def load(folder: Path, text: str) -> Recipe:
+    (folder / "mine.toml").write_text(text)
+    return load_recipe(str(folder / "mine.toml"))
 
 
 def message_of(folder: Path, text: str) -> str:
@@ -65,18 +66,17 @@ def test_malformed_toml_is_quoted(tmp_path, text, line, quoted) -> None:
         ("64", "64\nstd = [0.5, 0.5, 0]", 12, "input.std: every value must be greater than 0"),
         ('"resnet50"', '"resnet50"\nseed = 9223372036854775808', 9, "backbone.seed: Input should be less than"),
         ('\n[options]\nvariant = "afd"\n', '\noptions = "afd"\n', 4, "options: Input should be a valid dictionary"),
-        (
-            "64",
-            '64\n[artifacts]\ntflite = ["fp64"]',
-            13,
-            "artifacts.tflite.0: Input should be 'fp32', 'fp16'",
-        ),
+        ("64", '64\n[artifacts]\ntflite = ["fp64"]', 13, "artifacts.tflite.0: Input should be 'fp32', 'fp16'"),
         ("64", "64\n[artifacts]\ntflite = []\ncoreml = []", 12, "artifacts: at least one precision"),
         ("64", "64\n[tolerances.int8]\nsnr = 20", 13, "unknown key 'snr'; known: max_error, repair_snr_db, "),
         ("64", "64\n[tolerances]\nint8 = {}", 13, "tolerances.int8: one of max_error, snr_db, "),
         ("64", "64\n[tolerances]\nfp32 = { max_error = nan }", 13, "tolerances.fp32.max_error: Input should be"),
         ("64", "64\n[tolerances]\nint4 = { max_error = 1 }", 13, "tolerances.int4"),
         ("method", 'name = "a/b"\nmethod', 1, "name: String should match pattern"),
+        ('"afd"', '"afdd"', 1, "method: unknown method 'afdd'; known: afd, "),
+        ("variant =", "varaint =", 5, "unknown option of method afd 'varaint'; known: variant"),
+        ('variant = "afd"', 'variant = "tiny"', 5, "unknown afd variant 'tiny'; known: afd, afd_nano, "),
+        ('variant = "afd"', "variant = 3", 5, "options.variant: Input should be 'afd', "),
     ],
 )
 def test_a_wrong_key_or_value_is_located(tmp_path, old, new, line, message) -> None:
@@ -112,7 +112,7 @@ def test_the_name_is_the_files_unless_given(tmp_path) -> None:
     assert load(tmp_path, f'name = "other"\n{GOOD}').name == "other"
 
 
-def test_weights_count_from_the_recipes_folder(tmp_path, monkeypatch) -> None:
+def test_weights_count_from_the_recipes_folder_unless_they_ship_with_the_package(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir("/")
     text = GOOD.replace('"resnet50"', '"resnet50"\nweights = "b.safetensors"') + '[weights]\nfile = "sub/m.safetensors"'
     recipe = load(tmp_path, text)
@@ -120,6 +120,8 @@ def test_weights_count_from_the_recipes_folder(tmp_path, monkeypatch) -> None:
     assert recipe.weights.file == str(tmp_path / "sub/m.safetensors")
     timm = load(tmp_path, text.replace("b.safetensors", "timm:resnet50.a1_in1k"))
     assert timm.backbone.weights == "timm:resnet50.a1_in1k"
+    shipped = load(tmp_path, text.replace("sub/m.safetensors", "afd_nano_mobilenetv2.safetensors"))
+    assert Path(shipped.weights.file).is_file()
 
 
 def test_built_in_recipes_load_and_are_named_after_their_files() -> None:
@@ -127,27 +129,3 @@ def test_built_in_recipes_load_and_are_named_after_their_files() -> None:
     assert len(recipes) >= 5
     assert all(recipe.name == name and recipe.title for name, recipe in recipes.items())
     assert any(recipe.default for recipe in recipes.values())
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "message"),
-    [
-        ('"afd"', '"afdd"', 1, "method: unknown method 'afdd'; known: afd, "),
-        ("variant =", "varaint =", 5, "unknown option of method afd 'varaint'; known: variant"),
-        ('variant = "afd"', 'variant = "tiny"', 5, "unknown afd variant 'tiny'; known: afd, afd_nano, "),
-        (
-            '\n[options]\nvariant = "afd"\n',
-            "\noptions = { variant = 3 }\n",
-            4,
-            "options.variant: Input should be 'afd', ",
-        ),
-    ],
-)
-def test_a_method_or_option_that_there_is_not_is_located(tmp_path, old, new, line, message) -> None:
-    assert message_of(tmp_path, GOOD.replace(old, new, 1)).startswith(f"{tmp_path}/mine.toml, line {line}: {message}")
-
-
-def test_files_that_ship_in_the_package_need_no_path(tmp_path) -> None:
-    text = GOOD + '[weights]\nfile = "afd_nano_mobilenetv2.safetensors"\n'
-    recipe = load(tmp_path, text)
-    assert recipe.weights.file is not None and Path(recipe.weights.file).is_file()

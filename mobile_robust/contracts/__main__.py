@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from mobile_robust.contracts.job import Job
 from mobile_robust.contracts.manifest import Manifest
@@ -16,21 +15,13 @@ from mobile_robust.files import write_atomically
 
 def schemas() -> dict[Path, str]:
     """File -> JSON schema of each contract. A recipe's name may be left to its file's name."""
-    recipe = Recipe.model_json_schema()
-    recipe["required"].remove("name")
-    manifest = Manifest.model_json_schema(mode="serialization")
+    found = {"recipe": Recipe.model_json_schema(), "result": Result.model_json_schema()}
+    found["recipe"]["required"].remove("name")
+    for model in (Job, Manifest, Ranking):
+        found[model.__name__.lower()] = model.model_json_schema(mode="serialization")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     folder = Path(__file__).parent
-    return {
-        folder / "recipe.schema.json": _text(recipe),
-        folder / "job.schema.json": _text(Job.model_json_schema(mode="serialization")),
-        folder / "manifest.schema.json": _text(manifest),
-        folder / "ranking.schema.json": _text(Ranking.model_json_schema(mode="serialization")),
-        folder / "result.schema.json": _text(Result.model_json_schema()),
-    }
-
-
-def _text(schema: dict[str, Any]) -> str:
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+    return {folder / f"{name}.schema.json": json.dumps(head | found[name], indent=2) + "\n" for name in found}
 
 
 if __name__ == "__main__":

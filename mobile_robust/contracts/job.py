@@ -10,23 +10,19 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Protocol, Sha256
 
-SCHEMA_VERSION = 1
 JOB_NAME, PROGRESS_NAME, DONE_NAME = "job.json", "progress.json", "done.json"
 
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Dimension = Annotated[int, Field(ge=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class JobTensor(_Model):
+class JobTensor(Contract):
     """An input or output; always float32."""
 
     name: str = Field(description="in the file's signature")
@@ -39,7 +35,7 @@ def _ascending(indices: tuple[int, ...]) -> tuple[int, ...]:
     return indices
 
 
-class JobModel(_Model):
+class JobModel(Contract):
     """One artifact on one accelerator. All up to ``parameters`` is copied into the run."""
 
     name: str
@@ -75,7 +71,7 @@ class JobModel(_Model):
         return self
 
 
-class Job(_Model):
+class Job(Contract):
     """Everything the app needs to know."""
 
     schema_version: Literal[1] = 1
@@ -112,7 +108,7 @@ class Job(_Model):
         return self
 
 
-class Progress(_Model):
+class Progress(Contract):
     """The app's progress."""
 
     done: int = Field(ge=0, description="repetitions of this job that are measured")
@@ -122,7 +118,7 @@ class Progress(_Model):
     alive: int = Field(description="the device's clock when this was written, milliseconds UTC")
 
 
-class Done(_Model):
+class Done(Contract):
     """The last thing the app writes."""
 
     result_sha256: Sha256

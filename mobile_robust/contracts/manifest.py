@@ -9,14 +9,15 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
-from mobile_robust.errors import InputError, first_line
-from mobile_robust.files import sha256, write_atomically
+from mobile_robust.errors import InputError, first_line, first_mistake
+from mobile_robust.files import read_text, sha256, write_atomically
 
 SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
@@ -24,18 +25,14 @@ Verdict = Literal["pass", "fail", "skipped"]
 Layout = Literal["NHWC", "NCHW", "NC", "N"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Quantization(_Model):
+class Quantization(Contract):
     """Affine quantization of a tensor: real = scale * (stored - zero_point)."""
 
     scale: float
     zero_point: int
 
 
-class Tensor(_Model):
+class Tensor(Contract):
     """An input or output of an artifact, as the app sees it."""
 
     name: str
@@ -52,7 +49,7 @@ class Tensor(_Model):
     repairs: str | None = Field(default=None, description="the input that this output is a repaired version of")
 
 
-class Metrics(_Model):
+class Metrics(Contract):
     """One output of one artifact against the reference, over all images that were compared.
 
     ``max_error`` is a fraction of the reference's range (max - min). ``worst_*`` say where the largest error is:
@@ -76,7 +73,7 @@ class Metrics(_Model):
     max_probability_error: float | None = Field(default=None, description="pipelines only: after softmax")
 
 
-class Placement(_Model):
+class Placement(Contract):
     """Where a runtime put the operations."""
 
     accelerator: str = Field(description="cpu, gpu, …")
@@ -85,7 +82,7 @@ class Placement(_Model):
     left_over: tuple[str, ...] = Field(default=(), description="operations the accelerator did not take")
 
 
-class ParityResult(_Model):
+class ParityResult(Contract):
     """The verdict of one runtime on one artifact. ``failures`` are sentences for people; ``reason``: why skipped."""
 
     runtime: str
@@ -99,7 +96,7 @@ class ParityResult(_Model):
     seconds: float = 0.0
 
 
-class Artifact(_Model):
+class Artifact(Contract):
     """One converted file (``.mlpackage`` is a folder: its hash covers names and contents in sorted order)."""
 
     file: str
@@ -121,7 +118,7 @@ class Artifact(_Model):
         return "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "skipped"
 
 
-class Provenance(_Model):
+class Provenance(Contract):
     """Where the numbers in the files come from."""
 
     weights: str = Field(description="the module's weights, in words")
@@ -133,14 +130,14 @@ class Provenance(_Model):
     label: str | None = Field(default=None, description="such as 'untrained: latency only'")
 
 
-class StoredFile(_Model):
+class StoredFile(Contract):
     """A file kept beside the artifacts so that ``parity`` can verify them again."""
 
     file: str
     sha256: str
 
 
-class Manifest(_Model):
+class Manifest(Contract):
     """A finished build."""
 
     schema_version: Literal[2] = 2
@@ -175,17 +172,13 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_NAME
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of a finished build (it holds {MANIFEST_NAME})")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+    if not path.exists():
+        raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again")
+    text = read_text(path)
     try:
         return Manifest.model_validate(_upgraded(json.loads(text)))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        reason = f"{'.'.join(str(k) for k in first['loc']) or 'the file'}: {first['msg']}"
+        reason = first_mistake(error)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         reason = f"the file: {first_line(error)}"
     raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {reason}")
@@ -218,8 +211,7 @@ def verify_hashes(manifest: Manifest, folder: Path) -> None:
         if not path.exists():
             wrong.append(f"{path}: missing")
         elif (actual := sha256(path)) != expected:
-            wrong.append(
-                f"{path}: SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…: changed after the build"
-            )
+            hashes = f"SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…"
+            wrong.append(f"{path}: {hashes}: changed after the build")
     if wrong:
         raise InputError("\n".join(wrong))

@@ -5,21 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from mobile_robust.errors import InputError, unknown
+from mobile_robust.contracts.contract import Contract
+from mobile_robust.errors import InputError, first_mistake, unknown
+from mobile_robust.files import read_text
 
-SCHEMA_VERSION = 1
 
-
-class Ranking(BaseModel):
+class Ranking(Contract):
     """Correction priorities (DeepCorrect, Algorithm 1), and what they were measured with.
 
     tau of a filter = top-1 accuracy on corrupted photos with this filter's map swapped for the clean photo's, minus the
     accuracy without any swap.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
     tool: str = Field(description="name and version of the program")
@@ -50,11 +48,7 @@ class Ranking(BaseModel):
         return {layer: sorted(range(len(tau)), key=lambda j: (-tau[j], j)) for layer, tau in self.layers.items()}
 
     def local(self, layer: str, n: int) -> list[int]:
-        """The ``n`` most susceptible filters of a layer, the worst first.
-
-        Raises:
-            InputError: No such layer in this ranking.
-        """
+        """The ``n`` most susceptible filters of a layer, the worst first; raises InputError for an unknown layer."""
         if layer not in self.layers:
             raise unknown("layer of the ranking", layer, self.layers)
         return self.orders()[layer][:n]
@@ -64,25 +58,17 @@ class Ranking(BaseModel):
 
         Of equal ones those of the earlier layer come first, then those with the lower index; a layer may get none.
         """
-        names = list(self.layers)
-        ranked = sorted((-t, names.index(layer), j) for layer, tau in self.layers.items() for j, t in enumerate(tau))
-        chosen: dict[str, list[int]] = {layer: [] for layer in names}
-        for _, layer, j in ranked[:total]:
-            chosen[names[layer]].append(j)
+        filters = [(t, layer, j) for layer, tau in self.layers.items() for j, t in enumerate(tau)]
+        chosen: dict[str, list[int]] = {layer: [] for layer in self.layers}
+        for _, layer, j in sorted(filters, key=lambda each: -each[0])[:total]:
+            chosen[layer].append(j)
         return chosen
 
 
 def read_ranking(path: Path) -> Ranking:
-    """Reads a file that ``python -m mobile_robust.rank`` wrote.
-
-    Raises:
-        InputError: No such file, or one this version cannot read.
-    """
+    """Reads a file that ``mobile_robust.rank`` wrote; raises InputError for one that this version cannot read."""
+    text = read_text(path)
     try:
-        return Ranking.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"ranking {path}: cannot be read: {error}") from None
+        return Ranking.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(f"{path}: not a ranking of schema version {SCHEMA_VERSION}: {key}: {first['msg']}") from None
+        raise InputError(f"{path}: not a ranking of schema version 1: {first_mistake(error)}") from None

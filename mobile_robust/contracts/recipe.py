@@ -8,22 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import PRECISIONS, CoremlForm, Precision, Scope, TfliteForm, precisions_of
 from mobile_robust.contracts.targets import Target
 from mobile_robust.errors import InputError
 
-Fraction = float
 #: PyTorch takes no larger one.
 MAX_SEED = 2**63 - 1
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BackboneSection(_Strict):
+class BackboneSection(Contract):
     """The pretrained classifier and where it is split.
 
     ``weights`` is a safetensors (or tensor-only ``.pth``) file, or ``timm:NAME`` to download timm's; for scope "module"
@@ -42,7 +38,7 @@ class BackboneSection(_Strict):
 LEAST_SIDE, MOST_SIDE = 32, 4096
 
 
-class InputSection(_Strict):
+class InputSection(Contract):
     """The image every artifact takes: RGB, values in [0, range]; mean and std are what the backbone wants of [0, 1]."""
 
     size: int | tuple[int, int] = Field(default=224, description="side in pixels, or [height, width]")
@@ -76,7 +72,7 @@ class InputSection(_Strict):
         return f"{height}x{width}"
 
 
-class WeightsSection(_Strict):
+class WeightsSection(Contract):
     """The module's weights: a file (beside the recipe, or one that ships in ``mobile_robust/weights``), or a seed.
 
     A method that repairs the filters of a ranking takes it from ``ranking`` (a file of ``mobile_robust.rank``) where
@@ -88,7 +84,7 @@ class WeightsSection(_Strict):
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
-class ArtifactsSection(_Strict):
+class ArtifactsSection(Contract):
     """Which files are made: targets and their precisions."""
 
     tflite: tuple[TfliteForm, ...] = cast(tuple[TfliteForm, ...], precisions_of("tflite"))
@@ -105,7 +101,7 @@ class ArtifactsSection(_Strict):
         return [("tflite", p) for p in self.tflite] + [("coreml", p) for p in self.coreml]
 
 
-class Tolerance(_Strict):
+class Tolerance(Contract):
     """What counts as equal. Every bound that is set must hold on every output.
 
     Attributes:
@@ -119,7 +115,7 @@ class Tolerance(_Strict):
     max_error: float | None = Field(default=None, gt=0)
     snr_db: float | None = None
     repair_snr_db: float | None = None
-    top1_agreement: Fraction | None = Field(default=None, gt=0, le=1)
+    top1_agreement: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _some_bound(self) -> Tolerance:
@@ -128,7 +124,7 @@ class Tolerance(_Strict):
         return self
 
 
-class QuantizationSection(_Strict):
+class QuantizationSection(Contract):
     """Static int8: how many images the ranges are read from, and which float operations may stay."""
 
     calibration_images: int = Field(default=32, ge=1)
@@ -138,13 +134,13 @@ class QuantizationSection(_Strict):
     )
 
 
-class ParitySection(_Strict):
+class ParitySection(Contract):
     """How many images every artifact is compared on. Default: 4 for a module, 34 for a pipeline."""
 
     images: int | None = Field(default=None, ge=1)
 
 
-class Recipe(_Strict):
+class Recipe(Contract):
     """What is built. See the fields' descriptions, and ``conversion/`` for examples."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names folder and files; default: file name")
@@ -172,15 +168,13 @@ class Recipe(_Strict):
 
     def tolerance(self, precision: Precision) -> Tolerance:
         """The recipe's tolerance for a precision, or the default of its scope and of its backbone's weights."""
-        random_backbone = self.backbone is not None and self.backbone.weights is None
-        bounds = PRECISIONS[precision].default_bounds(self.scope, random_backbone)
+        random = self.scope == "pipeline" and self.backbone is not None and self.backbone.weights is None
+        bounds = PRECISIONS[precision].bounds["random pipeline" if random else self.scope]
         return self.tolerances.get(precision) or Tolerance(**bounds)
 
     def with_backbone_weights(self, given: str) -> Recipe:
-        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``.
-
-        Raises:
-            InputError: The recipe has no backbone.
+        """The recipe with other backbone weights: a file (relative to the working folder), or ``timm:NAME``; raises
+        InputError where it has no backbone.
         """
         if self.backbone is None:
             raise InputError(f"--backbone-weights {given}: recipe {self.name} has no backbone")

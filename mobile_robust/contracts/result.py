@@ -7,16 +7,16 @@ is NaN or infinite. Every statistic is computed by the host. The file is written
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.manifest import Placement
 from mobile_robust.contracts.precisions import Precision
-from mobile_robust.errors import InputError
-from mobile_robust.files import write_output
+from mobile_robust.errors import InputError, first_mistake
+from mobile_robust.files import read_text, write_output
 
 SCHEMA_VERSION = 1
 RESULT_NAME = "result.json"
@@ -28,11 +28,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Utc = Annotated[str, Field(description="UTC, ISO 8601")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class App(_Model):
+class App(Contract):
     """The program that measured."""
 
     platform: Literal["host", "android", "ios"]
@@ -40,14 +36,14 @@ class App(_Model):
     version: str
 
 
-class Cpu(_Model):
+class Cpu(Contract):
     """One core of the device."""
 
     index: int = Field(ge=0)
     max_khz: int | None = Field(default=None, description="highest frequency in kHz")
 
 
-class Device(_Model):
+class Device(Contract):
     """The device that the samples were measured on."""
 
     name: str = Field(description="as people call it; of a computer its processor")
@@ -59,7 +55,7 @@ class Device(_Model):
     memory_bytes: int | None = None
 
 
-class Inputs(_Model):
+class Inputs(Contract):
     """The test set."""
 
     count: int = Field(ge=1)
@@ -67,7 +63,7 @@ class Inputs(_Model):
     sha256: Sha256 = Field(description="of the photos, computed by the host; a device copies it from its job")
 
 
-class Protocol(_Model):
+class Protocol(Contract):
     """How it was measured. Results can be compared where all of this is equal."""
 
     name: Literal["mean-of-means"] = Field(
@@ -90,7 +86,7 @@ class Protocol(_Model):
     inputs: Inputs
 
 
-class State(_Model):
+class State(Contract):
     """How warm and how fast the device is at a moment."""
 
     thermal_status: int | None = Field(default=None, ge=0, le=6, description="Android's: 0 none to 6 shutdown")
@@ -105,7 +101,7 @@ class State(_Model):
     load: float | None = Field(default=None, ge=0, description="processes that ran or waited, mean of one minute")
 
 
-class Repetition(_Model):
+class Repetition(Contract):
     """The whole test set once."""
 
     index: int = Field(ge=0)
@@ -115,7 +111,7 @@ class Repetition(_Model):
     state_after: State = State()
 
 
-class ErrorRecord(_Model):
+class ErrorRecord(Contract):
     """Something that went wrong, in place of a number."""
 
     when: Utc
@@ -123,14 +119,14 @@ class ErrorRecord(_Model):
     message: str
 
 
-class RuntimeVersion(_Model):
+class RuntimeVersion(Contract):
     """What executed the artifact."""
 
     name: str = Field(description="such as litert_cpu, litert_gpu, coreml_device")
     version: str
 
 
-class Output(_Model):
+class Output(Contract):
     """One output of the artifact for one input, so that a host can check parity on a device it does not have."""
 
     input: int = Field(ge=0, description="index in the test set")
@@ -146,7 +142,7 @@ def _ascending(repetitions: tuple[Repetition, ...]) -> tuple[Repetition, ...]:
     return repetitions
 
 
-class Run(_Model):
+class Run(Contract):
     """One artifact on one runtime."""
 
     name: str = Field(description="of its recipe")
@@ -196,7 +192,7 @@ class Run(_Model):
         return self
 
 
-class Result(_Model):
+class Result(Contract):
     """All that one device measured in one go."""
 
     schema_version: Literal[1] = 1
@@ -230,11 +226,7 @@ class Result(_Model):
 
 
 def write_result(result: Result, path: Path) -> None:
-    """Writes it atomically.
-
-    Raises:
-        InputError: It cannot be written, for instance because the disk is full.
-    """
+    """Writes it atomically; raises InputError, for instance on a full disk."""
     write_output(path, result.model_dump_json() + "\n")
 
 
@@ -249,29 +241,14 @@ def read_result(path: Path) -> Result:
         SchemaVersionError: It is of another schema version.
         InputError: The file cannot be read or is no result.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{path}: cannot be read: {reason}") from None
+    text = read_text(path)
     try:
         return Result.model_validate_json(text)
     except ValidationError as error:
-        if (version := _version(text)) not in (None, SCHEMA_VERSION):
-            raise SchemaVersionError(
-                f"{path}: a result of schema version {version}; this program knows version {SCHEMA_VERSION}"
-            ) from None
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(k) for k in first["loc"]) or "the file"
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: not a result of schema version {SCHEMA_VERSION}: {key}: {message}") from None
-
-
-def _version(text: str) -> int | None:
-    """What a text that is no result of ours says of its version."""
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return None
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    return version if isinstance(version, int) else None
+        for mistake in error.errors(include_url=False):
+            if mistake["loc"] == ("schema_version",) and isinstance(version := mistake["input"], int):
+                raise SchemaVersionError(
+                    f"{path}: a result of schema version {version}; this program knows version {SCHEMA_VERSION}"
+                ) from None
+        reason = first_mistake(error)
+        raise InputError(f"{path}: not a result of schema version {SCHEMA_VERSION}: {reason}") from None

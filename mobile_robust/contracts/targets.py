@@ -10,19 +10,12 @@ Target = Literal["tflite", "coreml"]
 
 @dataclass(frozen=True)
 class TargetSpec:
-    """One kind of file.
-
-    Attributes:
-        name: In recipes, manifests and on command lines.
-        title: As its maker writes it.
-        suffix: Of a file (TFLite) or a folder (Core ML).
-        layout: Of tensors with four dimensions.
-    """
+    """One kind of file; ``suffix`` is of a file (TFLite) or a folder (Core ML)."""
 
     name: Target
     title: str
     suffix: str
-    layout: Literal["NHWC", "NCHW"]
+    layout: Literal["NHWC", "NCHW"]  # of tensors with four dimensions
 
 
 TARGETS: dict[Target, TargetSpec] = {

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-
-if sys.version_info >= (3, 11):
-    from enum import StrEnum
-else:
-    from enum import Enum
-
-    class StrEnum(str, Enum):
-        """The standard library's, for Python 3.10."""
+from enum import Enum
 
 
-class Role(StrEnum):
+class Role(str, Enum):
     """What a tensor is to a classifier and its adapter. Code decides by the role, never by a name or a shape."""
 
     IMAGE = "image"  # RGB, in the recipe's range
@@ -25,23 +17,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of a network.
-
-    Attributes:
-        name: In the artifact.
-        role: What it is.
-        description: In words, with units.
-        value_range: Least and largest value; None: unbounded.
-        normalization: What the app must do before; None: nothing.
-        repairs: Name of the input that this output is a repaired version of, equal in shape; None: none.
-    """
+    """An input or output of a network, by its name in the artifact."""
 
     name: str
     role: Role
-    description: str
-    value_range: tuple[float, float] | None = None
-    normalization: str | None = None
-    repairs: str | None = None
+    description: str  # in words, with units
+    value_range: tuple[float, float] | None = None  # least and largest value; None: unbounded
+    normalization: str | None = None  # what the app must do before; None: nothing
+    repairs: str | None = None  # name of the input that this output is a repaired version of, equal in shape
 
     @property
     def sentence(self) -> str:

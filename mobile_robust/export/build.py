@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +19,20 @@ from safetensors.torch import save
 
 from mobile_robust import __version__
 from mobile_robust.contracts.manifest import Artifact, Manifest, Provenance, StoredFile, write_manifest
-from mobile_robust.contracts.precisions import PRECISIONS, Precision
+from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.contracts.targets import TARGETS, Target
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.calibration import choose
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.export.calibration import Calibration
-from mobile_robust.export.cost import Cost, count
+from mobile_robust.export.cost import count
+from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
 from mobile_robust.export.report import write_report
 from mobile_robust.export.rounding import Rounder
-from mobile_robust.export.targets.base import Converted, Source, converter
+from mobile_robust.export.targets.base import Source, converter
 from mobile_robust.export.workspace import refuse_foreign, replace, workspace
 from mobile_robust.files import sha256, size, write_atomically
 from mobile_robust.parity.check import check
@@ -39,25 +42,18 @@ from mobile_robust.runtimes import registry
 
 WEIGHTS_NAME = "weights.safetensors"
 Step = Callable[[str], None]
-#: (artifact file, runtime) -> sampled errors, for the report.
-ErrorSamples = dict[tuple[str, str], np.ndarray]
+#: A file's entry in the manifest, and what was read from it.
+Made = tuple[Artifact, PathLike[str]]
 
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build.
-
-    Attributes:
-        folder: Where it is.
-        manifest: What is in it, and how equal each file is to the PyTorch reference.
-        reused: Nothing had changed, so nothing was built.
-        notice: Names calibration images that could not be read; None: all could, or none were read.
-    """
+    """A finished build: what is in its folder, and how equal each file is to the PyTorch reference."""
 
     folder: Path
     manifest: Manifest
-    reused: bool
-    notice: str | None = None
+    reused: bool  # nothing had changed, so nothing was built
+    notice: str | None = None  # names calibration images that could not be read
 
 
 def convert(
@@ -102,14 +98,14 @@ def count_steps(recipe: Recipe) -> int:
 
 @dataclass
 class _Builder:
-    """The build of one recipe, stage by stage; ``seconds`` keeps where the time went."""
+    """The build of one recipe; ``seconds`` says where the time went."""
 
     recipe: Recipe
     folder: Path
     calibration: PhotoDataset | None
     fingerprint: str
     step: Step
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def run(self) -> tuple[Manifest, str | None]:
         recipe = self.recipe
@@ -118,9 +114,8 @@ class _Builder:
             model = build_model(recipe)
             wanted = recipe.quantization.calibration_images, recipe.parity_images
             photos = choose(self.calibration, recipe.input.height_width, *wanted)
-            provenance = model.provenance.model_copy(
-                update={"calibration": photos.calibration_source, "parity_images": photos.parity_source}
-            )
+            sources = {"calibration": photos.calibration_source, "parity_images": photos.parity_source}
+            provenance = model.provenance.model_copy(update=sources)
         self.step("PyTorch reference")
         with self._clock("PyTorch reference"):
             reference = make_reference(model, photos.parity)
@@ -146,35 +141,49 @@ class _Builder:
         write_manifest(manifest, self.folder)
         return manifest, photos.notice
 
-    def _convert(self, model: Model, provenance: Provenance, photos: Sequence[Photo]) -> list[Artifact]:
+    def _convert(self, model: Model, provenance: Provenance, photos: Sequence[Photo]) -> list[Made]:
         """Every file of the recipe, target by target; made precision by precision, so that each is rounded once."""
         recipe, pairs = self.recipe, self.recipe.artifacts.pairs()
+        facts = {"version": __version__, "recipe": recipe.name}
+        facts |= {"weights": provenance.weights, "backbone": provenance.backbone}
+        if provenance.label:
+            facts["label"] = provenance.label
         calibration = Calibration(model.example, photos)
-        source = Source(recipe, model.tensors, model.output.name, _facts(recipe, provenance), calibration)
+        source = Source(recipe, model.tensors, model.output.name, facts, calibration)
         converters = {target: converter(target)(source) for target, _ in pairs}
         order = [precision for _, precision in pairs]
         rounder = Rounder(model.deploy, calibration, recipe.quantization.float_layers)
         cost = count(model.deploy, calibration.first)
-        artifacts = {}
+        made = {}
         for target, precision in sorted(pairs, key=lambda pair: order.index(pair[1])):
             spec = TARGETS[target]
             stage = f"{spec.title} {precision}"
             self.step(stage)
             with self._clock(stage):
                 path = self.folder / f"{recipe.name}_{precision}{spec.suffix}"
-                network = rounder.network(precision)
-                converted = converters[target].convert(network, PRECISIONS[precision], path)
-                artifacts[target, precision] = _artifact(path, target, precision, cost, converted)
-        return [artifacts[pair] for pair in pairs]
+                converted = converters[target].convert(rounder.network(precision), PRECISIONS[precision], path)
+                artifact = Artifact(
+                    file=path.name,
+                    target=target,
+                    precision=precision,
+                    sha256=sha256(path),
+                    bytes=size(path),
+                    macs=cost.macs,
+                    parameters=cost.parameters,
+                    operations=converted.operations,
+                    inputs=converted.inputs,
+                    outputs=converted.outputs,
+                )
+                made[target, precision] = artifact, converted.file
+        return [made[pair] for pair in pairs]
 
-    def _verify(self, artifacts: Sequence[Artifact], reference: Reference) -> tuple[list[Artifact], ErrorSamples]:
-        verified = []
+    def _verify(self, made: Sequence[Made], reference: Reference) -> tuple[list[Artifact], ErrorSamples]:
+        verified, checks = [], registry.select(None)
         errors: ErrorSamples = {}
-        for artifact in artifacts:
-            results, sampled = check(self.folder, artifact, self.recipe, reference, registry.select(None), self.step)
+        for artifact, file in made:
+            results, sampled = check(self.folder, artifact, self.recipe, reference, checks, self.step, file)
             for result in results:
-                stage = f"parity {result.runtime}"
-                self.seconds[stage] = self.seconds.get(stage, 0.0) + result.seconds
+                self.seconds[f"parity {result.runtime}"] += result.seconds
             verified.append(artifact.model_copy(update={"parity": tuple(results)}))
             errors |= {(artifact.file, runtime): sample for runtime, sample in sampled.items()}
         return verified, errors
@@ -183,7 +192,7 @@ class _Builder:
     def _clock(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+        self.seconds[stage] += time.perf_counter() - start
 
 
 def make_reference(model: Model, photos: Sequence[Photo]) -> Reference:
@@ -203,29 +212,3 @@ def make_reference(model: Model, photos: Sequence[Photo]) -> Reference:
         output=model.output,
         expected=np.concatenate(expected),
     )
-
-
-def _artifact(path: Path, target: Target, precision: Precision, cost: Cost, converted: Converted) -> Artifact:
-    return Artifact(
-        file=path.name,
-        target=target,
-        precision=precision,
-        sha256=sha256(path),
-        bytes=size(path),
-        macs=cost.macs,
-        parameters=cost.parameters,
-        operations=converted.operations,
-        inputs=converted.inputs,
-        outputs=converted.outputs,
-    )
-
-
-def _facts(recipe: Recipe, provenance: Provenance) -> dict[str, str]:
-    """What the files themselves say of their origin."""
-    facts = {
-        "version": __version__,
-        "recipe": recipe.name,
-        "weights": provenance.weights,
-        "backbone": provenance.backbone,
-    }
-    return {**facts, "label": provenance.label} if provenance.label else facts

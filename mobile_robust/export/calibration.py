@@ -17,14 +17,10 @@ Inputs = dict[str, Tensor]
 
 
 class Calibration:
-    """The inputs for each photo, in order; may be iterated many times.
+    """The inputs for each photo (uint8, H x W x 3; at least one), in order; may be iterated many times.
 
     They are computed once and kept. Where all of them would exceed :data:`KEPT_BYTES` (at 1080p they take some 5 GB)
     every pass computes them anew: a stem is cheap beside what the pass is for, and memory and disk stay free.
-
-    Args:
-        example: From a photo to the inputs.
-        photos: uint8 (H, W, 3), at least one.
     """
 
     def __init__(self, example: Callable[[Photo], Inputs], photos: Sequence[Photo]) -> None:

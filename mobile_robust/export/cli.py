@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from mobile_robust.contracts.precisions import PRECISIONS
-from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
+from mobile_robust.contracts.recipe import ArtifactsSection
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
 from mobile_robust.export.override import override
@@ -22,6 +19,7 @@ from mobile_robust.options import add_split, split_of
 from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.reporting.progress import progress_bar
+from mobile_robust.reporting.tables import Column, Table
 
 if TYPE_CHECKING:
     from mobile_robust.export.build import Build
@@ -81,16 +79,17 @@ def main(arguments: list[str]) -> int:
     if options.list:
         _list(console)
         return 0
+    named = options.recipe or [name for name in built_in_recipes() if load_recipe(name).default]
     recipes = [
         override(
-            recipe,
+            load_recipe(name),
             targets=options.target or (),
             precisions=options.precision or (),
             weights=options.weights,
             backbone_weights=options.backbone_weights,
             random_backbone=options.random_backbone,
         )
-        for recipe in _recipes(options.recipe)
+        for name in named
     ]
     if len({recipe.name for recipe in recipes}) < len(recipes):
         raise InputError("two recipes have the same name, so they would share a folder")
@@ -103,36 +102,31 @@ def main(arguments: list[str]) -> int:
     if options.calibration:
         photos = PhotoDataset.from_folder(options.calibration, split=split_of(options))
 
-    builds: list[Build] = []
+    manifests = []
     notes = Console(stderr=True)
     for number, recipe in enumerate(recipes, start=1):
         title = f"{recipe.name} ({number}/{len(recipes)})"
         with progress_bar(notes, title, count_steps(recipe)) as step:
-            builds.append(convert(recipe, options.out, calibration=photos, force=options.force, on_step=step))
-        if builds[-1].notice:
-            notes.print(f"[yellow]warning:[/] {builds[-1].notice}", highlight=False)
+            build = convert(recipe, options.out, calibration=photos, force=options.force, on_step=step)
+        manifests.append(build.manifest)
+        if build.notice:
+            notes.print(f"[yellow]warning:[/] {build.notice}", highlight=False)
         if not options.json:
-            _show(console, builds[-1])
+            _show(console, build)
     if options.json:
-        print(json.dumps([json.loads(b.manifest.model_dump_json()) for b in builds], indent=2))
-    return 0 if all(b.manifest.passed for b in builds) else 1
-
-
-def _recipes(names: Sequence[str]) -> list[Recipe]:
-    if names:
-        return [load_recipe(name) for name in names]
-    return [recipe for recipe in map(load_recipe, built_in_recipes()) if recipe.default]
+        print(json.dumps([manifest.model_dump(mode="json") for manifest in manifests], indent=2))
+    return 0 if all(manifest.passed for manifest in manifests) else 1
 
 
 def _list(console: Console) -> None:
-    table = Table("recipe", "backbone", "what", "files", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.columns[0].no_wrap = True
+    rows = []
     for name in built_in_recipes():
         recipe = load_recipe(name)
         files = "all" if recipe.artifacts == ArtifactsSection() else _forms(recipe.artifacts)
         backbone = recipe.backbone.name if recipe.backbone else "any"
-        table.add_row(f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files)
-    console.print(table)
+        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files])
+    columns = [Column("recipe", "left"), *(Column(title, "left", fold=True) for title in ("backbone", "what", "files"))]
+    console.print(Table(columns, rows).terminal())
     console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}", highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""What a network costs: multiply-accumulates and parameters."""
+"""What a network costs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 class Cost(NamedTuple):
-    """Of one inference, batch 1."""
-
-    macs: int
+    macs: int  # multiply-accumulates of one inference, batch 1
     parameters: int
 
 

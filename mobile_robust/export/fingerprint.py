@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -16,7 +15,7 @@ from mobile_robust.contracts.manifest import Manifest, read_manifest, verify_has
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.export.report import REPORT_NAME
-from mobile_robust.files import sha256
+from mobile_robust.files import resume_key, sha256
 
 #: The packages whose version can change an artifact or its verification.
 PACKAGES = ("torch", "timm", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools", "numpy")
@@ -33,25 +32,21 @@ _WITHOUT_EFFECT = (
 @cache
 def tool_versions() -> dict[str, str]:
     """Package -> version, Python and this project included."""
-    versions = {name: version(name) for name in PACKAGES}
-    return {"mobile-robust": __version__, "python": platform.python_version(), **versions}
+    own = {"mobile-robust": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in PACKAGES}
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code.
-
-    Raises:
-        InputError: A weights file is missing.
+    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code; raises
+    InputError where a weights file is missing.
     """
     files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
-    digests = []
-    for name in files:
-        if name and not name.startswith("timm:"):
-            if not Path(name).is_file():
-                raise InputError(f"weights file {name}: no such file")
-            digests.append(sha256(Path(name)))
-    parts = [recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    paths = [Path(name) for name in files if name and not name.startswith("timm:")]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"weights file {path}: no such file")
+    digests = [sha256(path) for path in paths]
+    return resume_key([recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()])
 
 
 def reusable(folder: Path, expected: str) -> Manifest | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class InputStatistics:
         self.mean = torch.zeros(())
         self.covariance: Tensor | None = None
 
-    def add(self, layer: nn.Module, x: Tensor, covariance: bool) -> None:
+    def add(self, layer: Layer, x: Tensor, covariance: bool) -> None:
         """Takes in another input."""
         self.count += 1
         self.mean = self.mean + (x - self.mean) / self.count
@@ -53,40 +54,35 @@ def collect(
 ) -> Mapping[str, InputStatistics]:
     """The statistics of every layer by name, from one pass over ``samples``, tuples of the network's arguments."""
     layers = layers_of(network)
-    statistics = {name: InputStatistics() for name in layers}
+    statistics = {layer: InputStatistics() for layer in layers.values()}
 
-    def hook(seen: InputStatistics) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        return lambda layer, inputs: seen.add(layer, inputs[0], covariance)
+    def see(layer: Layer, inputs: tuple[Tensor, ...]) -> None:
+        statistics[layer].add(layer, inputs[0], covariance)
 
-    handles = [layer.register_forward_pre_hook(hook(statistics[name])) for name, layer in layers.items()]
-    try:
+    with ExitStack() as hooks:
+        for layer in layers.values():
+            hooks.enter_context(layer.register_forward_pre_hook(see))
         for sample in samples:
             network(*sample)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return statistics
+    return {name: statistics[layer] for name, layer in layers.items()}
 
 
-def is_depthwise(layer: nn.Module) -> bool:
-    """One filter per input channel."""
+def _is_depthwise(layer: Layer) -> bool:
     return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
 
 
-def _has_few_weights(layer: nn.Module) -> bool:
-    if is_depthwise(layer):
-        return True
-    return isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.weight[0].numel() <= MOST_WEIGHTS
+def _has_few_weights(layer: Layer) -> bool:
+    small = isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.weight[0].numel() <= MOST_WEIGHTS
+    return small or _is_depthwise(layer)
 
 
-def _patches(layer: nn.Module, x: Tensor) -> Tensor:
+def _patches(layer: Layer, x: Tensor) -> Tensor:
     """(1, C, H, W) -> what each output position of a convolution sees: of its channel in a depthwise one,
     (C, K, positions), otherwise of all, (1, K, positions).
 
     Through the layer itself, so that its own padding and stride apply.
     """
-    assert isinstance(layer, nn.Conv2d)
-    if not is_depthwise(layer):
+    if not _is_depthwise(layer):
         taps = torch.eye(layer.weight[0].numel()).reshape(-1, *layer.weight.shape[1:])
         return apply_weights(layer, x, taps).flatten(2)
     single = []
@@ -97,7 +93,7 @@ def _patches(layer: nn.Module, x: Tensor) -> Tensor:
     return torch.stack(single, 1)
 
 
-def apply_weights(layer: nn.Module, x: Tensor, weights: Tensor) -> Tensor:
+def apply_weights(layer: Layer, x: Tensor, weights: Tensor) -> Tensor:
     """The layer's own computation with other weights and a bias of zero."""
     zero = {"bias": torch.zeros(weights.shape[0])} if layer.bias is not None else {}
     return functional_call(layer, {"weight": weights, **zero}, (x,))

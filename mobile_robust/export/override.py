@@ -26,8 +26,7 @@ def override(
     Args:
         recipe: The recipe.
         targets: Only these of its targets; none: all.
-        precisions: Only these of its precisions, and those that are selected with them (int8w of Core ML with int8);
-            none: all.
+        precisions: Only these of its precisions, and those selected with them (int8w of Core ML with int8); none: all.
         weights: File of the module's weights.
         backbone_weights: File of the backbone's weights, or ``timm:NAME``.
         random_backbone: Seed of random backbone weights, whatever else is given.
@@ -53,16 +52,10 @@ def override(
 
 def _selected(recipe: Recipe, targets: Collection[Target], precisions: Collection[Precision]) -> ArtifactsSection:
     pairs = recipe.artifacts.pairs()
-    selected = [
-        (target, name)
-        for target, name in pairs
-        if (not targets or target in targets)
-        and (not precisions or name in precisions or PRECISIONS[name].chosen_with in precisions)
-    ]
-    if not selected:
+    chosen = [name for name, spec in PRECISIONS.items() if {name, spec.chosen_with} & set(precisions or PRECISIONS)]
+    kept = [(target, name) for target, name in pairs if target in (targets or TARGETS) and name in chosen]
+    if not kept:
         available = ", ".join(f"{target} {name}" for target, name in pairs)
         raise InputError(f"--target and --precision leave nothing of recipe {recipe.name}, which has {available}")
-    forms: dict[str, tuple[Precision, ...]] = {
-        target: tuple(name for each, name in selected if each == target) for target in TARGETS
-    }
-    return recipe.artifacts.model_copy(update=forms)
+    forms = {target: [name for each, name in kept if each == target] for target in TARGETS}
+    return ArtifactsSection.model_validate(forms)

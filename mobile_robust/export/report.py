@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.export import error_plots as plots
+from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.table import SYMBOLS, TARGETS, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.page import fact_list, figure, page, section
 from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import bytes_text, count_text
 
 REPORT_NAME = "report.html"
-#: (artifact file, runtime) -> sampled absolute errors, as fractions of the reference's range.
-ErrorSamples = Mapping[tuple[str, str], NDArray[np.floating]]
 
 
 def write_report(manifest: Manifest, folder: Path, errors: ErrorSamples | None = None) -> Path:
-    """Writes ``folder/report.html`` atomically and returns its path.
-
-    Args:
-        manifest: The finished build.
-        folder: Where its artifacts are.
-        errors: Samples for the histograms; without them the page has none. A few thousand per entry are plenty.
-    """
-    path = folder / REPORT_NAME
-    write_atomically(path, _page(manifest, errors or {}))
-    return path
-
-
-def _page(manifest: Manifest, errors: ErrorSamples) -> str:
+    """Writes ``folder/report.html`` and returns its path; without samples of errors it has no histograms."""
     title = manifest.recipe.title or manifest.recipe.name
     sections = [
         _parity(manifest),
-        _plots(manifest, errors),
+        _plots(manifest, errors or {}),
         _interfaces(manifest),
         _placement(manifest),
         _operations(manifest),
@@ -47,13 +31,16 @@ def _page(manifest: Manifest, errors: ErrorSamples) -> str:
         _hashes(manifest),
         _build(manifest),
     ]
-    return page(f"{title}: {verdict_text(manifest)}", _header(manifest, title), sections)
+    text = page(f"{title}: {verdict_text(manifest)}", _header(manifest, title), sections)
+    write_atomically(folder / REPORT_NAME, text)
+    return folder / REPORT_NAME
 
 
 def _header(manifest: Manifest, title: str) -> Html:
     recipe, provenance = manifest.recipe, manifest.provenance
-    made_checks = any(artifact.verdict != "skipped" for artifact in manifest.artifacts)
-    verdict: Verdict = "fail" if not manifest.passed else "pass" if made_checks else "skipped"
+    verdict: Verdict = "fail"
+    if manifest.passed:
+        verdict = "pass" if any(artifact.verdict == "pass" for artifact in manifest.artifacts) else "skipped"
     parts = [
         el("p", "mobile-robust · build report", class_="eyebrow"),
         el("h1", title),
@@ -63,20 +50,25 @@ def _header(manifest: Manifest, title: str) -> Html:
     if provenance.label:
         weights = f"Module: {provenance.weights}. Backbone: {provenance.backbone}."
         parts.append(el("p", el("strong", provenance.label), el("span", weights), class_="label"))
-    if failures := _sentences(manifest):
-        parts.append(el("div", el("h2", "What failed"), failures, class_="failures"))
+    failures = [
+        el("li", el("b", f"{artifact.file} on {result.runtime}"), " ", sentence)
+        for artifact in manifest.artifacts
+        for result in artifact.parity
+        for sentence in result.failures
+    ]
+    if failures:
+        parts.append(el("div", el("h2", "What failed"), el("ul", *failures), class_="failures"))
     artifacts = manifest.artifacts
-    if artifacts:
-        sizes = sorted(artifact.bytes for artifact in artifacts)
-        tiles = [
-            ("artifacts", str(len(artifacts))),
-            ("smallest to largest", f"{bytes_text(sizes[0])} – {bytes_text(sizes[-1])}"),
-            ("MACs per image", count_text(artifacts[0].macs)),
-            ("parameters", count_text(artifacts[0].parameters)),
-            ("RGB image", f"{recipe.input.size_text()}, 0–{recipe.input.range}"),
-            ("built in", f"{sum(manifest.seconds.values()):.0f} s"),
-        ]
-        parts.append(el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in tiles), class_="tiles"))
+    sizes = sorted(artifact.bytes for artifact in artifacts)
+    tiles = [
+        ("artifacts", str(len(artifacts))),
+        ("smallest to largest", f"{bytes_text(sizes[0])} – {bytes_text(sizes[-1])}"),
+        ("MACs per image", count_text(artifacts[0].macs)),
+        ("parameters", count_text(artifacts[0].parameters)),
+        ("RGB image", f"{recipe.input.size_text()}, 0–{recipe.input.range}"),
+        ("built in", f"{sum(manifest.seconds.values()):.0f} s"),
+    ]
+    parts.append(el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in tiles), class_="tiles"))
     return el("header", *parts)
 
 
@@ -91,44 +83,31 @@ def _lead(manifest: Manifest) -> str:
     if recipe.scope == "pipeline":
         return f"{recipe.method} {backbone}. Pipeline: image → logits, one file to drop into an app."
     what = f"Component {recipe.part}" if recipe.part else "Module"
-    sides = [(a.inputs, a.outputs) for a in manifest.artifacts[:1]]
-    names = [" and ".join(tensor.name for tensor in side) for pair in sides for side in pair]
+    first = manifest.artifacts[0]
+    names = [" and ".join(tensor.name for tensor in side) for side in (first.inputs, first.outputs)]
     return f"{recipe.method} {backbone}. {what}: {' → '.join(names)}."
 
 
-def _sentences(manifest: Manifest) -> Html:
-    """Every failure in full, under the artifact and runtime it happened on."""
-    items = [
-        el("li", el("b", f"{artifact.file} on {result.runtime}"), " ", sentence)
-        for artifact in manifest.artifacts
-        for result in artifact.parity
-        for sentence in result.failures
-    ]
-    return el("ul", *items) if items else Html("")
-
-
 def _parity(manifest: Manifest) -> Html:
-    head = ["Artifact and runtime", "Size", "MACs", "Parameters", "Worst error", "Tolerance", "Verdict"]
-    largest = max((artifact.bytes for artifact in manifest.artifacts), default=1)
+    names = ["Artifact and runtime", "Size", "MACs", "Parameters", "Worst error", "Tolerance", "Verdict"]
+    head = el("thead", el("tr", *(el("th", name, scope="col") for name in names)))
+    largest = max(artifact.bytes for artifact in manifest.artifacts)
     bodies = [_parity_rows(artifact, largest) for artifact in manifest.artifacts]
-    table = el(
-        "table", el("thead", el("tr", *(el("th", name, scope="col") for name in head))), *bodies, class_="parity"
-    )
     note = (
         "Errors are fractions of the reference output's range, over as many images as each runtime says, the first of: "
         f"{manifest.provenance.parity_images}. The reference is the PyTorch training form in float32."
     )
-    return section("Parity", el("div", table, class_="scroll"), el("p", note, class_="note"))
+    table = el("div", el("table", head, *bodies, class_="parity"), class_="scroll")
+    return section("Parity", table, el("p", note, class_="note"))
 
 
 def _parity_rows(artifact: Artifact, largest: int) -> Html:
-    share = el("i", class_="bar", style=f"--share:{artifact.bytes / largest:.3f}")
-    described = f"{TARGETS[artifact.target]} {artifact.precision}"
+    described = f"{TARGETS[artifact.target].title} {artifact.precision}"
     rows = [
         el(
             "tr",
             el("th", artifact.file, el("small", described), scope="rowgroup"),
-            el("td", bytes_text(artifact.bytes), share, data_name="size"),
+            el("td", bytes_text(artifact.bytes), _bar(artifact.bytes / largest), data_name="size"),
             el("td", count_text(artifact.macs), data_name="MACs"),
             el("td", count_text(artifact.parameters), data_name="parameters"),
             el("td", colspan=2),
@@ -152,69 +131,53 @@ def _parity_rows(artifact: Artifact, largest: int) -> Html:
 
 def _extent(result: ParityResult) -> str:
     """How many images were compared, and where."""
-    images = f"{result.images} image{'s' if result.images > 1 else ''}" if result.images else ""
-    return ", ".join(text for text in (images, _placed(result)) if text)
-
-
-def _placed(result: ParityResult) -> str:
-    found = result.placement
-    return f"{found.placed_ops} of {found.total_ops} operations on the {found.accelerator.upper()}" if found else ""
+    parts = [f"{result.images} image{'s' if result.images > 1 else ''}"] if result.images else []
+    if found := result.placement:
+        parts.append(f"{found.placed_ops} of {found.total_ops} operations on the {found.accelerator.upper()}")
+    return ", ".join(parts)
 
 
 def _plots(manifest: Manifest, errors: ErrorSamples) -> Html:
     comparisons = plots.rows(manifest)
     if not comparisons:
         return Html("")
-    figures = [
-        figure(
-            plots.error_plot(comparisons),
-            "Maximum error",
-            "Band: what the tolerance allows; ● passed, ✖ failed. Rows without a band are checked by another metric.",
-        ),
-        figure(
-            plots.snr_plot(comparisons), "Signal-to-noise ratio", "The longer the better; the line is the tolerance."
-        ),
-    ]
-    if any(row.top1 is not None for row in comparisons):
+    caption = "Band: what the tolerance allows; ● passed, ✖ failed. Rows without a band are checked by another metric."
+    figures = [figure(plots.error_plot(comparisons), "Maximum error", caption)]
+    caption = "The longer the better; the line is the tolerance."
+    figures.append(figure(plots.snr_plot(comparisons), "Signal-to-noise ratio", caption))
+    if any(row.measured.top1_agreement is not None for row in comparisons):
         caption = "Images on which artifact and reference name the same class. The band is what the tolerance allows."
         figures.append(figure(plots.top1_plot(comparisons), "Top-1 agreement", caption))
-    if any(np.any(np.asarray(sample) > 0) for sample in errors.values()):
-        caption = (
-            "Each row has its own height; the line is the tolerance for the largest error. Exact values are left out."
-        )
+    if any((sample > 0).any() for sample in errors.values()):
+        caption = "Each row has its own height; the line is the tolerance for the largest error. Without exact values."
         figures.append(figure(plots.distribution_plot(comparisons, errors), "Spread of the errors", caption))
     return section("Parity plots", el("div", *figures, class_="plots"))
 
 
 def _interfaces(manifest: Manifest) -> Html:
     """Inputs and outputs; artifacts that are called alike share a table."""
-    grouped: list[tuple[Artifact, list[str]]] = []
+    grouped: dict[tuple[tuple[Tensor, ...], ...], list[str]] = {}
     for artifact in manifest.artifacts:
-        for first, names in grouped:
-            if (first.inputs, first.outputs) == (artifact.inputs, artifact.outputs):
-                names.append(artifact.file)
-                break
-        else:
-            grouped.append((artifact, [artifact.file]))
+        grouped.setdefault((artifact.inputs, artifact.outputs), []).append(artifact.file)
     head = ["", "Name", "Shape", "Layout", "Type", "Range", "Quantization", "What it is"]
     blocks = []
-    for artifact, names in grouped:
-        rows = [_tensor_row("input", tensor) for tensor in artifact.inputs]
-        rows += [_tensor_row("output", tensor) for tensor in artifact.outputs]
+    for (inputs, outputs), names in grouped.items():
+        rows = [_tensor_row("input", tensor) for tensor in inputs]
+        rows += [_tensor_row("output", tensor) for tensor in outputs]
         blocks += [el("h3", ", ".join(names)), Table.of(head, rows, left=head).html("plain tensors")]
     return section("Inputs and outputs", *blocks)
 
 
 def _tensor_row(direction: str, tensor: Tensor) -> list[str]:
     low_high = f"{tensor.value_range[0]:g} … {tensor.value_range[1]:g}" if tensor.value_range else "unbounded"
-    quantized = tensor.quantization
     scale = "none"
-    if quantized:
+    if quantized := tensor.quantization:
         sign = "-" if quantized.zero_point > 0 else "+"
         scale = f"{quantized.scale:.6g} × (q {sign} {abs(quantized.zero_point)})"
     shape = " × ".join(map(str, tensor.shape))
-    description = join(tensor.description, *([el("small", tensor.normalization)] if tensor.normalization else []))
-    return [direction, el("code", tensor.name), shape, tensor.layout, tensor.dtype, low_high, scale, description]
+    note = el("small", tensor.normalization) if tensor.normalization else ""
+    text = join(tensor.description, note)
+    return [direction, el("code", tensor.name), shape, tensor.layout, tensor.dtype, low_high, scale, text]
 
 
 def _placement(manifest: Manifest) -> Html:
@@ -223,8 +186,7 @@ def _placement(manifest: Manifest) -> Html:
         for result in artifact.parity:
             if found := result.placement:
                 share = found.placed_ops / found.total_ops if found.total_ops else 1.0
-                bar = el("i", class_="bar" if share == 1 else "bar short", style=f"--share:{share:.3f}")
-                placed = join(f"{found.placed_ops} of {found.total_ops}", bar)
+                placed = join(f"{found.placed_ops} of {found.total_ops}", _bar(share, "" if share == 1 else " short"))
                 left = ", ".join(found.left_over) or "none"
                 rows.append([artifact.file, result.runtime, found.accelerator.upper(), placed, left])
     if not rows:
@@ -236,7 +198,7 @@ def _placement(manifest: Manifest) -> Html:
 def _operations(manifest: Manifest) -> Html:
     """One table per target: operations down, its artifacts across."""
     tables = []
-    for target, name in TARGETS.items():
+    for target, spec in TARGETS.items():
         artifacts = [artifact for artifact in manifest.artifacts if artifact.target == target]
         if not artifacts:
             continue
@@ -246,13 +208,14 @@ def _operations(manifest: Manifest) -> Html:
             for op in sorted(total, key=lambda op: (-total[op], op))
         ]
         rows.append([el("b", "all"), *(el("b", str(sum(artifact.operations.values()))) for artifact in artifacts)])
-        head = [f"{name} operation", *(artifact.precision for artifact in artifacts)]
+        head = [f"{spec.title} operation", *(artifact.precision for artifact in artifacts)]
         tables.append(Table.of(head, rows).html("counts"))
     return section("Operations in the files", el("div", *tables, class_="side"))
 
 
 def _origin(manifest: Manifest) -> Html:
     recipe, provenance = manifest.recipe, manifest.provenance
+    mean, std = (" / ".join(f"{x:g}" for x in triple) for triple in (recipe.input.mean, recipe.input.std))
     facts = [
         ("label", provenance.label),
         ("recipe", recipe.name),
@@ -262,15 +225,11 @@ def _origin(manifest: Manifest) -> Html:
         ("their SHA-256", provenance.weights_sha256),
         ("backbone", provenance.backbone),
         ("its SHA-256", provenance.backbone_sha256),
-        ("normalization inside", f"mean {_triple(recipe.input.mean)}, std {_triple(recipe.input.std)}"),
+        ("normalization inside", f"mean {mean}, std {std}"),
         ("calibration", provenance.calibration),
         ("parity images", provenance.parity_images),
     ]
     return section("Where the numbers come from", fact_list((name, value) for name, value in facts if value))
-
-
-def _triple(values: Sequence[float]) -> str:
-    return " / ".join(f"{value:g}" for value in values)
 
 
 def _hashes(manifest: Manifest) -> Html:
@@ -281,19 +240,13 @@ def _hashes(manifest: Manifest) -> Html:
         el("code", "python -m mobile_robust.parity ."),
         f" It reads {MANIFEST_NAME}, checks every SHA-256 and runs every artifact against the stored reference.",
     )
-    return section(
-        "Files",
-        Table.of(["File", "Bytes", "SHA-256"], rows, left=["SHA-256"]).html(),
-        el("p", again, class_="again"),
-    )
+    table = Table.of(["File", "Bytes", "SHA-256"], rows, left=["SHA-256"]).html()
+    return section("Files", table, el("p", again, class_="again"))
 
 
 def _build(manifest: Manifest) -> Html:
     longest = max(manifest.seconds.values(), default=1.0) or 1.0
-    stages = [
-        [stage, f"{seconds:.1f} s", el("i", class_="bar", style=f"--share:{seconds / longest:.3f}")]
-        for stage, seconds in manifest.seconds.items()
-    ]
+    stages = [[stage, f"{s:.1f} s", _bar(s / longest)] for stage, s in manifest.seconds.items()]
     facts = [("created", manifest.created), ("machine", manifest.machine), ("fingerprint", manifest.fingerprint)]
     times = Table.of(["Stage", "Time", ""], stages).html("counts")
     return section("This build", el("div", times, fact_list([*facts, *manifest.tools.items()]), class_="side"))
@@ -301,3 +254,7 @@ def _build(manifest: Manifest) -> Html:
 
 def _pill(verdict: Verdict, text: str) -> Html:
     return el("span", f"{SYMBOLS[verdict]} {text}", class_=f"pill {verdict}")
+
+
+def _bar(share: float, more: str = "") -> Html:
+    return el("i", class_=f"bar{more}", style=f"--share:{share:.3f}")

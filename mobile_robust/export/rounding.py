@@ -32,10 +32,8 @@ LIMIT = 127
 SWEEPS = 4
 #: Least weight of a channel as a fraction of its bias. At 2^-15 biases were still lost (inputs in [0, 6]).
 LEAST_WEIGHT = 2.0**-14
-#: Values of a 6-bit palette, and rounds of the k-means that finds them.
-PALETTE, LLOYD_ROUNDS = 64, 25
-#: Of the histogram that k-means starts from.
-BINS = 1024
+#: Values of a 6-bit palette; rounds of the k-means that finds them, and bins of the histogram that it starts from.
+PALETTE, LLOYD_ROUNDS, BINS = 64, 25, 1024
 #: Core ML's compressed files leave tensors of up to this many numbers as they are, and those that hold no more than
 #: this share of the network's weights: their bytes matter little, their precision much (MobileNetV2's first layers;
 #: AFD's block DCT, which with a palette repaired 12 % of JPEG's damage instead of 40 %).
@@ -44,47 +42,37 @@ LEAST_NUMBERS, LEAST_SHARE = 4096, 0.0025
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a layer's weights are rounded.
+    """How a layer's weights are rounded."""
 
-    Attributes:
-        round: The layer and what it gets as inputs -> its rounded weights.
-        covariance: It reads the covariance of the inputs.
-        large_only: It is for weights that are worth compressing, see :func:`is_compressed`; the others become float16.
-    """
-
-    round: Callable[[Layer, InputStatistics], Tensor]
+    round: Callable[[Layer, Tensor | None], Tensor]  # from the layer and, where it is read, its inputs' covariance
     covariance: bool = False
-    large_only: bool = False
+    large_only: bool = False  # for weights that are worth compressing (is_compressed); the others become float16
 
 
-def _to_half(layer: Layer, seen: InputStatistics) -> Tensor:
+def _to_half(layer: Layer, covariance: Tensor | None = None) -> Tensor:
     return layer.weight.half().float()
 
 
-def _to_int8(layer: Layer, seen: InputStatistics) -> Tensor:
+def _to_int8(layer: Layer, covariance: Tensor | None) -> Tensor:
     rows = layer.weight.flatten(1)  # (channels, K)
     if layer.bias is not None:
         rows = _raise_dead(rows, layer.bias)
     scale = rows.abs().amax(1, keepdim=True) / LIMIT
     scale[scale == 0] = 1.0
     exact = rows / scale
-    grid = exact.round() if seen.covariance is None else _descend(exact, seen.covariance)
+    grid = exact.round() if covariance is None else _descend(exact, covariance)
     return (grid * scale).reshape(layer.weight.shape)
 
 
-def _to_nearest_int8(layer: Layer, seen: InputStatistics) -> Tensor:
-    return _to_int8(layer, InputStatistics())
-
-
-def _to_palette(layer: Layer, seen: InputStatistics) -> Tensor:
+def _to_palette(layer: Layer, covariance: Tensor | None) -> Tensor:
     return palettize(layer.weight)
 
 
 #: By the name that the table of precisions knows it by.
-SCHEMES = {
+SCHEMES: dict[str | None, Scheme] = {
     "half": Scheme(_to_half),
     "int8": Scheme(_to_int8, covariance=True),
-    "large_int8": Scheme(_to_nearest_int8, large_only=True),
+    "large_int8": Scheme(_to_int8, large_only=True),
     "large_palette": Scheme(_to_palette, large_only=True),
 }
 
@@ -118,20 +106,18 @@ class Rounder:
             if scheme.covariance not in self._statistics:
                 samples = (tuple(inputs.values()) for inputs in self._calibration)
                 self._statistics[scheme.covariance] = collect(self._exact, samples, scheme.covariance)
-            statistics = self._statistics[scheme.covariance]
-            self._last = precision, _rounded(self._exact, statistics, scheme, self._keep if spec.integer else ())
+            keep = self._keep if spec.integer else ()
+            self._last = precision, _rounded(self._exact, self._statistics[scheme.covariance], scheme, keep)
         return self._last[1]
 
 
 def prepare(
     network: nn.Module, samples: Iterable[tuple[Tensor, ...]], precision: Precision, keep: Collection[str] = ()
 ) -> nn.Module:
-    """A copy of a network whose layers hold rounded weights, and biases that make up for the mean error; of one
-    precision. See :class:`Rounder`, but that ``keep`` is for any precision.
+    """A copy of a network with the weights and biases that a file of one precision holds; see :class:`Rounder`, but
+    that ``keep`` is for any precision and ``samples`` are tuples of arguments.
     """
-    rounding = PRECISIONS[precision].rounding
-    assert rounding is not None, f"{precision} weights are not rounded"
-    scheme = SCHEMES[rounding]
+    scheme = SCHEMES[PRECISIONS[precision].rounding]
     return _rounded(network, collect(network, samples, scheme.covariance), scheme, keep)
 
 
@@ -139,14 +125,17 @@ def prepare(
 def _rounded(
     network: nn.Module, statistics: Mapping[str, InputStatistics], scheme: Scheme, keep: Collection[str]
 ) -> nn.Module:
+    """A copy whose layers hold rounded weights, and biases that make up for the mean error."""
     prepared = copy.deepcopy(network)
     least = least_compressed(network)
     for name, layer in layers_of(prepared).items():
         seen = statistics[name]
         if seen.count == 0 or any(f"{name}.".startswith(f"{kept}.") for kept in keep):
             continue
-        stays = scheme.large_only and not is_compressed(layer, least)
-        rounded = (_to_half if stays else scheme.round)(layer, seen)
+        if scheme.large_only and not is_compressed(layer, least):
+            rounded = _to_half(layer)
+        else:
+            rounded = scheme.round(layer, seen.covariance)
         shift = _mean_output(layer, seen.mean, rounded - layer.weight)
         bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
         layer.bias = nn.Parameter(bias - shift, requires_grad=False)
@@ -188,20 +177,12 @@ def palettize(weights: Tensor) -> Tensor:
         ends = torch.cat([ends.new_zeros(1), ends, ends.new_full((1,), len(ordered))])
         count, total = ends.diff(), running[ends].diff()
         centres = torch.where(count > 0, (total / count.clamp_min(1)).to(centres), centres).sort().values
-    return centres[_nearest(values, centres)].reshape(weights.shape)
-
-
-def _nearest(values: Tensor, centres: Tensor) -> Tensor:
-    """Index of the centre nearest to each value; centres are in ascending order."""
-    return torch.bucketize(values, (centres[1:] + centres[:-1]) / 2)
+    return centres[torch.bucketize(values, (centres[1:] + centres[:-1]) / 2)].reshape(weights.shape)
 
 
 def _descend(exact: Tensor, covariance: Tensor) -> Tensor:
-    """Up or down for every weight, least (q - w)' covariance (q - w) per channel; starts at the nearest.
-
-    Args:
-        exact: (C, K), in units of the grid.
-        covariance: (C, K, K), or (1, K, K) for all of them.
+    """Up or down for every weight of ``exact`` (C, K), in units of the grid: least (q - w)' covariance (q - w) per
+    channel, with a covariance (C, K, K), or (1, K, K) for all. Starts at the nearest.
     """
     low = exact.floor()
     grid = exact.round()

@@ -34,11 +34,7 @@ def workspace(out: Path, name: str) -> Iterator[Path]:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuses a folder that is not empty and not a build.
-
-    Raises:
-        InputError: It is one.
-    """
+    """Raises InputError for a folder that is neither empty nor a build."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
@@ -52,17 +48,13 @@ def refuse_foreign(folder: Path) -> None:
 def _abandoned(leftover: Path) -> bool:
     """Whether the process in a hidden folder's name is gone; one of our own number was another, before us."""
     process = leftover.name.rpartition("-")[2]
-    return process.isdigit() and (int(process) == os.getpid() or not _alive(int(process)))
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+    if not process.isdigit():
         return False
-    except OSError:
-        return True
-    return True
+    try:
+        os.kill(int(process), 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
+    return int(process) == os.getpid()
 
 
 def replace(folder: Path, finished: Path) -> None:

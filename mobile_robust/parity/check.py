@@ -37,6 +37,7 @@ def check(
     reference: Reference,
     checks: Iterable[RuntimeInfo],
     on_step: Callable[[str], None] = lambda _: None,
+    file: PathLike[str] | None = None,
 ) -> tuple[list[ParityResult], dict[str, Errors]]:
     """Every check of the artifact's target, in order.
 
@@ -47,6 +48,7 @@ def check(
         reference: Inputs and expected output.
         checks: From the registry; those of another target are left out.
         on_step: Called with a description of each check as it begins.
+        file: What was already read from it, see :func:`read_once`.
 
     Returns:
         One result per check, and by runtime name a sample of errors as fractions of the reference's range.
@@ -55,7 +57,6 @@ def check(
         InputError: The file is truncated or of another kind.
     """
     results, samples = [], {}
-    file: PathLike[str] | None = None
     for info in checks:
         if info.target != artifact.target:
             continue

@@ -14,34 +14,20 @@ from mobile_robust.export.rounding import SCHEMES
 
 
 def test_the_written_out_names_are_those_of_the_tables() -> None:
-    assert get_args(Precision) == get_args(precisions.Precision) == tuple(PRECISIONS)
+    assert get_args(Precision) == tuple(PRECISIONS)
     assert get_args(precisions.TfliteForm) == precisions_of("tflite")
     assert get_args(precisions.CoremlForm) == precisions_of("coreml")
     assert get_args(Target) == tuple(TARGETS)
-
-
-def test_a_recipe_takes_every_precision_of_every_target_by_default() -> None:
     assert ArtifactsSection().pairs() == [(target, name) for target in TARGETS for name in precisions_of(target)]
 
 
 @pytest.mark.parametrize("name", PRECISIONS)
-def test_tolerances_of_recipes_are_those_of_the_table(name: Precision) -> None:
+def test_a_row_has_tolerances_a_rounding_scheme_and_a_name_that_selects_on_another_target_only(name: Precision) -> None:
     spec = PRECISIONS[name]
     module = Recipe(name="r", method="afd", scope="module", backbone=BackboneSection(name="resnet50"))
     random = module.model_copy(update={"scope": "pipeline"})
     trained = random.with_backbone_weights("timm:resnet50")
-    assert module.tolerance(name) == Tolerance(**spec.bounds["module"])
-    assert trained.tolerance(name) == Tolerance(**spec.bounds["pipeline"])
-    assert random.tolerance(name) == Tolerance(**(spec.random_bounds or spec.bounds["pipeline"]))
-
-
-@pytest.mark.parametrize("name", PRECISIONS)
-def test_every_rounding_scheme_exists(name: Precision) -> None:
-    rounding = PRECISIONS[name].rounding
-    assert rounding in SCHEMES or (rounding is None and name == "fp32")
-
-
-def test_a_precision_may_be_selected_by_anothers_name_but_on_another_target_only() -> None:
-    for spec in PRECISIONS.values():
-        if spec.chosen_with is not None:
-            assert not set(spec.targets) & set(PRECISIONS[spec.chosen_with].targets)
+    for recipe, kind in ((module, "module"), (trained, "pipeline"), (random, "random pipeline")):
+        assert recipe.tolerance(name) == Tolerance(**spec.bounds[kind])
+    assert spec.rounding in SCHEMES or (spec.rounding is None and name == "fp32")
+    assert spec.chosen_with is None or not set(spec.targets) & set(PRECISIONS[spec.chosen_with].targets)

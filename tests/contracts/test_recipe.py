@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +11,7 @@ from mobile_robust.contracts.__main__ import schemas
 from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.errors import InputError
 from mobile_robust.recipes import built_in_recipes, tomllib
+from tests.contracts import committed_schema
 
 BACKBONE = {"name": "resnet50"}
 
@@ -60,9 +59,8 @@ def test_the_committed_schemas_are_current() -> None:
 
 
 def test_the_schema_takes_the_built_in_recipes_and_refuses_a_wrong_key() -> None:
-    (path,) = [path for path in schemas() if path.name == "recipe.schema.json"]
-    validator = jsonschema.Draft202012Validator(json.loads(path.read_text()))
+    schema = committed_schema("recipe")
     documents = [tomllib.loads(file.read_text()) for file in built_in_recipes().values()]
     for document in documents:
-        validator.validate(document)
-    assert not validator.is_valid({**documents[0], "input": {"siez": 64}})
+        schema.validate(document)
+    assert not schema.is_valid({**documents[0], "input": {"siez": 64}})

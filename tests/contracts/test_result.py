@@ -6,20 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from mobile_robust.contracts.__main__ import schemas
-from mobile_robust.contracts.result import Result, SchemaVersionError, read_result, write_result
+from mobile_robust.contracts.result import SchemaVersionError, read_result, write_result
 from mobile_robust.errors import InputError
 from tests.bench.fakes import protocol, result, run
+from tests.contracts import committed_schema
 
 RESULT = result((run("resnet50"), run("resnet50", "int8"), run("resnet50", requested="gpu")))
-
-
-def schema() -> jsonschema.Draft202012Validator:
-    (path,) = [path for path in schemas() if path.name == "result.schema.json"]
-    return jsonschema.Draft202012Validator(json.loads(path.read_text()))
 
 
 def changed(path: Path, change: Any) -> Path:
@@ -34,9 +28,10 @@ def test_what_is_written_is_read_back_and_fits_the_committed_schema(tmp_path: Pa
     write_result(RESULT, tmp_path / "r.json")
     assert read_result(tmp_path / "r.json") == RESULT
     document = json.loads((tmp_path / "r.json").read_text())
-    schema().validate(document)
+    schema = committed_schema("result")
+    schema.validate(document)
     document["runs"][0]["repetitions"][0]["samples_ns"][0] = 1.5
-    assert not schema().is_valid(document)
+    assert not schema.is_valid(document)
 
 
 def test_the_least_a_phone_has_to_say_fits(tmp_path: Path) -> None:
@@ -58,7 +53,7 @@ def test_the_least_a_phone_has_to_say_fits(tmp_path: Path) -> None:
         ],
         "complete": True,
     }
-    schema().validate(document)
+    committed_schema("result").validate(document)
     (tmp_path / "r.json").write_text(json.dumps(document))
     (only,) = read_result(tmp_path / "r.json").runs
     assert only.errors[0].message == "no NPU" and only.repetitions == ()
@@ -125,4 +120,3 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes, said: str) ->
 
 def test_json_has_no_numbers_that_other_languages_lack() -> None:
     json.loads(RESULT.model_dump_json(), parse_constant=lambda name: pytest.fail(name))
-    assert isinstance(RESULT, Result)

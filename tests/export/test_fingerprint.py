@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import mobile_robust
 from mobile_robust.errors import InputError
 from mobile_robust.export.fingerprint import code_hash, fingerprint
 from mobile_robust.recipes import load_recipe
 from tests.recipes import write_recipe
+from tests.test_imports import IMPORTS, MODULES, PACKAGE
 
-PACKAGE = Path(mobile_robust.__file__).parent
 #: The page beside the artifacts, which is no part of them.
 REPORT = ("reporting/", "export/report.py", "export/error_plots.py", "parity/table.py")
 
@@ -34,30 +31,14 @@ def test_it_follows_recipe_weights_and_photos(tmp_path: Path) -> None:
         fingerprint(trained, [])
 
 
-def imported(path: Path) -> Iterator[Path]:
-    """The files of this package that a file imports, at its top or inside a function."""
-    if path == PACKAGE / "__init__.py":
-        return  # the Python API, which imports nothing before it is used
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            if name.partition(".")[0] == PACKAGE.name:
-                module = PACKAGE.parent / name.replace(".", "/")
-                yield from (file for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file())
-
-
-def reached(*starts: Path) -> set[Path]:
-    """All files that importing some may run."""
+def reached(*starts: str) -> set[Path]:
+    """The files of all modules that importing some may run. The Python API imports nothing before it is used."""
     found, waiting = set(), [*starts]
     while waiting:
-        if (path := waiting.pop()) not in found:
-            found.add(path)
-            waiting += imported(path)
-    return found
+        if (name := waiting.pop()) in MODULES and name not in found:
+            found.add(name)
+            waiting += [*IMPORTS[name], name.rpartition(".")[0]]
+    return {MODULES[name] for name in found}
 
 
 @pytest.fixture(scope="module")
@@ -66,28 +47,31 @@ def copied_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(PACKAGE, target, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")))
 
 
-def follows(package: Path, name: str) -> bool:
-    """Whether the hash changes with a file."""
-    path = package / name
-    original, before = path.read_bytes(), code_hash(package)
-    path.write_bytes(original + b"\n")
-    changed = code_hash(package) != before
-    path.write_bytes(original)
+def with_changed(package: Path, *names: str) -> str:
+    """The hash where some files are others; they are left as they were."""
+    originals = {package / name: (package / name).read_bytes() for name in names}
+    for path, content in originals.items():
+        path.write_bytes(content + b"\n")
+    changed = code_hash(package)
+    for path, content in originals.items():
+        path.write_bytes(content)
     return changed
 
 
 def test_it_follows_all_code_that_a_build_runs(copied_package: Path) -> None:
-    targets = sorted((PACKAGE / "export" / "targets").glob("*.py"))  # imported by name
-    names = {path.relative_to(PACKAGE).as_posix() for path in reached(PACKAGE / "export" / "build.py", *targets)}
+    targets = [name for name in MODULES if ".export.targets." in name]  # imported by name
+    paths = reached("mobile_robust.export.build", *targets)
+    names = {path.relative_to(PACKAGE).as_posix() for path in paths}
     names = {name for name in names if not name.startswith(REPORT)}
     assert {"tflite/file.py", "parity/metrics.py", "layers/fuse.py", "contracts/precisions.py"} <= names
-    assert not [name for name in names if not follows(copied_package, name)]
+    before = code_hash(copied_package)
+    assert not [name for name in names if with_changed(copied_package, name) == before]
 
 
 @pytest.mark.parametrize("room", ["bench", "corruptions", "evaluation", "reporting", "training"])
 def test_it_does_not_follow_rooms_that_use_or_make_what_is_built(copied_package: Path, room: str) -> None:
-    names = [path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / room).glob("*.py"))]
-    assert names and not [name for name in names if follows(copied_package, name)]
+    names = [path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / room).glob("*.py")]
+    assert names and with_changed(copied_package, *names) == code_hash(copied_package)
 
 
 def test_a_file_that_nobody_knows_counts(copied_package: Path) -> None:

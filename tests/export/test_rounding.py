@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mobile_robust.export import rounding as weight_rounding
+from mobile_robust.export.input_statistics import layers_of
 from mobile_robust.export.rounding import LIMIT, PALETTE, is_compressed, least_compressed, palettize, prepare
 from tests.export.networks import images, kinds
 
@@ -22,10 +25,6 @@ def on_int8_grid(weights: Tensor) -> bool:
     return bool((grid - grid.round()).abs().max() < 1e-3)
 
 
-def distinct(weights: Tensor) -> int:
-    return len(weights.unique())
-
-
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_weights_lie_on_the_precisions_grid(precision: str) -> None:
     network = kinds()
@@ -35,7 +34,7 @@ def test_weights_lie_on_the_precisions_grid(precision: str) -> None:
         if precision == "int8" or (precision == "int8w" and compressed):
             assert on_int8_grid(layer.weight) and not on_int8_grid(before.weight)
         elif precision == "pal6" and compressed:
-            assert distinct(layer.weight) <= PALETTE < distinct(before.weight)
+            assert len(layer.weight.unique()) <= PALETTE < len(before.weight.unique())
         else:
             assert torch.equal(layer.weight, before.weight.half().float())
         assert not torch.equal(layer.weight, before.weight)
@@ -69,18 +68,24 @@ def test_biases_take_the_mean_error_of_every_layer(monkeypatch: pytest.MonkeyPat
     assert all(c < p / 20 for c, p in zip(corrected, plain, strict=True))
 
 
+def rounded_to_nearest(network: nn.Module) -> nn.Module:
+    """What a quantizer makes of a network that is not prepared for it."""
+    network = copy.deepcopy(network)
+    for layer in layers_of(network).values():
+        scale = layer.weight.flatten(1).abs().amax(1).reshape(-1, *[1] * (layer.weight.dim() - 1)) / LIMIT
+        layer.weight.copy_((layer.weight / scale).round() * scale)
+    return network
+
+
+def errors(network: nn.Module, rounded: nn.Module, samples: list[tuple[Tensor]]) -> Tensor:
+    return torch.cat([rounded(image) - network(image) for (image,) in samples])
+
+
 @torch.no_grad()
 def test_the_networks_output_is_closer_for_it() -> None:
     network = kinds()
-
-    def error(prepared: nn.Module) -> float:
-        return sum((prepared(image) - network(image)).square().sum().item() for (image,) in SAMPLES)
-
-    plain = kinds()
-    for layer in plain.layers():
-        scale = layer.weight.flatten(1).abs().amax(1).reshape(-1, *[1] * (layer.weight.dim() - 1)) / LIMIT
-        layer.weight.copy_((layer.weight / scale).round() * scale)
-    assert error(prepare(network, SAMPLES, "int8")) < error(plain) / 4
+    prepared, nearest = prepare(network, SAMPLES, "int8"), rounded_to_nearest(network)
+    assert errors(network, prepared, SAMPLES).square().sum() < errors(network, nearest, SAMPLES).square().sum() / 4
 
 
 @settings(deadline=None, max_examples=40)
@@ -146,7 +151,7 @@ def test_palettes_keep_few_values_and_beat_a_uniform_grid() -> None:
         step = (weights.max() - weights.min()) / (PALETTE - 1)
         uniform = ((weights - weights.min()) / step).round() * step + weights.min()
         palette = palettize(weights)
-        assert distinct(palette) <= PALETTE
+        assert len(palette.unique()) <= PALETTE
         assert (palette - weights).square().mean() < (uniform - weights).square().mean() / gain
 
 
@@ -156,14 +161,7 @@ def test_filters_of_large_patches_are_rounded_for_what_they_see() -> None:
     generator = torch.Generator().manual_seed(0)
     levels = torch.rand(12, 1, 3, 6, 6, generator=generator).repeat_interleave(8, 3).repeat_interleave(8, 4)
     samples = [(level + 0.02 * torch.randn(level.shape, generator=generator),) for level in levels]
-    layer = nn.Conv2d(3, 5, 8, 8).requires_grad_(False)
-    layer.weight.normal_(generator=generator)
-    network = nn.Sequential(layer)
-    descended, nearest = prepare(network, samples, "int8"), prepare(network, samples, "int8")
-    scale = layer.weight.flatten(1).abs().amax(1)[:, None, None, None] / LIMIT
-    nearest[0].weight.copy_((layer.weight / scale).round() * scale)
-
-    def error(prepared: nn.Module) -> float:
-        return torch.cat([prepared(*sample) - network(*sample) for sample in samples[8:]]).var().item()
-
-    assert error(descended) < 0.05 * error(nearest)
+    network = nn.Sequential(nn.Conv2d(3, 5, 8, 8)).requires_grad_(False)
+    network[0].weight.normal_(generator=generator)
+    descended, nearest = prepare(network, samples, "int8"), rounded_to_nearest(network)
+    assert errors(network, descended, samples[8:]).var() < 0.05 * errors(network, nearest, samples[8:]).var()

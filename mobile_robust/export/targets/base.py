@@ -14,53 +14,34 @@ from torch import nn
 from mobile_robust.contracts.manifest import Quantization, Tensor
 from mobile_robust.contracts.precisions import PrecisionSpec
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.contracts.targets import TARGETS, Target, TargetSpec
+from mobile_robust.contracts.targets import Target, TargetSpec
 from mobile_robust.contracts.tensors import TensorSpec
 from mobile_robust.export.calibration import Calibration
 
 
 @dataclass(frozen=True)
 class Source:
-    """What all files of a build have in common.
-
-    Attributes:
-        recipe: The recipe.
-        tensors: Inputs and output by name, in the order of the network's arguments.
-        output: Name of the output.
-        facts: Where the numbers come from, for the files' own metadata; "version" is this package's.
-        calibration: The network's inputs for the calibration photos.
-    """
+    """What all files of a build have in common."""
 
     recipe: Recipe
-    tensors: Mapping[str, TensorSpec]
+    tensors: Mapping[str, TensorSpec]  # inputs and output by name, in the order of the network's arguments
     output: str
-    facts: Mapping[str, str]
+    facts: Mapping[str, str]  # where the numbers come from, for the files' own metadata; "version": this package's
     calibration: Calibration
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A file that was written.
+    """A file that was written, as an app sees it."""
 
-    Attributes:
-        file: Its path, or what was read from it, which stands for the path.
-        inputs: As an app sees them.
-        outputs: As an app sees them.
-        operations: Name -> count, most frequent first.
-    """
-
-    file: PathLike[str]
+    file: PathLike[str]  # its path, or what was read from it, which stands for the path
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    operations: dict[str, int]
+    operations: dict[str, int]  # name -> count, most frequent first
 
 
 class Converter(ABC):
-    """Converts the network of a build to one kind of file.
-
-    Args:
-        source: What its files have in common.
-    """
+    """Converts the network of a build to one kind of file."""
 
     spec: TargetSpec
 
@@ -86,22 +67,12 @@ class Converter(ABC):
 
     def tensor(self, name: str, shape: tuple[int, ...], dtype: str, quantization: Quantization | None = None) -> Tensor:
         """The manifest's entry of an input or output."""
-        spec = self.source.tensors[name]
-        return Tensor(
-            name=name,
-            shape=shape,
-            dtype=dtype,
-            layout=self.spec.layout if len(shape) == 4 else "NC",
-            role=spec.role,
-            description=spec.description,
-            value_range=spec.value_range,
-            normalization=spec.normalization,
-            quantization=quantization,
-            repairs=spec.repairs,
-        )
+        layout = self.spec.layout if len(shape) == 4 else "NC"
+        known = vars(self.source.tensors[name])
+        return Tensor(**known, shape=shape, dtype=dtype, layout=layout, quantization=quantization)
 
 
 def converter(target: Target) -> type[Converter]:
     """The converter of a kind of file; imports its tools."""
-    found: type[Converter] = import_module(f"{__package__}.{TARGETS[target].name}").CONVERTER
+    found: type[Converter] = import_module(f"{__package__}.{target}").CONVERTER
     return found

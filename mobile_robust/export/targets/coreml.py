@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike, fspath
@@ -60,9 +59,7 @@ def convert_coreml(
                 minimum_deployment_target=ct.target.iOS16,
                 skip_model_load=True,
             )
-            if compress := COMPRESSION.get(precision.rounding):
-                model = compress(model, least_compressed(network))
-            return model
+            return _compressed(model, precision.rounding, least_compressed(network))
     except Exception as error:  # whatever a converter raises on a network it cannot take
         raise InputError(f"coremltools cannot convert this network to Core ML: {first_line(error)}") from error
 
@@ -80,29 +77,18 @@ def _cut(x: Tensor, padding: Sequence[int], *_: Any) -> Any:
 _DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {torch.ops.aten.pad.default: _cut}
 
 
-def _linear(model: Any, least: float) -> Any:
+def _compressed(model: Any, scheme: str | None, least: float) -> Any:
+    """The model with weights that a scheme rounded to a coarse grid stored in fewer bits; loses nothing."""
     import coremltools.optimize.coreml as optimize
 
-    config = optimize.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=int(least))
-    return optimize.linear_quantize_weights(model, _for_coarse_weights(model, least, config))
-
-
-def _palettes(model: Any, least: float) -> Any:
-    import coremltools.optimize.coreml as optimize
-
-    config = optimize.OpPalettizerConfig(mode="unique", weight_threshold=int(least))
-    return optimize.palettize_weights(model, _for_coarse_weights(model, least, config))
-
-
-def _for_coarse_weights(model: Any, least: float, config: Any) -> Any:
-    import coremltools.optimize.coreml as optimize
-
-    chosen = dict.fromkeys(_coarse_weights(model, least), config)
-    return optimize.OptimizationConfig(global_config=None, op_name_configs=chosen)
-
-
-#: How weights that lie on a coarse grid are stored in fewer bits, by the scheme that rounded them. Loses nothing.
-COMPRESSION: dict[str | None, Callable[[Any, float], Any]] = {"large_int8": _linear, "large_palette": _palettes}
+    if scheme == "large_int8":
+        compress, kind, mode = optimize.linear_quantize_weights, optimize.OpLinearQuantizerConfig, "linear_symmetric"
+    elif scheme == "large_palette":
+        compress, kind, mode = optimize.palettize_weights, optimize.OpPalettizerConfig, "unique"
+    else:
+        return model
+    chosen = dict.fromkeys(_coarse_weights(model, least), kind(mode=mode, weight_threshold=int(least)))
+    return compress(model, optimize.OptimizationConfig(global_config=None, op_name_configs=chosen))
 
 
 def _coarse_weights(model: Any, least: float) -> list[str]:
@@ -117,16 +103,6 @@ def _coarse_weights(model: Any, least: float) -> list[str]:
     return [name for name in large if name.startswith("p_")]
 
 
-def save_package(model: Any, path: Path) -> None:
-    """Writes an ``.mlpackage`` under a temporary name and renames it."""
-    temporary = path.with_name(f".tmp_{path.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    with quiet():
-        model.save(str(temporary))
-    shutil.rmtree(path, ignore_errors=True)
-    temporary.rename(path)
-
-
 class CoremlConverter(Converter):
     """An ``.mlpackage`` by coremltools; photos in [0, 255] are pixel buffers."""
 
@@ -138,7 +114,8 @@ class CoremlConverter(Converter):
         pixel_buffers = photos if source.recipe.input.range == 255 else ()
         model = convert_coreml(network, source.calibration.first, source.output, precision, pixel_buffers)
         self._annotate(model)
-        save_package(model, path)
+        with quiet():
+            model.save(str(path))
         return self.inspect(path)
 
     def inspect(self, path: PathLike[str]) -> Converted:

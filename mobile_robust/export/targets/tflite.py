@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.export.targets.base import Converted, Converter
-from mobile_robust.export.targets.tflite_quantize import Sample, static_wi8_ai8, weights_fp16
+from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.files import write_atomically
 from mobile_robust.quiet import quiet
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite import metadata
-from mobile_robust.tflite.file import FileTensor, TfliteFile
+from mobile_robust.tflite.file import TfliteFile
 from mobile_robust.tflite.module_path import tensors_of
 
 
@@ -55,36 +55,13 @@ def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, pa
         InputError: The converter cannot take the network.
     """
     examples = {name: channels_last(x) for name, x in inputs.items()}
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with quiet():
             import litert_torch
 
-            model = litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples)
-            model.export(str(temporary))
+            litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples).export(str(path))
     except Exception as error:  # whatever a converter raises on a network it cannot take
         raise InputError(f"litert-torch cannot convert this network to TFLite: {first_line(error)}") from error
-    try:
-        write_atomically(path, temporary.read_bytes())
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _as_it_is(float_file: Path, samples: Iterable[Sample], keep: Collection[str]) -> bytes:
-    return float_file.read_bytes()
-
-
-def _half(float_file: Path, samples: Iterable[Sample], keep: Collection[str]) -> bytes:
-    return weights_fp16(float_file)
-
-
-#: How rounded weights are stored, by the scheme that rounded them: (float32 file, calibration inputs, names of tensors
-#: whose operations stay float) -> content of the file.
-STORAGE: dict[str | None, Callable[[Path, Iterable[Sample], Collection[str]], bytes]] = {
-    None: _as_it_is,
-    "half": _half,
-    "int8": static_wi8_ai8,
-}
 
 
 class TfliteConverter(Converter):
@@ -95,14 +72,17 @@ class TfliteConverter(Converter):
     def convert(self, network: nn.Module, precision: PrecisionSpec, path: Path) -> Converted:
         source, options = self.source, self.source.recipe.quantization
         float_path = path.with_name(f".{path.stem}.float{path.suffix}")
-        convert_tflite(network, source.calibration.first, source.output, float_path)
         try:
+            convert_tflite(network, source.calibration.first, source.output, float_path)
             float_file = tflite_file.read(float_path)
             keep = tensors_of(float_file, options.float_layers)
-            samples = ({name: channels_last(x).numpy() for name, x in inputs.items()} for inputs in source.calibration)
-            content = STORAGE[precision.rounding](float_path, samples, keep)
+            if precision.integer:
+                samples = ({name: channels_last(x).numpy() for name, x in i.items()} for i in source.calibration)
+                content = static_wi8_ai8(float_path, samples, keep)
+            else:
+                content = weights_fp16(float_path) if precision.rounding == "half" else float_path.read_bytes()
         finally:
-            float_path.unlink()
+            float_path.unlink(missing_ok=True)
         write_atomically(path, metadata.attach(content, {metadata.ENTRY: self._metadata(float_file)}))
         file = tflite_file.read(path)
         if precision.integer:
@@ -112,40 +92,34 @@ class TfliteConverter(Converter):
     def inspect(self, path: PathLike[str]) -> Converted:
         file = tflite_file.read(path)
 
-        def entry(name: str, stored: FileTensor) -> TensorEntry:
-            scaled = bool(stored.scale)
-            quantization = Quantization(scale=stored.scale[0], zero_point=stored.zero_point[0]) if scaled else None
-            return self.tensor(name, stored.shape, stored.dtype, quantization)
+        def entry(name: str) -> TensorEntry:
+            stored = (file.inputs | file.outputs)[name]
+            scale = Quantization(scale=stored.scale[0], zero_point=stored.zero_point[0]) if stored.scale else None
+            return self.tensor(name, stored.shape, stored.dtype, scale)
 
-        inputs = tuple(entry(name, file.inputs[name]) for name in self.source.tensors if name in file.inputs)
-        outputs = tuple(entry(name, stored) for name, stored in file.outputs.items())
-        return Converted(file, inputs, outputs, file.op_counts)
+        inputs = [name for name in self.source.tensors if name in file.inputs]
+        return Converted(file, tuple(map(entry, inputs)), tuple(map(entry, file.outputs)), file.op_counts)
 
     def _require_integer(self, file: TfliteFile, keep: Collection[str]) -> None:
         """Nobody should ship an int8 file that is still float inside without having asked for it."""
         recipe = self.source.recipe
-        left = tflite_file.float_operations(file, recipe.quantization.allow_float_ops, keep)
-        if left:
+        if left := tflite_file.float_operations(file, recipe.quantization.allow_float_ops, keep):
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
             raise InputError(
-                f"recipe {recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}"
-                f"{f' and {len(left) - 3} more' if len(left) > 3 else ''}; "
+                f"recipe {recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}{more}; "
                 "allow them with quantization.allow_float_ops or float_layers, or leave int8 out of artifacts.tflite"
             )
 
     def _metadata(self, file: TfliteFile) -> bytes:
         recipe, facts = self.source.recipe, self.source.facts
+        text = f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items())
 
         def notes(names: Iterable[str], std: float | None) -> list[metadata.TensorNote]:
             specs = [self.source.tensors[name] for name in names]
             return [metadata.TensorNote(spec, std if spec.role is Role.IMAGE else None) for spec in specs]
 
-        return metadata.pack(
-            recipe.name,
-            f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items()),
-            facts["version"],
-            notes(file.inputs, 255.0 / recipe.input.range),
-            notes(file.outputs, None),
-        )
+        inputs, outputs = notes(file.inputs, 255.0 / recipe.input.range), notes(file.outputs, None)
+        return metadata.pack(recipe.name, text, facts["version"], inputs, outputs)
 
 
 CONVERTER = TfliteConverter

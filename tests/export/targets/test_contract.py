@@ -14,13 +14,18 @@ from mobile_robust.export.targets.base import converter
 from tests.converted import TinyModule, randomized
 from tests.export.targets.tiny import SHAPES, source
 
+#: A build of all precisions is made once for all tests; here one of each target is quick.
+EACH = [
+    pytest.param(target, name, marks=[] if PRECISIONS[name].chosen_with or name == "int8" else pytest.mark.slow)
+    for target in TARGETS
+    for name in precisions_of(target)
+]
 
-@pytest.mark.parametrize(
-    ("target", "precision"), [(target, precision) for target in TARGETS for precision in precisions_of(target)]
-)
+
+@pytest.mark.parametrize(("target", "precision"), EACH)
 def test_a_file_is_described_as_when_it_was_written(target: Target, precision: Precision, tmp_path: Path) -> None:
     origin = source()
-    network = Rounder(randomized(TinyModule), origin.calibration, ()).network(precision)
+    network = Rounder(randomized(TinyModule), origin.calibration).network(precision)
     path = tmp_path / f"tiny{TARGETS[target].suffix}"
     made = converter(target)(origin)
     converted = made.convert(network, PRECISIONS[precision], path)
