@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.export import error_plots as plots
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.table import SYMBOLS, TARGETS, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.page import fact_list, figure, page, section
 from mobile_robust.reporting.tables import Table
@@ -123,7 +124,7 @@ def _parity(manifest: Manifest) -> Html:
 
 def _parity_rows(artifact: Artifact, largest: int) -> Html:
     share = el("i", class_="bar", style=f"--share:{artifact.bytes / largest:.3f}")
-    described = f"{TARGETS[artifact.target]} {artifact.precision}"
+    described = f"{TARGETS[artifact.target].title} {artifact.precision}"
     rows = [
         el(
             "tr",
@@ -236,7 +237,7 @@ def _placement(manifest: Manifest) -> Html:
 def _operations(manifest: Manifest) -> Html:
     """One table per target: operations down, its artifacts across."""
     tables = []
-    for target, name in TARGETS.items():
+    for target, spec in TARGETS.items():
         artifacts = [artifact for artifact in manifest.artifacts if artifact.target == target]
         if not artifacts:
             continue
@@ -246,7 +247,7 @@ def _operations(manifest: Manifest) -> Html:
             for op in sorted(total, key=lambda op: (-total[op], op))
         ]
         rows.append([el("b", "all"), *(el("b", str(sum(artifact.operations.values()))) for artifact in artifacts)])
-        head = [f"{name} operation", *(artifact.precision for artifact in artifacts)]
+        head = [f"{spec.title} operation", *(artifact.precision for artifact in artifacts)]
         tables.append(Table.of(head, rows).html("counts"))
     return section("Operations in the files", el("div", *tables, class_="side"))
 

@@ -79,10 +79,7 @@ def compare(
 def check_tolerance(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
     """One sentence per bound that is missed: where, expected, got, allowed, and what would have passed. Empty: equal.
 
-    Args:
-        metrics: From ``compare``.
-        tolerance: The bounds. A top-1 bound on an output that is no classifier's is missed.
-        output: Name of the output, for the sentence.
+    A top-1 bound on an output that is no classifier's is missed. ``output`` is its name in the sentence.
     """
     where = (
         f"output {output}: worst at index {list(metrics.worst_index)}: expected {metrics.worst_expected:.7g}, "

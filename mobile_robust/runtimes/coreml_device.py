@@ -36,7 +36,6 @@ class CoremlDevice(Runtime):
     info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
-        """Core ML executes models on macOS only."""
         return None if platform.system() == "Darwin" else "real Core ML prediction needs macOS"
 
     def open(self, artifact: PathLike[str], threads: int = 1) -> DeviceSession:

@@ -24,31 +24,25 @@ _PACKAGE = "mobile_robust.runtimes"
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What is known of a runtime without importing it.
-
-    Attributes:
-        name: What users call it.
-        target: The kind of file it takes.
-        accelerator: What it asks for: "cpu", "gpu", or "any" where the system chooses.
-        implementation: "module:name" of its :class:`Runtime`; of a check, a function of the artifact that returns its
-            ``ParityResult``.
-        description: For ``--help``.
-        packages: The distributions whose versions may change its outputs; the engine's own first.
-        default: Every build is verified with it; otherwise only where it is asked for by name.
-        executes: False: a check that reads the file and runs nothing.
-        timed: ``bench host`` measures with it.
-        arithmetic: The precision the accelerator is asked to compute in; None: what the file says.
-    """
+    """What is known of a runtime without importing it."""
 
     name: str
     target: Target
+    #: What it asks for: "cpu", "gpu", or "any" where the system chooses.
     accelerator: str
+    #: "module:name" of its :class:`Runtime`; of a check, a function of the artifact that returns its ``ParityResult``.
     implementation: str
+    #: For ``--help``.
     description: str
+    #: The distributions whose versions may change its outputs; the engine's own first.
     packages: tuple[str, ...] = ()
+    #: Every build is verified with it; otherwise only where it is asked for by name.
     default: bool = True
+    #: False: a check that reads the file and runs nothing.
     executes: bool = True
+    #: ``bench host`` measures with it.
     timed: bool = False
+    #: The precision the accelerator is asked to compute in; None: what the file says.
     arithmetic: Literal["fp32", "fp16"] | None = None
 
     def load(self) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import flatbuffers
+import numpy as np
 
 from mobile_robust.contracts.tensors import TensorSpec
 from mobile_robust.tflite import flatbuffer
@@ -72,7 +73,7 @@ def _tensor(builder: flatbuffers.Builder, note: TensorNote) -> int:
         fields[4] = _vector(builder, [_normalization(builder, note.std)])
     if note.spec.value_range:
         low, high = note.spec.value_range
-        fields[5] = _table(builder, 2, {0: _floats(builder, [high]), 1: _floats(builder, [low])})  # Stats
+        fields[5] = _table(builder, 2, {0: _float(builder, high), 1: _float(builder, low)})  # Stats
     return _table(builder, 7, fields)  # TensorMetadata
 
 
@@ -83,7 +84,7 @@ def _image_content(builder: flatbuffers.Builder) -> int:
 
 
 def _normalization(builder: flatbuffers.Builder, std: float) -> int:
-    options = _table(builder, 2, {0: _floats(builder, [0.0]), 1: _floats(builder, [std])})  # NormalizationOptions
+    options = _table(builder, 2, {0: _float(builder, 0.0), 1: _float(builder, std)})  # NormalizationOptions
     return _union(builder, 2, _NORMALIZATION_OPTIONS, options)  # ProcessUnit
 
 
@@ -110,8 +111,6 @@ def _vector(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
     return int(builder.EndVector())
 
 
-def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
-    builder.StartVector(4, len(values), 4)
-    for value in reversed(values):
-        builder.PrependFloat32(value)
-    return int(builder.EndVector())
+def _float(builder: flatbuffers.Builder, value: float) -> int:
+    """A vector of one."""
+    return int(builder.CreateNumpyVector(np.array([value], np.float32)))

@@ -43,6 +43,7 @@ def break_layer(path: Path, position: int) -> str:
     return f"operation {operations[position].index}"
 
 
+@pytest.mark.slow
 def test_a_good_build_passes_again(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(module_build)]) == 0
     said = capsys.readouterr().out
@@ -134,47 +135,33 @@ def test_a_runtime_with_nothing_to_run_is_told(copied: Path) -> None:
     assert f"{copied}: holds no file that litert_cpu runs" in refusal(copied, "--runtime", "litert_cpu")
 
 
-def cut(folder: Path) -> None:
-    path = folder / "small_fp32.tflite"
-    path.write_bytes(path.read_bytes()[:1000])
-
-
-def replace_hash(folder: Path) -> None:
-    path = folder / "manifest.json"
-    text = path.read_text()
-    path.write_text(text.replace(sha256(folder / "small_int8.tflite"), "0" * 64))
-
-
-def drop_weights(folder: Path) -> None:
-    next((folder / "small_fp16.mlpackage").rglob("weight.bin")).unlink()
+def harm(folder: Path, file: str) -> None:
+    """Cuts a file short; of a package, deletes the weights."""
+    path = folder / file
+    if path.is_dir():
+        next(path.rglob("weight.bin")).unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:1000])
 
 
 @pytest.mark.parametrize(
-    ("harm", "file"),
-    [
-        (cut, "small_fp32.tflite"),
-        (replace_hash, "small_int8.tflite"),
-        (drop_weights, "small_fp16.mlpackage"),
-        (lambda folder: (folder / "weights.safetensors").write_bytes(b""), "weights.safetensors"),
-        (lambda folder: (folder / "reference.safetensors").write_bytes(b""), "reference.safetensors"),
-    ],
+    "file", ["small_fp32.tflite", "small_fp16.mlpackage", "weights.safetensors", "reference.safetensors"]
 )
-def test_a_changed_file_is_named(copied: Path, harm, file: str) -> None:
-    harm(copied)
+def test_a_changed_file_is_named(copied: Path, file: str) -> None:
+    harm(copied, file)
     said = refusal(copied)
     assert said.startswith(f"{copied / file}: SHA-256 is ") and said.endswith("changed after the build")
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("file", "said"),
     [
-        (cut, "small_fp32.tflite: not a TFLite file this runtime can read"),
-        (lambda folder: (folder / "small_int8.tflite").write_text("no model at all"), "not a TFLite file"),
-        (drop_weights, "small_fp16.mlpackage"),
+        ("small_fp32.tflite", "small_fp32.tflite: not a TFLite file this runtime can read"),
+        ("small_fp16.mlpackage", "small_fp16.mlpackage: cannot be read back: "),
     ],
 )
-def test_a_broken_file_with_a_right_hash_is_named(copied: Path, harm, said: str) -> None:
-    harm(copied)
+def test_a_broken_file_with_a_right_hash_is_named(copied: Path, file: str, said: str) -> None:
+    harm(copied, file)
     sign(copied)
     assert said in refusal(copied, "--runtime", "litert_cpu", "coreml_mil")
 

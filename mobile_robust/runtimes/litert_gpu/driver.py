@@ -69,13 +69,13 @@ def _failure(path: Path, variables: dict[str, str]) -> str | None:
         )
     except subprocess.TimeoutExpired:
         return f"no reply in {_PROBE_SECONDS} s"
-    log = done.stderr.decode(errors="replace")
     try:
         reply = receive(io.BytesIO(done.stdout))
     except EOFError:
         return f"crashed, exit code {done.returncode}"
     if reply.kind == "open":
         return None
+    log = done.stderr.decode(errors="replace")
     reason = re.search(r"Failed to initialize WebGPU environment: (?:[A-Z]+: )?([^\n]+)", log)
     return reason[1] if reason else " ".join(reply.text.split())
 
