@@ -104,7 +104,6 @@ def _tensor(details: Mapping[str, Any]) -> FileTensor:
         constant=False,
         scale=tuple(map(float, quantization["scales"])),
         zero_point=tuple(map(int, quantization["zero_points"])),
-        axis=quantization["quantized_dimension"],
     )
 
 

@@ -27,7 +27,7 @@ class FileTensor:
     """A tensor of the file.
 
     ``constant``: its value comes with the file, stored or dequantized from a stored one (as fp16 weights are).
-    ``scale`` and ``zero_point`` are per channel of ``axis``, or of length 1; of a float tensor empty.
+    ``scale`` and ``zero_point`` are of length 1, of quantized weights one per channel, of a float tensor empty.
     """
 
     index: int
@@ -37,7 +37,6 @@ class FileTensor:
     constant: bool
     scale: tuple[float, ...] = ()
     zero_point: tuple[int, ...] = ()
-    axis: int = 0
 
     @property
     def is_float(self) -> bool:
@@ -45,18 +44,13 @@ class FileTensor:
         return self.dtype in _FLOAT
 
     def dequantize(self, stored: NDArray[Any]) -> NDArray[np.float32]:
-        """real = scale * (stored - zero_point); a tensor without a scale is only cast."""
+        """real = scale * (stored - zero_point), of no weights; a tensor without a scale is only cast."""
         if not self.scale:
             return stored.astype(np.float32)
-        along = [1] * stored.ndim
-        if len(self.scale) > 1:
-            along[self.axis] = -1
-        scale = np.asarray(self.scale, np.float64).reshape(along)
-        zero_point = np.asarray(self.zero_point, np.float64).reshape(along)
-        return ((stored - zero_point) * scale).astype(np.float32)
+        return ((stored - np.float64(self.zero_point[0])) * self.scale[0]).astype(np.float32)
 
     def quantize(self, real: NDArray[Any]) -> NDArray[Any]:
-        """The nearest stored value, clipped to the type's limits; a tensor without a scale is only cast."""
+        """The nearest stored value, clipped to the type's limits, likewise."""
         if not self.scale:
             return real.astype(self.dtype)
         limits = np.iinfo(self.dtype)
@@ -208,7 +202,6 @@ def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
             constant=index in constant,
             scale=tuple(map(float, scale)),
             zero_point=tuple(map(int, _tuple(quantization.zeroPoint))) or (0,) * len(scale),
-            axis=int(quantization.quantizedDimension),
         )
 
     tensors = tuple(tensor(i, raw) for i, raw in enumerate(_tuple(graph.tensors)))
