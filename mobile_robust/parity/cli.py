@@ -63,11 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; 0 where every check passed, 1 where one failed.
-
-    Raises:
-        InputError: No finished build, changed files, unknown runtime, or a runtime asked for that cannot run here.
-    """
+    """Runs the command; 0 where every check passed, 1 where one failed."""
     options = parser().parse_args(arguments)
     if options.against and options.layers:
         raise InputError("--layers compares with PyTorch: leave out --against")

@@ -52,11 +52,7 @@ class Reference:
         return tuple(self._values(spec.name, index, index + 1) for spec in self.inputs)
 
     def inputs_of(self, tensors: Iterable[Tensor], index: int) -> Arrays:
-        """One inference as an artifact with these inputs takes it.
-
-        Raises:
-            KeyError: An input of another name.
-        """
+        """One inference as an artifact with these inputs takes it. Raises KeyError for an input of another name."""
         return {t.name: _laid_out(self._values(t.name, index, index + 1), t.layout) for t in tensors}
 
     def first(self, count: int) -> Reference:

@@ -33,11 +33,7 @@ Rule = Callable[[Operation], str | None]
 
 
 def check_op_table(artifact: PathLike[str]) -> ParityResult:
-    """Whether the delegate's table has every operation of a file in the form it is used in: one failure each if not.
-
-    Raises:
-        InputError: The file is truncated, or no TFLite file.
-    """
+    """Whether the delegate's table has every operation of a file in the form it is used in: one failure each if not."""
     start = time.perf_counter()
     file = tflite_file.read(artifact)
     refused = list(refusals(file))

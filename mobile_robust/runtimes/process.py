@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -10,16 +11,39 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
 from mobile_robust.runtimes.base import Arrays, EngineError, Session
-from mobile_robust.runtimes.messages import Message, receive, send
 
 if TYPE_CHECKING:
     from mobile_robust.tflite.file import TfliteFile
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one process sends to another; ``kind`` says how to read the rest."""
+
+    kind: str
+    text: str = ""
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def send(stream: IO[bytes], message: Message) -> None:
+    """Writes a message and flushes it."""
+    pickle.dump(message, stream, protocol=5)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Message:
+    """The next message. Raises EOFError where the other process has gone, also in the middle of a message."""
+    try:
+        return pickle.load(stream)
+    except pickle.UnpicklingError as error:
+        raise EOFError from error
 
 
 def launch(module: str, arguments: Sequence[str], variables: Mapping[str, str]) -> dict[str, Any]:
@@ -94,10 +118,7 @@ class Worker:
 class WorkerSession(Session):
     """A TFLite file that a worker has opened: it gets inputs and gives outputs by name, in the file's own types.
 
-    Args:
-        file: The file.
-        worker: Closed with the session.
-        engine: Its name in error messages.
+    ``engine`` is its name in error messages; the worker is closed with the session.
     """
 
     def __init__(self, file: TfliteFile, worker: Worker, engine: str) -> None:

@@ -46,7 +46,6 @@ class RuntimeInfo:
     arithmetic: Literal["fp32", "fp16"] | None = None
 
     def load(self) -> Any:
-        """The implementation."""
         module, _, name = self.implementation.partition(":")
         return getattr(import_module(module), name)
 
@@ -73,11 +72,7 @@ def runtimes() -> Mapping[str, RuntimeInfo]:
 
 
 def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
-    """The named checks, or those of every build.
-
-    Raises:
-        InputError: A name is unknown.
-    """
+    """The named checks, or those of every build. Raises InputError where a name is unknown."""
     known = checks()
     for name in names or ():
         if name not in known:
@@ -86,11 +81,7 @@ def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
 
 
 def require(names: Iterable[str]) -> None:
-    """Checks that runtimes asked for by name can run.
-
-    Raises:
-        InputError: One cannot, with the reason.
-    """
+    """Raises InputError, with the reason, where a runtime that was asked for by name cannot run here."""
     for name in names:
         info = checks()[name]
         reason = info.make().unavailable() if info.executes else None

@@ -166,8 +166,7 @@ def _verify(path: Path, content: bytes) -> None:
 
     try:
         Interpreter(
-            model_content=content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip()

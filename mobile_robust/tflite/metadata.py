@@ -47,11 +47,8 @@ def attach(model: bytes, entries: dict[str, bytes]) -> bytes:
     content = flatbuffer.unpack(model)
     content.metadata = list(content.metadata or [])
     for name, data in entries.items():
-        buffer, entry = schema.BufferT(), schema.MetadataT()
-        buffer.data = list(data)
-        entry.name, entry.buffer = name, len(content.buffers)
-        content.buffers.append(buffer)
-        content.metadata.append(entry)
+        content.metadata.append(schema.MetadataT(name=name, buffer=len(content.buffers)))
+        content.buffers.append(schema.BufferT(data=list(data)))
     return flatbuffer.pack(content)
 
 

@@ -16,12 +16,9 @@ CODES = {name: code for name, code in vars(schema.BuiltinOperator).items() if is
 
 def naming(name: str, version: int) -> bytes:
     """A file with no operation, that names one version of one operation all the same."""
-    code = schema.OperatorCodeT()
-    code.builtinCode, code.deprecatedBuiltinCode, code.version = CODES[name], min(CODES[name], 127), version
-    graph = schema.SubGraphT()
-    graph.tensors, graph.inputs, graph.outputs, graph.operators = [], [], [], []
-    model = schema.ModelT()
-    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [schema.BufferT()]
+    code = schema.OperatorCodeT(builtinCode=CODES[name], deprecatedBuiltinCode=min(CODES[name], 127), version=version)
+    graph = schema.SubGraphT(tensors=[], inputs=[], outputs=[], operators=[])
+    model = schema.ModelT(version=3, operatorCodes=[code], subgraphs=[graph], buffers=[schema.BufferT()])
     return flatbuffer.pack(model)
 
 
@@ -66,12 +63,11 @@ def test_what_only_a_later_runtime_knows(tmp_path: Path, name: str, version: int
 def test_each_problem_of_a_real_file_is_named(module_build: Path, edit) -> None:
     def spoil(model: schema.ModelT) -> None:
         next(code for code in model.operatorCodes if code.builtinCode == CODES["QUANTIZE"]).version = 4
-        custom = schema.OperatorCodeT()
-        custom.builtinCode = custom.deprecatedBuiltinCode = CODES["CUSTOM"]
-        custom.customCode, custom.version = b"FlexErf", 1
-        model.operatorCodes.append(custom)
-        spare = schema.TensorT()
-        spare.name, spare.shape, spare.type = b"spare", [1], schema.TensorType.BFLOAT16
+        custom = CODES["CUSTOM"]
+        model.operatorCodes.append(
+            schema.OperatorCodeT(builtinCode=custom, deprecatedBuiltinCode=custom, customCode=b"FlexErf")
+        )
+        spare = schema.TensorT(name=b"spare", shape=[1], type=schema.TensorType.BFLOAT16)
         model.subgraphs[0].tensors.append(spare)
 
     assert too_new(edit(module_build / "small_int8.tflite", spoil)) == [

@@ -31,8 +31,7 @@ from mobile_robust.contracts.result import (
 )
 from mobile_robust.errors import first_line
 from mobile_robust.runtimes.base import PlacementError
-from mobile_robust.runtimes.messages import Message
-from mobile_robust.runtimes.process import Worker, launch
+from mobile_robust.runtimes.process import Message, Worker, launch
 from mobile_robust.runtimes.registry import runtimes
 
 _WORKER = "mobile_robust.bench.host.worker"

@@ -74,11 +74,7 @@ class LayerReport:
 
 @torch.no_grad()
 def walk(
-    artifact: PathLike[str],
-    model: nn.Module,
-    inputs: Arrays,
-    model_inputs: tuple[Tensor, ...],
-    tolerance: Tolerance,
+    artifact: PathLike[str], model: nn.Module, inputs: Arrays, model_inputs: tuple[Tensor, ...], tolerance: Tolerance
 ) -> list[LayerReport]:
     """The layers of a .tflite file in its order, then its output without and with XNNPACK.
 

@@ -60,18 +60,11 @@ class Apt:
         self._command = ["apt-get", "-q", f"-c{folder / 'apt.conf'}", *options]
 
     def update(self) -> None:
-        """Reads the signed lists. Where a source does not answer, older lists of it stay.
-
-        Raises:
-            InputError: They cannot be read at all.
-        """
+        """Reads the signed lists; where a source does not answer, older lists of it stay, if there are any."""
         self._run(self._empty, "update")
 
     def download(self, host: Sequence[str], arm64: Sequence[str]) -> list[Deb]:
-        """Downloads packages for x86-64 and for ARM64; those that an earlier try left are not downloaded again.
-
-        Returns:
-            What now lies in ``packages``, each file with the hash that the lists give.
+        """Downloads packages for x86-64 and ARM64 but those that an earlier try left; what now lies in ``packages``.
 
         Raises:
             InputError: The lists have no such package, or it cannot be had, or is another than they say.

@@ -24,11 +24,7 @@ Debian 12, no root, and changes nothing of the system. Exit code: 0 done, 2 it c
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command.
-
-    Raises:
-        InputError: The sandbox cannot be had here.
-    """
+    """Runs the command. Raises InputError where the sandbox cannot be had here."""
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.arm64",
         description="The sandbox that runs LiteRT's ARM64 kernels on this machine.",

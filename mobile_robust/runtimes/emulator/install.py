@@ -25,13 +25,7 @@ Step = Callable[[str], None]
 
 
 def set_up(step: Step) -> tuple[Sandbox, bool]:
-    """Makes the sandbox, or finds that it is there, whole and of this version.
-
-    Args:
-        step: Called with what is being done.
-
-    Returns:
-        The sandbox, and whether it was made.
+    """The sandbox, whole and of this version, and whether it was made now; ``step`` is called with what is being done.
 
     Raises:
         InputError: It cannot be had on this machine; says why.

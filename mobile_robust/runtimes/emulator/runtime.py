@@ -12,8 +12,7 @@ from mobile_robust.runtimes.base import Runtime
 from mobile_robust.runtimes.emulator import RUNTIMES, sandbox, worker
 from mobile_robust.runtimes.emulator.profiles import ARMV9, SNAPDRAGON_865, Profile
 from mobile_robust.runtimes.litert_cpu import placement
-from mobile_robust.runtimes.messages import Message
-from mobile_robust.runtimes.process import Worker, WorkerSession
+from mobile_robust.runtimes.process import Message, Worker, WorkerSession
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite.file import TfliteFile
 from mobile_robust.tflite.metadata import attach
@@ -49,12 +48,7 @@ class LitertArmv9(LitertArm64):
 
 
 class EmulatedSession(WorkerSession):
-    """A worker process on an emulated phone that holds the opened file.
-
-    Args:
-        file: The file.
-        profile: The phone.
-        options: Of QEMU.
+    """A worker process on an emulated phone that holds the opened file; ``options`` are QEMU's.
 
     Raises:
         InputError: LiteRT cannot prepare the file there.

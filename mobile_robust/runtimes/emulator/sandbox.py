@@ -51,13 +51,7 @@ class Sandbox:
         """Arguments for ``subprocess`` that start Python on an emulated phone.
 
         It has NumPy, LiteRT and this package, without the package's other dependencies. The environment is the same
-        everywhere, so that the same instructions are executed everywhere.
-
-        Args:
-            profile: The phone.
-            arguments: Of Python's command line.
-            variables: Added to its environment.
-            options: Of QEMU.
+        everywhere but for ``variables``, so that the same instructions are executed everywhere. ``options`` are QEMU's.
         """
         machine = self.tree / profile.name
         package_root = Path(__file__).resolve().parents[3]

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mobile_robust.runtimes.messages import Message, receive, send
-from mobile_robust.runtimes.process import reply_stream, serve
+from mobile_robust.runtimes.process import Message, receive, reply_stream, send, serve
 
 #: A system call that Linux does not have, and its first argument: by these the plug-in knows where to count.
 MARK, BEGIN, END = 0x6D72, 1, 2
@@ -32,11 +32,20 @@ def main() -> None:
     except (ValueError, RuntimeError) as error:
         send(stream, Message("error", str(error)))
         return
+    inputs, outputs = _indices(interpreter)
     nodes = [
         {side: list(map(int, op[side])) for side in ("inputs", "outputs")} for op in interpreter._get_ops_details()
     ]
     send(stream, Message("open", json.dumps(nodes)))
-    serve(stream, lambda request: _reply(interpreter, request))
+
+    def reply(request: Message) -> Message:
+        for name, values in request.arrays.items():
+            interpreter.set_tensor(inputs[name], values)
+        interpreter.invoke()
+        text = _count(interpreter.invoke) if request.kind == "count" else ""
+        return Message("outputs", text, {name: interpreter.get_tensor(index) for name, index in outputs.items()})
+
+    serve(stream, reply)
 
 
 def _open(model: bytes) -> Any:
@@ -47,20 +56,20 @@ def _open(model: bytes) -> Any:
     return interpreter
 
 
-def _reply(interpreter: Any, request: Message) -> Message:
-    signature = interpreter.get_signature_runner()
-    inputs, outputs = signature.get_input_details(), signature.get_output_details()
-    for name, values in request.arrays.items():
-        interpreter.set_tensor(inputs[name]["index"], values)
-    interpreter.invoke()
-    text = ""
-    if request.kind == "count":
-        mark = ctypes.CDLL(None).syscall
-        mark(MARK, BEGIN)
-        interpreter.invoke()
-        mark(MARK, END)
-        text = Path("/proc/self/maps").read_text()
-    return Message("outputs", text, {name: interpreter.get_tensor(x["index"]) for name, x in outputs.items()})
+def _indices(interpreter: Any) -> list[dict[str, int]]:
+    """Of inputs and outputs, by name. The runner is not kept: nothing can run while it refers to the interpreter."""
+    runner = interpreter.get_signature_runner()
+    both = (runner.get_input_details(), runner.get_output_details())
+    return [{name: details["index"] for name, details in tensors.items()} for tensors in both]
+
+
+def _count(work: Callable[[], None]) -> str:
+    """The process's memory map, after some work between two marks."""
+    mark = ctypes.CDLL(None).syscall
+    mark(MARK, BEGIN)
+    work()
+    mark(MARK, END)
+    return Path("/proc/self/maps").read_text()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.litert_gpu.session import GpuSession
-from mobile_robust.runtimes.messages import Message, send
-from mobile_robust.runtimes.process import reply_stream, serve
+from mobile_robust.runtimes.process import Message, reply_stream, send, serve
 
 
 def main(path: str) -> None:

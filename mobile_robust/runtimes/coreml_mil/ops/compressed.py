@@ -87,11 +87,7 @@ def constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
 def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
     """The first ``count`` numbers of ``bits`` bits each, packed without gaps, least significant bit first.
 
-    Args:
-        packed: uint8 (bytes,).
-
-    Returns:
-        uint8 (count,).
+    uint8 (bytes,) -> uint8 (count,).
     """
     stream = np.unpackbits(packed.numpy(), bitorder="little", count=count * bits)
     return torch.from_numpy(np.packbits(stream.reshape(count, bits), axis=1, bitorder="little")[:, 0])

@@ -57,11 +57,7 @@ def batch_norm(
 
 @op
 def layer_norm(
-    x: Tensor,
-    axes: Ints | None = None,
-    gamma: Tensor | None = None,
-    beta: Tensor | None = None,
-    epsilon: float = 1e-5,
+    x: Tensor, axes: Ints | None = None, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5
 ) -> Tensor:
     """Normalizes over ``axes``; gamma and beta have the shape of x along them."""
     dims = sorted(axis % x.ndim for axis in (range(x.ndim) if axes is None else ints(axes)))
