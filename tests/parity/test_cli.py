@@ -8,16 +8,14 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mobile_robust.contracts.manifest import read_manifest, write_manifest
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.parity.cli import main
-from mobile_robust.tflite import file as tflite_file
-from mobile_robust.tflite import flatbuffer
 from tests.conftest import Command
+from tests.parity.harm import layer_operations, reverse_weights
 
 
 @pytest.fixture(autouse=True)
@@ -30,17 +28,6 @@ def sign(folder: Path) -> None:
     manifest = read_manifest(folder)
     artifacts = tuple(a.model_copy(update={"sha256": sha256(folder / a.file)}) for a in manifest.artifacts)
     write_manifest(manifest.model_copy(update={"artifacts": artifacts}), folder)
-
-
-def break_layer(path: Path, position: int) -> str:
-    """Turns one convolution's weights around; returns the operation's place in the file."""
-    operations = [op for op in tflite_file.read(path).operations if op.name == "CONV_2D"]
-    model = flatbuffer.unpack(path.read_bytes())
-    weights = operations[position].inputs[1]
-    buffer = model.buffers[model.subgraphs[0].tensors[weights.index].buffer]
-    buffer.data = np.frombuffer(bytes(buffer.data), np.int8)[::-1].copy().view(np.uint8)
-    path.write_bytes(flatbuffer.pack(model))
-    return f"operation {operations[position].index}"
 
 
 @pytest.mark.slow
@@ -96,8 +83,10 @@ def test_json_holds_the_chosen_runtime_alone(
 
 
 @pytest.mark.parametrize("position", [6, 7])
-def test_a_broken_layer_is_found(copied: Path, capsys: pytest.CaptureFixture[str], position: int) -> None:
-    place = break_layer(copied / "small_int8.tflite", position)
+def test_a_broken_layer_is_found(copied: Path, edit, capsys: pytest.CaptureFixture[str], position: int) -> None:
+    path = copied / "small_int8.tflite"
+    place = f"operation {layer_operations(path)[position].index}"
+    edit(path, reverse_weights(path, position)).replace(path)
     sign(copied)
     assert main([str(copied), "--runtime", "litert_cpu", "--layers"]) == 1
     said = capsys.readouterr().out
@@ -135,7 +124,7 @@ def test_a_runtime_with_nothing_to_run_is_told(copied: Path) -> None:
     assert f"{copied}: holds no file that litert_cpu runs" in refusal(copied, "--runtime", "litert_cpu")
 
 
-def harm(folder: Path, file: str) -> None:
+def spoil(folder: Path, file: str) -> None:
     """Cuts a file short; of a package, deletes the weights."""
     path = folder / file
     if path.is_dir():
@@ -148,7 +137,7 @@ def harm(folder: Path, file: str) -> None:
     "file", ["small_fp32.tflite", "small_fp16.mlpackage", "weights.safetensors", "reference.safetensors"]
 )
 def test_a_changed_file_is_named(copied: Path, file: str) -> None:
-    harm(copied, file)
+    spoil(copied, file)
     said = refusal(copied)
     assert said.startswith(f"{copied / file}: SHA-256 is ") and said.endswith("changed after the build")
 
@@ -161,7 +150,7 @@ def test_a_changed_file_is_named(copied: Path, file: str) -> None:
     ],
 )
 def test_a_broken_file_with_a_right_hash_is_named(copied: Path, file: str, said: str) -> None:
-    harm(copied, file)
+    spoil(copied, file)
     sign(copied)
     assert said in refusal(copied, "--runtime", "litert_cpu", "coreml_mil")
 

@@ -9,6 +9,7 @@ from mobile_robust.parity.layers.match import match
 from mobile_robust.parity.layers.torch_layers import trace
 from mobile_robust.parity.layers.walk import first_bad, walk
 from mobile_robust.tflite import file as tflite_file
+from tests.parity.harm import layer_operations, reverse_weights
 
 LAYERS = {
     "module": ["dct", "estimate", "down", "middle", "up"],
@@ -25,25 +26,6 @@ TOLERANCES = {
 
 def walk_file(made, path, precision):
     return walk(path, made.model, made.inputs, made.model_inputs, TOLERANCES[precision])
-
-
-def layer_operations(path):
-    names = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-    return [op for op in tflite_file.read(path).operations if op.name in names]
-
-
-def reverse_weights(path, position):
-    """A change of a file: the weights of one layer in reversed order."""
-    file = tflite_file.read(path)
-    weights = layer_operations(path)[position].inputs[1]
-    if weights.index in file.producers:  # fp16: before the DEQUANTIZE
-        weights = file.producers[weights.index].inputs[0]
-
-    def change(model):
-        buffer = model.buffers[model.subgraphs[0].tensors[weights.index].buffer]
-        buffer.data = buffer.data.view(weights.dtype)[::-1].copy().view(np.uint8)
-
-    return change
 
 
 @pytest.mark.parametrize("precision", list(TOLERANCES))
