@@ -90,6 +90,6 @@ def require(names: Iterable[str]) -> None:
 
 
 def help_text() -> str:
-    """One line a check, for the end of a command's ``--help``."""
+    """One line a check, for the end of a ``--help``."""
     notes = {True: "", False: " (only where named: slow)"}
     return "\n".join(f"  {info.name:16} {info.description}{notes[info.default]}" for info in checks().values())

@@ -117,7 +117,7 @@ def test_runtimes_that_are_unknown_or_not_here(module_build: Path) -> None:
         assert said == "--runtime coreml_device: not available on this machine: real Core ML prediction needs macOS"
 
 
-def test_a_runtime_with_nothing_to_run_is_told(copied: Path) -> None:
+def test_a_runtime_with_nothing_to_run_is_reported(copied: Path) -> None:
     manifest = read_manifest(copied)
     coreml = tuple(a for a in manifest.artifacts if a.target == "coreml")
     write_manifest(manifest.model_copy(update={"artifacts": coreml}), copied)

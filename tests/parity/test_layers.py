@@ -19,7 +19,7 @@ TOLERANCES = {
     "fp32": Tolerance(max_error=1e-5),
     "fp16": Tolerance(max_error=5e-3),
     "int8": Tolerance(snr_db=25.0),
-    "int8_borders": Tolerance(snr_db=25.0),
+    "int8_io": Tolerance(snr_db=25.0),
     "dynamic": Tolerance(snr_db=25.0),
 }
 
@@ -85,7 +85,7 @@ def _last_addition(model):
         (_last_addition, "output repaired", ["RESIZE_NEAREST_NEIGHBOR"]),
     ],
 )
-def test_a_bad_operation_between_or_after_the_layers_is_told(module, edit, change, name, said):
+def test_a_bad_operation_between_or_after_the_layers_is_reported(module, edit, change, name, said):
     bad = first_bad(walk_file(module, edit(module.files["fp32"], change), "fp32"))
     assert bad.name == name
     assert all(word in bad.failures[0] for word in said)

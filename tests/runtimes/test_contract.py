@@ -75,7 +75,7 @@ BOUNDS = {
     "fp32": Tolerance(max_error=1e-5),
     "fp16": Tolerance(max_error=5e-3),
     "int8": Tolerance(snr_db=25.0),
-    "int8_borders": Tolerance(snr_db=25.0),
+    "int8_io": Tolerance(snr_db=25.0),
 }
 
 

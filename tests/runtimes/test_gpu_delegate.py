@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 from mobile_robust.runtimes.gpu_delegate import RUNTIMES, check_op_table
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8_borders"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8_io"])
 def test_the_deploy_form_is_in_the_table(module, pipeline, precision):
     for made in (module, pipeline):
         result = check_op_table(made.files[precision])

@@ -24,7 +24,7 @@ def run(runtime, path, inputs):
     [
         # Sums of integers are exact; those of floats have another order where channels do not fill the registers.
         ("module", "fp32", Tolerance(max_error=1e-5), 0, 1e-6),
-        ("pipeline", "int8_borders", Tolerance(snr_db=25.0), 0, 0),
+        ("pipeline", "int8_io", Tolerance(snr_db=25.0), 0, 0),
         ("module", "fp16", Tolerance(max_error=5e-3), 1e-5, 1),  # the same weights, other arithmetic
     ],
 )
@@ -44,7 +44,7 @@ def test_equals_pytorch_and_the_cpu_here(require, request, capfd, make, net, pre
 
 
 @pytest.mark.emulator
-def test_one_session_runs_many_inputs_and_its_end_is_told(require, module):
+def test_one_session_runs_many_inputs_and_its_end_is_reported(require, module):
     runtime = LitertArm64()
     require(runtime)
     session, cpu = runtime.open(module.files["fp32"]), LitertCpu().open(module.files["fp32"])

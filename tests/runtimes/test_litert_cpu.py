@@ -28,7 +28,7 @@ def test_threads_agree(module):
     assert np.allclose(run(path, module.inputs, threads=2), run(path, module.inputs), atol=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8_borders"])
+@pytest.mark.parametrize("precision", ["fp32", "int8_io"])
 def test_a_parsed_file_and_one_that_is_not_parsed_give_the_same(module, precision):
     path = module.files[precision]
     expected = run(path, module.inputs)

@@ -29,7 +29,7 @@ def test_reads_operations_signature_and_tensors(module):
 
 
 def test_a_quantized_tensor_goes_to_real_and_back(module):
-    file = tflite_file.read(module.files["int8_borders"])
+    file = tflite_file.read(module.files["int8_io"])
     image = file.inputs["image"]
     assert image.dtype == "int8"
     assert len(image.scale) == 1
@@ -42,7 +42,7 @@ def test_a_quantized_tensor_goes_to_real_and_back(module):
 
 def test_float_operations_are_named(module, pipeline):
     for made in (module, pipeline):
-        for precision in ("int8", "int8_borders"):
+        for precision in ("int8", "int8_io"):
             assert tflite_file.float_operations(made.files[precision]) == []
     found = tflite_file.float_operations(module.files["fp32"])
     assert len(found) == len(tflite_file.read(module.files["fp32"]).operations)

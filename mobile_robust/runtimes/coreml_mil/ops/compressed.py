@@ -1,6 +1,6 @@
 """Compressed weights, decompressed here from what the file stores.
 
-The converter's own decompression is never called: it would prove only that the converter agrees with itself.
+The converter's own decompression is never called: that would only show that the converter agrees with itself.
 """
 
 from __future__ import annotations
