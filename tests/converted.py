@@ -87,7 +87,7 @@ def randomized(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _precisions(fp32: Path, samples: list[Arrays]) -> None:
-    """Beside fp32: fp16 weights, int8 with float and with int8 borders, dynamic (float operations, int8 weights)."""
+    """Beside fp32: fp16 weights, int8 with float and with int8 inputs and outputs, dynamic (int8 weights alone)."""
     from ai_edge_quantizer import recipe
     from ai_edge_quantizer.quantizer import Quantizer
 
@@ -95,7 +95,7 @@ def _precisions(fp32: Path, samples: list[Arrays]) -> None:
     made = {
         "fp16": weights_fp16(fp32),
         "int8": static_wi8_ai8(fp32, samples),
-        "int8_borders": whole.quantize(whole.calibrate({"serving_default": samples[:1]})).quantized_model,
+        "int8_io": whole.quantize(whole.calibrate({"serving_default": samples[:1]})).quantized_model,
         "dynamic": Quantizer(str(fp32), recipe.dynamic_wi8_afp32()).quantize().quantized_model,
     }
     for name, content in made.items():

@@ -1,1 +1,1 @@
-"""Proof that a converted file computes what PyTorch computes: metrics, and one runtime per way to execute a file."""
+"""A converted file against PyTorch: reference, metrics, tolerances, and every runtime that can execute it."""

@@ -39,14 +39,14 @@ def check(
     on_step: Callable[[str], None] = lambda _: None,
     file: PathLike[str] | None = None,
 ) -> tuple[list[ParityResult], dict[str, Errors]]:
-    """Every check of the artifact's target, in order.
+    """Every check of the artifact's target, in order; those of another target are left out.
 
     Args:
         folder: Of the build.
         artifact: Its entry in the manifest.
         recipe: Says what counts as equal.
         reference: Inputs and expected output.
-        checks: From the registry; those of another target are left out.
+        checks: From the registry.
         on_step: Called with a description of each check as it begins.
         file: What was already read from it, see :func:`read_once`.
 
@@ -64,7 +64,7 @@ def check(
         if info.executes and (reason := info.make().unavailable()):
             results.append(ParityResult(runtime=info.name, verdict="skipped", reason=reason))
             continue
-        file = file or read_once(folder, artifact)
+        file = file or _read_once(folder, artifact)
         if not info.executes:
             results.append(info.load()(file))
             continue
@@ -75,26 +75,20 @@ def check(
     return results, samples
 
 
-def read_once(folder: Path, artifact: Artifact) -> PathLike[str]:
+def _read_once(folder: Path, artifact: Artifact) -> PathLike[str]:
     """What runtimes open: of a TFLite file its content, so that each of them need not read it anew."""
     path = folder / artifact.file
     return tflite_file.read(path) if artifact.target == "tflite" else path
 
 
 def computed_by(info: RuntimeInfo, folder: Path, artifact: Artifact, reference: Reference) -> Reference:
-    """The reference with a runtime's outputs of the same file in place of PyTorch's.
-
-    Args:
-        info: A runtime that can run here.
-        folder: Of the build.
-        artifact: Its entry in the manifest, of the runtime's target.
-        reference: Inputs.
+    """The reference with the outputs of an available runtime in place of PyTorch's, of an artifact of its target.
 
     Raises:
         InputError: The file is truncated or of another kind, or the runtime does not take it.
     """
     try:
-        outputs, _ = _execute(info, read_once(folder, artifact), artifact, reference, len(reference))
+        outputs, _ = _execute(info, _read_once(folder, artifact), artifact, reference, len(reference))
     except (PlacementError, EngineError) as error:
         raise InputError(f"--against {info.name}: {error}") from None
     return replace(reference, expected=outputs)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from mobile_robust.contracts.manifest import Artifact
 from mobile_robust.errors import InputError
 from mobile_robust.parity.table import render_table
 from mobile_robust.parity.verify import Verification, plan, walk_failing
 from mobile_robust.reporting.progress import progress_bar
+from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes import registry
+
+if TYPE_CHECKING:
+    from mobile_robust.parity.layers.walk import LayerReport
 
 _EXAMPLES = """examples:
   python -m mobile_robust.parity build/afd_mobilenetv2
@@ -27,6 +32,15 @@ runtimes:
 
 Exit code: 0 all checks passed, 1 one failed, 2 bad input.
 """
+
+_LAYER_COLUMNS = (
+    Column("#"),
+    Column("layer", "left", fold=True),
+    Column("operation", "left"),
+    Column("error"),
+    Column("SNR"),
+    Column("", "left"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,11 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; 0 where every check passed, 1 where one failed.
-
-    Raises:
-        InputError: No finished build, changed files, unknown runtime, or a runtime asked for that cannot run here.
-    """
+    """Runs the command; 0 where every check passed, 1 where one failed."""
     options = parser().parse_args(arguments)
     if options.against and options.layers:
         raise InputError("--layers compares with PyTorch: leave out --against")
@@ -70,16 +80,16 @@ def main(arguments: list[str]) -> int:
     return 0 if all(verification.passed for verification in done) else 1
 
 
+def _document(artifact: Artifact) -> dict[str, object]:
+    return {"file": artifact.file, "verdict": artifact.verdict, "parity": [r.model_dump() for r in artifact.parity]}
+
+
 def _print(verification: Verification, layers: bool, console: Console) -> None:
     if verification.against:
         console.print(f"Compared with {verification.against}, not with PyTorch:", style="bold")
     render_table(verification.manifest, console)
     if layers:
         _print_layers(verification, console)
-
-
-def _document(artifact: Artifact) -> dict[str, object]:
-    return {"file": artifact.file, "verdict": artifact.verdict, "parity": [r.model_dump() for r in artifact.parity]}
 
 
 def _print_layers(verification: Verification, console: Console) -> None:
@@ -90,13 +100,7 @@ def _print_layers(verification: Verification, console: Console) -> None:
     if not walked:
         console.print("--layers: no TFLite file failed", highlight=False)
     for file, reports in walked.items():
-        table = Table("#", "layer", "operation", "error", "SNR", "", title=file, title_justify="left")
-        for report in reports:
-            metrics = report.metrics
-            error = f"{metrics.max_error:.1e}" if metrics else "not finite"
-            snr = "" if metrics is None else "exact" if metrics.snr_db is None else f"{metrics.snr_db:.0f} dB"
-            table.add_row(str(report.index), report.name, report.op, error, snr, "" if report.ok else "[red]bad[/]")
-        console.print(table)
+        console.print(Table(_LAYER_COLUMNS, [_layer_row(report) for report in reports], file).terminal())
         bad = first_bad(reports)
         if bad is None:
             console.print(f"{file}: no single layer is bad; the error is spread over all", highlight=False)
@@ -104,3 +108,10 @@ def _print_layers(verification: Verification, console: Console) -> None:
         console.print(f"first bad layer: {bad.name} ({bad.op}, operation {bad.index})", style="bold red")
         for failure in bad.failures:
             console.print(f"  {failure}", highlight=False, markup=False)
+
+
+def _layer_row(report: LayerReport) -> list[str | Text]:
+    metrics = report.metrics
+    error = f"{metrics.max_error:.1e}" if metrics else "not finite"
+    snr = "" if metrics is None else "exact" if metrics.snr_db is None else f"{metrics.snr_db:.0f} dB"
+    return [str(report.index), report.name, report.op, error, snr, "" if report.ok else Text("bad", style="red")]

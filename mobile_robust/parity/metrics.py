@@ -79,10 +79,7 @@ def compare(
 def check_tolerance(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
     """One sentence per bound that is missed: where, expected, got, allowed, and what would have passed. Empty: equal.
 
-    Args:
-        metrics: From ``compare``.
-        tolerance: The bounds. A top-1 bound on an output that is no classifier's is missed.
-        output: Name of the output, for the sentence.
+    A top-1 bound on an output that is no classifier's is missed. ``output`` is its name in the sentence.
     """
     where = (
         f"output {output}: worst at index {list(metrics.worst_index)}: expected {metrics.worst_expected:.7g}, "
@@ -94,17 +91,16 @@ def check_tolerance(metrics: Metrics, tolerance: Tolerance, output: str) -> list
             f"{where}, error {metrics.max_abs_error:.3g} is {metrics.max_error:.3g} of the range, allowed "
             f"{tolerance.max_error:g}; max_error = {_round(metrics.max_error, up=True)} would have passed"
         )
-    if tolerance.snr_db is not None and metrics.snr_db is not None and metrics.snr_db < tolerance.snr_db:
-        failures.append(
-            f"{where}, SNR {metrics.snr_db:.2f} dB, allowed at least {tolerance.snr_db:g} dB; "
-            f"snr_db = {_round(metrics.snr_db, up=False)} would have passed"
-        )
-    repair, least = metrics.repair_snr_db, tolerance.repair_snr_db
-    if least is not None and repair is not None and repair < least:
-        failures.append(
-            f"{where}, SNR of the repair itself {repair:.2f} dB (0 dB is as far off as no repair at all), allowed at "
-            f"least {least:g} dB; repair_snr_db = {_round(repair, up=False)} would have passed"
-        )
+    for name, what, note in (
+        ("snr_db", "SNR", ""),
+        ("repair_snr_db", "SNR of the repair itself", " (0 dB is as far off as no repair at all)"),
+    ):
+        measured, least = getattr(metrics, name), getattr(tolerance, name)
+        if measured is not None and least is not None and measured < least:
+            failures.append(
+                f"{where}, {what} {measured:.2f} dB{note}, allowed at least {least:g} dB; "
+                f"{name} = {_round(measured, up=False)} would have passed"
+            )
     if tolerance.top1_agreement is not None:
         failures += _check_top1(metrics.top1_agreement, tolerance.top1_agreement, where)
     return failures
@@ -123,7 +119,7 @@ def _require_finite(expected: _Float, got: _Float) -> None:
     for kind, array in (("the reference", expected), ("the output", got)):
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
-            index = tuple(int(i) for i in bad[0])
+            index = tuple(map(int, bad[0]))
             raise NotFiniteError(
                 f"{kind} is not finite at {len(bad)} of {array.size} places, first at index {list(index)}: "
                 f"expected {expected[index]:.7g}, got {got[index]:.7g}; no tolerance would have passed"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from mobile_robust.contracts.manifest import Layout, Manifest, Tensor
-from mobile_robust.contracts.tensors import Role
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.data.image_spec import scaled
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_atomically
@@ -22,33 +21,22 @@ from mobile_robust.runtimes.base import Arrays
 REFERENCE_NAME = "reference.safetensors"
 
 
-class Described(Protocol):
-    """What a reference must know of a tensor: see ``TensorSpec``, and ``Tensor`` of the manifest."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def role(self) -> Role: ...
-    @property
-    def repairs(self) -> str | None: ...
+#: What a tensor is, as a converter or a manifest says it.
+Described = TensorSpec | Tensor
 
 
 @dataclass(frozen=True)
 class Reference:
-    """N inferences of the training form, channels first.
+    """N inferences of the training form, channels first."""
 
-    Attributes:
-        inputs: In the order of the network's arguments.
-        arrays: Their values by name, (N, …): uint8 photos where the role is IMAGE, float32 otherwise.
-        image_scale: What photos are multiplied with: 1 for images in [0, 255], 1/255 for [0, 1].
-        output: The output.
-        expected: Its values, (N, …) float32.
-    """
-
+    #: In the order of the network's arguments.
     inputs: tuple[Described, ...]
+    #: Their values by name, (N, …): uint8 photos where the role is IMAGE, float32 otherwise.
     arrays: dict[str, NDArray[np.uint8] | NDArray[np.float32]]
+    #: What photos are multiplied with: 1 for images in [0, 255], 1/255 for [0, 1].
     image_scale: float
     output: Described
+    #: Values of the output, (N, …) float32.
     expected: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -64,11 +52,7 @@ class Reference:
         return tuple(self._values(spec.name, index, index + 1) for spec in self.inputs)
 
     def inputs_of(self, tensors: Iterable[Tensor], index: int) -> Arrays:
-        """One inference as an artifact with these inputs takes it.
-
-        Raises:
-            KeyError: An input of another name.
-        """
+        """One inference as an artifact with these inputs takes it. Raises KeyError for an input of another name."""
         return {t.name: _laid_out(self._values(t.name, index, index + 1), t.layout) for t in tensors}
 
     def first(self, count: int) -> Reference:
@@ -95,11 +79,7 @@ class Reference:
 
 
 def load_reference(folder: Path, manifest: Manifest) -> Reference:
-    """Reads what :meth:`Reference.save` wrote into a build's folder.
-
-    Args:
-        folder: Of the build.
-        manifest: Of the build; its artifacts say what each tensor is.
+    """Reads what :meth:`Reference.save` wrote into a build's folder; the manifest says what each tensor is.
 
     Raises:
         InputError: The file cannot be read or is not such a file.

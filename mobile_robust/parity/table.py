@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
-from mobile_robust.contracts.manifest import Manifest, ParityResult, Verdict
+from mobile_robust.contracts.manifest import Manifest, Metrics, ParityResult, Verdict
 from mobile_robust.contracts.recipe import Tolerance
-from mobile_robust.contracts.targets import Target
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.reporting.text import bytes_text, count_text
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "skipped": "–"}
-TARGETS: dict[Target, str] = {"tflite": "TFLite", "coreml": "Core ML"}
 STYLES: dict[Verdict, str] = {"pass": "green", "fail": "bold red", "skipped": "dim"}
 
 
-@dataclass(frozen=True)
-class Worst:
-    """The worst value of each metric over all outputs of one parity result. An SNR of None: no error at all."""
-
-    max_error: float
-    snr_db: float | None
-    repair_snr_db: float | None
-    top1_agreement: float | None
-
-
-def worst(result: ParityResult) -> Worst | None:
-    """None where the runtime compared nothing: a skipped one, or a check of the operations alone."""
-    metrics = list(result.metrics.values())
-    if not metrics:
-        return None
-    return Worst(
-        max(m.max_error for m in metrics),
-        min((m.snr_db for m in metrics if m.snr_db is not None), default=None),
-        min((m.repair_snr_db for m in metrics if m.repair_snr_db is not None), default=None),
-        min((m.top1_agreement for m in metrics if m.top1_agreement is not None), default=None),
-    )
+def worst(result: ParityResult) -> Metrics | None:
+    """The metrics of the output that is furthest off; None where nothing was compared. An SNR of None: no error."""
+    return max(result.metrics.values(), key=lambda metrics: metrics.max_error, default=None)
 
 
 def worst_text(result: ParityResult) -> str:
@@ -107,7 +87,7 @@ def render_table(manifest: Manifest, console: Console) -> None:
     failures: list[Text] = []
     skipped: Counter[str] = Counter()
     for artifact in manifest.artifacts:
-        name = f"{TARGETS[artifact.target]} {artifact.precision}"
+        name = f"{TARGETS[artifact.target].title} {artifact.precision}"
         first = [name, bytes_text(artifact.bytes), count_text(artifact.macs)]
         for result in artifact.parity:
             if result.verdict == "skipped":

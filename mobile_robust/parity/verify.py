@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a build's artifacts did now.
+    """What a build's artifacts did now: its manifest with the new results in place of its own.
 
-    Attributes:
-        folder: Of the build.
-        manifest: The build's, with the new results in place of its own.
-        against: The runtime that they were compared with; None: PyTorch.
+    ``against`` is the runtime that they were compared with; None: PyTorch.
     """
 
     folder: Path
@@ -34,13 +31,13 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """True when no check failed."""
+        """Whether no check failed."""
         return self.manifest.passed
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A build whose files are as the manifest says, and what is going to be checked; see :func:`verify`."""
+    """A build whose files are as its manifest says, and what is going to be checked; see :func:`verify`."""
 
     folder: Path
     manifest: Manifest
@@ -126,15 +123,10 @@ def walk_failing(verification: Verification) -> dict[str, list[LayerReport]]:
     failing = [a for a in manifest.artifacts if a.target == "tflite" and a.verdict == "fail"]
     if not failing:
         return {}
-    reference, system = load_reference(folder, manifest), rebuild(folder, manifest)
+    reference, network = load_reference(folder, manifest), rebuild(folder, manifest).deploy
     arguments = tuple(map(torch.from_numpy, reference.arguments(0)))
-    return {
-        artifact.file: walk(
-            folder / artifact.file,
-            system.deploy,
-            reference.inputs_of(artifact.inputs, 0),
-            arguments,
-            manifest.recipe.tolerance(artifact.precision),
-        )
-        for artifact in failing
-    }
+    found = {}
+    for artifact in failing:
+        inputs, tolerance = reference.inputs_of(artifact.inputs, 0), manifest.recipe.tolerance(artifact.precision)
+        found[artifact.file] = walk(folder / artifact.file, network, inputs, arguments, tolerance)
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,11 +18,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 class PlacementError(Exception):
-    """An accelerator did not take every operation of the file; ``left_over`` names those it refused."""
-
-    def __init__(self, message: str, left_over: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.left_over = left_over
+    """An accelerator did not take every operation of the file; the message names those it refused."""
 
 
 class EngineError(RuntimeError):
@@ -31,21 +26,14 @@ class EngineError(RuntimeError):
 
 
 class Session(ABC):
-    """An artifact opened by a runtime; the three steps of an inference apart. As a context manager, it is closed.
+    """An artifact opened by a runtime; the three steps of an inference apart. As a context manager, it is closed."""
 
-    Attributes:
-        placement: Where the operations are; None where the runtime does not say.
-    """
-
+    #: Where the operations are; None where the runtime does not say.
     placement: Placement | None = None
 
     @abstractmethod
     def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        """Hands over the inputs of one inference.
-
-        Args:
-            inputs: float32 by input name, shapes and layout exactly as in the artifact (batch 1).
-        """
+        """Hands over the inputs of one inference: float32 by name, shapes and layout as in the artifact (batch 1)."""
 
     @abstractmethod
     def run(self) -> None:
@@ -71,19 +59,14 @@ class Session(ABC):
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
 class Runtime(ABC):
-    """Something that executes an artifact.
+    """Something that executes an artifact."""
 
-    Attributes:
-        info: Its entry in the registry.
-    """
-
+    #: Its entry in the registry.
     info: ClassVar[RuntimeInfo]
 
     @abstractmethod
@@ -122,6 +105,5 @@ class TimedRuntime(Runtime):
 
         Raises:
             PlacementError: The accelerator does not take every operation.
-            RuntimeError: The engine cannot open the file.
-            ValueError: The same.
+            RuntimeError, ValueError: The engine cannot open the file.
         """

@@ -36,15 +36,10 @@ class CoremlDevice(Runtime):
     info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
-        """Core ML executes models on macOS only."""
         return None if platform.system() == "Darwin" else "real Core ML prediction needs macOS"
 
     def open(self, artifact: PathLike[str], threads: int = 1) -> DeviceSession:
-        """Compiles an ``.mlpackage`` for this machine.
-
-        Raises:
-            InputError: Not available here, the package is incomplete or no ML program, or Core ML refuses it.
-        """
+        """Raises InputError also where Core ML is not available."""
         if reason := self.unavailable():
             raise InputError(reason)
         package = read_package(Path(artifact))

@@ -1,8 +1,7 @@
 """The Android GPU delegate's op table as a check of a file: it executes nothing.
 
-The analyzers that once knew the table still take the question but answer it with "compatible" for every file: the check
-was removed from them (tensorflow issue 77042; so in tensorflow 2.21 and ai-edge-litert 2.3). So the table is here. Its
-facts are those of the delegate: tflite/tools/versioning/gpu_compatibility.cc of google-ai-edge/LiteRT, 2026, and its
+The check was removed from TensorFlow's and LiteRT's own analyzers, which call every file compatible (tensorflow issue
+77042). The facts here are those of tflite/tools/versioning/gpu_compatibility.cc of google-ai-edge/LiteRT, 2026, and of
 tensors of at most four dimensions. What is measured on the GPU engine of ai-edge-litert 2.3 is marked as such.
 """
 
@@ -34,14 +33,7 @@ Rule = Callable[[Operation], str | None]
 
 
 def check_op_table(artifact: PathLike[str]) -> ParityResult:
-    """Whether the delegate's table has every operation of a file in the form it is used in.
-
-    Returns:
-        Verdict pass or fail, the placement, and one sentence per operation that is not in the table. No metrics.
-
-    Raises:
-        InputError: The file is truncated, or no TFLite file.
-    """
+    """Whether the delegate's table has every operation of a file in the form it is used in: one failure each if not."""
     start = time.perf_counter()
     file = tflite_file.read(artifact)
     refused = list(refusals(file))
@@ -79,7 +71,7 @@ def _any(op: Operation) -> None:
     return None
 
 
-def _one_runtime_input(op: Operation) -> str | None:
+def _one_input(op: Operation) -> str | None:
     count = len(op.runtime_inputs)
     return None if count == 1 else f"{count} inputs are computed in the graph, must be 1"
 
@@ -94,10 +86,10 @@ def _constant_axes(op: Operation) -> str | None:
     axes = op.inputs[1]
     if axes is None or not axes.constant or axes.dtype != "int32":
         return "the axes must be a constant of int32"
-    return _one_runtime_input(op)
+    return _one_input(op)
 
 
-def _convolution(op: Operation) -> str | None:
+def _at_most_two_inputs(op: Operation) -> str | None:
     count = len(op.runtime_inputs)
     return None if count <= 2 else f"{count} inputs are computed in the graph, at most 2"
 
@@ -108,25 +100,23 @@ def _convolution_2d(op: Operation) -> str | None:
         return "image or filters are missing"
     if not filters.constant and filters.shape[3] != image.shape[3]:
         return "grouped with filters computed in the graph: the GPU engine computes wrong values (measured)"
-    return _convolution(op)
+    return _at_most_two_inputs(op)
 
 
 def _depthwise(op: Operation) -> str | None:
     image = op.inputs[0]
     if op.options.depthMultiplier != 1 and image is not None and image.shape[3] != 1:
         return f"depth multiplier {op.options.depthMultiplier} on {image.shape[3]} channels, must be 1 (or 1 channel)"
-    return _convolution(op)
+    return _at_most_two_inputs(op)
 
 
 def _fully_connected(op: Operation) -> str | None:
     if op.options.weightsFormat != 0:
         return "shuffled weights"
-    if len(op.runtime_inputs) > 2:
-        return f"{len(op.runtime_inputs)} inputs are computed in the graph, at most 2"
     image = op.inputs[0]
     if op.options.keepNumDims and image is not None and len(image.shape) != len(op.outputs[0].shape):
         return "keep_num_dims with another number of dimensions in the output"
-    return None
+    return _at_most_two_inputs(op)
 
 
 def _broadcast(op: Operation) -> str | None:
@@ -144,7 +134,7 @@ def _cast(op: Operation) -> str | None:
     kinds = (source.dtype if source else "none", target.dtype)
     numbers = all(kind in ("float32", "int32") for kind in kinds)
     truth = "bool" in kinds and any(kind in _HALF_OR_FLOAT for kind in kinds)
-    return _one_runtime_input(op) if numbers or truth else f"cast from {kinds[0]} to {kinds[1]}"
+    return _one_input(op) if numbers or truth else f"cast from {kinds[0]} to {kinds[1]}"
 
 
 def _dequantize(op: Operation) -> str | None:
@@ -163,7 +153,7 @@ def _pad(op: Operation) -> str | None:
         return "mirror padding must be REFLECT"
     if paddings is None or paddings.shape not in ((3, 2), (4, 2)):
         return f"paddings must be 3x2 or 4x2, are {'x'.join(map(str, paddings.shape)) if paddings else 'missing'}"
-    return _one_runtime_input(op)
+    return _one_input(op)
 
 
 def _slice(op: Operation) -> str | None:
@@ -200,9 +190,9 @@ def _cumsum(op: Operation) -> str | None:
 
 _TABLE: tuple[tuple[str, Rule], ...] = (
     ("ADD_N BATCH_MATMUL CONCATENATION LEAKY_RELU PACK PRELU RELU RELU6 RELU_N1_TO_1 SPLIT SPLIT_V", _any),
-    ("RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RESHAPE TRANSPOSE TILE TOPK_V2 QUANTIZE", _one_runtime_input),
-    ("AVERAGE_POOL_2D MAX_POOL_2D DEPTH_TO_SPACE SPACE_TO_DEPTH HARD_SWISH GELU ELU TANH LOGISTIC", _one_runtime_input),
-    ("ABS CEIL COS EXP FLOOR LOG LOGICAL_NOT NEG ROUND RSQRT SIGN SIN SQRT SQUARE", _one_runtime_input),
+    ("RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RESHAPE TRANSPOSE TILE TOPK_V2 QUANTIZE", _one_input),
+    ("AVERAGE_POOL_2D MAX_POOL_2D DEPTH_TO_SPACE SPACE_TO_DEPTH HARD_SWISH GELU ELU TANH LOGISTIC", _one_input),
+    ("ABS CEIL COS EXP FLOOR LOG LOGICAL_NOT NEG ROUND RSQRT SIGN SIN SQRT SQUARE", _one_input),
     ("ATAN2 DIV FLOOR_DIV FLOOR_MOD MAXIMUM MINIMUM POW RIGHT_SHIFT SQUARED_DIFFERENCE SUB", _two_operands),
     ("EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL LOGICAL_AND LOGICAL_OR NOT_EQUAL", _two_operands),
     ("STABLEHLO_REMAINDER STABLEHLO_SHIFT_LEFT", _two_operands),
@@ -219,6 +209,6 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
     ("SELECT SELECT_V2", _select),
     ("SLICE STRIDED_SLICE", _slice),
     ("SOFTMAX", _softmax),
-    ("TRANSPOSE_CONV", _convolution),
+    ("TRANSPOSE_CONV", _at_most_two_inputs),
 )
 _RULES = {name: rule for names, rule in _TABLE for name in names.split()}

@@ -104,19 +104,14 @@ def _tensor(details: Mapping[str, Any]) -> FileTensor:
         constant=False,
         scale=tuple(map(float, quantization["scales"])),
         zero_point=tuple(map(int, quantization["zero_points"])),
-        axis=quantization["quantized_dimension"],
     )
 
 
 def placement(file: TfliteFile, nodes: Sequence[Mapping[str, Any]], accelerator: str) -> Placement:
     """What XNNPACK took: from the outputs of each of its nodes back to the node's inputs.
 
-    The interpreter appends a DELEGATE node per partition and keeps the file's own operations in its list.
-
-    Args:
-        file: The file.
-        nodes: The interpreter's list: for each operation its "inputs" and "outputs", by index of the tensors.
-        accelerator: Its name in the manifest.
+    ``nodes`` is the interpreter's list: the file's operations and then a DELEGATE node per partition, each with its
+    "inputs" and "outputs" by index of the tensors.
     """
     taken: set[int] = set()
     for node in nodes[len(file.operations) :]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -10,10 +11,39 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from mobile_robust.runtimes.messages import Message, receive, send
+from numpy.typing import NDArray
+
+from mobile_robust.runtimes.base import Arrays, EngineError, Session
+
+if TYPE_CHECKING:
+    from mobile_robust.tflite.file import TfliteFile
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one process sends to another; ``kind`` says how to read the rest."""
+
+    kind: str
+    text: str = ""
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def send(stream: IO[bytes], message: Message) -> None:
+    """Writes a message and flushes it."""
+    pickle.dump(message, stream, protocol=5)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Message:
+    """The next message. Raises EOFError where the other process has gone, also in the middle of a message."""
+    try:
+        return pickle.load(stream)
+    except pickle.UnpicklingError as error:
+        raise EOFError from error
 
 
 def launch(module: str, arguments: Sequence[str], variables: Mapping[str, str]) -> dict[str, Any]:
@@ -26,9 +56,6 @@ def launch(module: str, arguments: Sequence[str], variables: Mapping[str, str]) 
     }
 
 
-Launcher = Callable[[str, Sequence[str], Mapping[str, str]], dict[str, Any]]
-
-
 def reply_stream() -> BinaryIO:
     """The worker's side: where its messages go.
 
@@ -39,34 +66,36 @@ def reply_stream() -> BinaryIO:
     return stream
 
 
+def serve(stream: BinaryIO, reply: Callable[[Message], Message]) -> None:
+    """The worker's side: replies to messages, or with the error of ``reply``, until the other process has gone."""
+    with suppress(EOFError):
+        while True:
+            request = receive(sys.stdin.buffer)
+            try:
+                message = reply(request)
+            except (RuntimeError, ValueError) as error:
+                message = Message("error", str(error))
+            send(stream, message)
+
+
 class Worker:
-    """Starts a module and talks to it.
+    """Starts a process and talks to it. It takes the arguments of ``subprocess`` that :func:`launch` gives."""
 
-    Args:
-        module: See :func:`launch`.
-        arguments: Of its command line.
-        variables: Added to its environment.
-        launcher: Gives the arguments for ``subprocess``: on this machine, or on an emulated one.
-    """
-
-    def __init__(
-        self, module: str, arguments: Sequence[str], variables: Mapping[str, str], launcher: Launcher = launch
-    ) -> None:
+    def __init__(self, args: Sequence[str], env: Mapping[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._log = Path(self._folder.name) / "log"
-        started = launcher(module, arguments, variables)
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                started["args"], env=started["env"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-            )
+            self._process = subprocess.Popen(args, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
 
-    def send(self, message: Message) -> None:
+    def ask(self, message: Message) -> Message:
+        """The process's reply; of kind "error" where it died."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # receive() says why the process is gone
             send(self._process.stdin, message)
+        return self.receive()
 
     def receive(self) -> Message:
-        """The process's next message; of kind "error" with how it died where it died."""
+        """What the process sends of itself; of kind "error" with how it died where it died."""
         assert self._process.stdout is not None
         try:
             return receive(self._process.stdout)
@@ -84,6 +113,39 @@ class Worker:
         self._process.kill()
         self._process.communicate()
         self._folder.cleanup()
+
+
+class WorkerSession(Session):
+    """A TFLite file that a worker has opened: it gets inputs and gives outputs by name, in the file's own types.
+
+    ``engine`` is its name in error messages; the worker is closed with the session.
+    """
+
+    def __init__(self, file: TfliteFile, worker: Worker, engine: str) -> None:
+        self._file, self._worker, self._engine = file, worker, engine
+
+    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        self._stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
+
+    def run(self) -> None:
+        self._outputs = self.ask("inputs").arrays
+
+    def ask(self, kind: str) -> Message:
+        """The worker's reply to a message of some kind with the inputs.
+
+        Raises:
+            EngineError: It failed there.
+        """
+        reply = self._worker.ask(Message(kind, arrays=self._stored))
+        if reply.kind == "error":
+            raise EngineError(f"{self._file.path}: {self._engine} failed: {reply.text}")
+        return reply
+
+    def read(self) -> Arrays:
+        return {name: tensor.dequantize(self._outputs[name]) for name, tensor in self._file.outputs.items()}
+
+    def close(self) -> None:
+        self._worker.close()
 
 
 def _last_lines(log: str, count: int = 3) -> str:

@@ -24,35 +24,28 @@ _PACKAGE = "mobile_robust.runtimes"
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What is known of a runtime without importing it.
-
-    Attributes:
-        name: What users call it.
-        target: The kind of file it takes.
-        accelerator: What it asks for: "cpu", "gpu", or "any" where the system chooses.
-        implementation: "module:name" of its :class:`Runtime`; of a check, a function of the artifact that returns its
-            ``ParityResult``.
-        description: For ``--help``.
-        packages: The distributions whose versions may change its outputs; the engine's own first.
-        default: Every build is verified with it; otherwise only where it is asked for by name.
-        executes: False: a check that reads the file and runs nothing.
-        timed: ``bench host`` measures with it.
-        arithmetic: The precision the accelerator is asked to compute in; None: what the file says.
-    """
+    """What is known of a runtime without importing it."""
 
     name: str
     target: Target
+    #: What it asks for: "cpu", "gpu", or "any" where the system chooses.
     accelerator: str
+    #: "module:name" of its :class:`Runtime`; of a check, a function of the artifact that returns its ``ParityResult``.
     implementation: str
+    #: For ``--help``.
     description: str
+    #: The distributions whose versions may change its outputs; the engine's own first.
     packages: tuple[str, ...] = ()
+    #: Every build is verified with it; otherwise only where it is asked for by name.
     default: bool = True
+    #: False: a check that reads the file and runs nothing.
     executes: bool = True
+    #: ``bench host`` measures with it.
     timed: bool = False
+    #: The precision the accelerator is asked to compute in; None: what the file says.
     arithmetic: Literal["fp32", "fp16"] | None = None
 
     def load(self) -> Any:
-        """The implementation."""
         module, _, name = self.implementation.partition(":")
         return getattr(import_module(module), name)
 
@@ -79,11 +72,7 @@ def runtimes() -> Mapping[str, RuntimeInfo]:
 
 
 def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
-    """The named checks, or those of every build.
-
-    Raises:
-        InputError: A name is unknown.
-    """
+    """The named checks, or those of every build. Raises InputError where a name is unknown."""
     known = checks()
     for name in names or ():
         if name not in known:
@@ -92,11 +81,7 @@ def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
 
 
 def require(names: Iterable[str]) -> None:
-    """Checks that runtimes asked for by name can run.
-
-    Raises:
-        InputError: One cannot, with the reason.
-    """
+    """Raises InputError, with the reason, where a runtime that was asked for by name cannot run here."""
     for name in names:
         info = checks()[name]
         reason = info.make().unavailable() if info.executes else None
@@ -105,6 +90,6 @@ def require(names: Iterable[str]) -> None:
 
 
 def help_text() -> str:
-    """One line a check, for the end of a command's ``--help``."""
+    """One line a check, for the end of a ``--help``."""
     notes = {True: "", False: " (only where named: slow)"}
     return "\n".join(f"  {info.name:16} {info.description}{notes[info.default]}" for info in checks().values())

@@ -27,7 +27,7 @@ class FileTensor:
     """A tensor of the file.
 
     ``constant``: its value comes with the file, stored or dequantized from a stored one (as fp16 weights are).
-    ``scale`` and ``zero_point`` are per channel of ``axis``, or of length 1; of a float tensor empty.
+    ``scale`` and ``zero_point`` are of length 1, of quantized weights one per channel, of a float tensor empty.
     """
 
     index: int
@@ -37,7 +37,6 @@ class FileTensor:
     constant: bool
     scale: tuple[float, ...] = ()
     zero_point: tuple[int, ...] = ()
-    axis: int = 0
 
     @property
     def is_float(self) -> bool:
@@ -45,18 +44,13 @@ class FileTensor:
         return self.dtype in _FLOAT
 
     def dequantize(self, stored: NDArray[Any]) -> NDArray[np.float32]:
-        """real = scale * (stored - zero_point); a tensor without a scale is only cast."""
+        """real = scale * (stored - zero_point), of no weights; a tensor without a scale is only cast."""
         if not self.scale:
             return stored.astype(np.float32)
-        along = [1] * stored.ndim
-        if len(self.scale) > 1:
-            along[self.axis] = -1
-        scale = np.asarray(self.scale, np.float64).reshape(along)
-        zero_point = np.asarray(self.zero_point, np.float64).reshape(along)
-        return ((stored - zero_point) * scale).astype(np.float32)
+        return ((stored - np.float64(self.zero_point[0])) * self.scale[0]).astype(np.float32)
 
     def quantize(self, real: NDArray[Any]) -> NDArray[Any]:
-        """The nearest stored value, clipped to the type's limits; a tensor without a scale is only cast."""
+        """The nearest stored value, clipped to the type's limits, likewise."""
         if not self.scale:
             return real.astype(self.dtype)
         limits = np.iinfo(self.dtype)
@@ -136,18 +130,18 @@ def read(artifact: PathLike[str]) -> TfliteFile:
         raise InputError(f"{path}: damaged TFLite file: {type(error).__name__}: {error}") from None
 
 
+def names_of(enumeration: type) -> dict[int, str]:
+    """Code -> name, of an enumeration of the schema."""
+    return {code: name for name, code in vars(enumeration).items() if isinstance(code, int)}
+
+
 def float_operations(
     artifact: PathLike[str], allowed: Collection[str] = (), tensors: Collection[str] = ()
 ) -> list[str]:
-    """The operations of a file that compute in floating point, as "NAME -> output tensor", in order.
+    """The operations of an int8 file that compute in floating point, as "NAME -> output tensor", in order.
 
-    Quantizing at the file's inputs and dequantizing at its outputs is not its body. The QUANTIZE and DEQUANTIZE around
-    a float operation are its fault and not named again; a pair of them with nothing between is named.
-
-    Args:
-        artifact: An int8 file.
-        allowed: Names of operations that may stay in float.
-        tensors: Names of tensors that float operations may give.
+    Not named are the QUANTIZE and DEQUANTIZE at the file's inputs and outputs and around a float operation, the
+    operations with names in ``allowed``, and those that give ``tensors``.
     """
     file = read(artifact)
     compute = [op for op in file.operations if op.name not in _CONVERSIONS and any(t.is_float for t in _flowing(op))]
@@ -172,8 +166,7 @@ def _verify(path: Path, content: bytes) -> None:
 
     try:
         Interpreter(
-            model_content=content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip()
@@ -183,8 +176,8 @@ def _verify(path: Path, content: bytes) -> None:
 
 
 def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
-    type_names = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
-    op_names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    type_names = {code: name.lower() for code, name in names_of(schema.TensorType).items()}
+    op_names = names_of(schema.BuiltinOperator)
     graph = model.subgraphs[0]
     constant = {i for i, raw in enumerate(_tuple(graph.tensors)) if _stored(model.buffers[raw.buffer])}
 
@@ -198,18 +191,16 @@ def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
             constant.add(raw.outputs[0])
 
     def tensor(index: int, raw: Any) -> FileTensor:
-        quantization = raw.quantization
-        scale = _tuple(quantization.scale) if quantization is not None else ()
-        zero_point = _tuple(quantization.zeroPoint) if quantization is not None else ()
+        quantization = raw.quantization or schema.QuantizationParametersT()
+        scale = _tuple(quantization.scale)
         return FileTensor(
             index=index,
             name=_text(raw.name),
-            shape=tuple(int(n) for n in _tuple(raw.shape)),
+            shape=tuple(map(int, _tuple(raw.shape))),
             dtype=type_names[raw.type],
             constant=index in constant,
-            scale=tuple(float(s) for s in scale),
-            zero_point=tuple(int(z) for z in zero_point) or (0,) * len(scale),
-            axis=int(quantization.quantizedDimension) if quantization is not None else 0,
+            scale=tuple(map(float, scale)),
+            zero_point=tuple(map(int, _tuple(quantization.zeroPoint))) or (0,) * len(scale),
         )
 
     tensors = tuple(tensor(i, raw) for i, raw in enumerate(_tuple(graph.tensors)))

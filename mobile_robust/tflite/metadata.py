@@ -8,11 +8,11 @@ tables needed are written here; the numbers beside them are the schema's field s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import flatbuffers
+import numpy as np
 
-from mobile_robust.contracts.tensors import TensorSpec
+from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.tflite import flatbuffer
 
 ENTRY = "TFLITE_METADATA"
@@ -20,24 +20,14 @@ IDENTIFIER = b"M001"
 _IMAGE_PROPERTIES, _NORMALIZATION_OPTIONS, _RGB = 2, 1, 1
 
 
-@dataclass(frozen=True)
-class TensorNote:
-    """One tensor's entry, in the order of the file's own inputs or outputs.
-
-    ``std``: the app divides an image in [0, 255] by it (255 where the file takes [0, 1]); None for no image.
-    """
-
-    spec: TensorSpec
-    std: float | None = None
-
-
 def pack(
-    name: str, description: str, version: str, inputs: Sequence[TensorNote], outputs: Sequence[TensorNote]
+    name: str, description: str, version: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> bytes:
-    """The metadata buffer."""
+    """The metadata buffer, with the tensors in the order of the file's own inputs and outputs."""
     builder = flatbuffers.Builder(1024)
-    tensors = [_vector(builder, [_tensor(builder, note) for note in notes]) for notes in (inputs, outputs)]
-    subgraph = _table(builder, 9, {2: tensors[0], 3: tensors[1]})  # SubGraphMetadata
+    takes = _vector(builder, [_tensor(builder, spec, spec.role is Role.IMAGE) for spec in inputs])
+    gives = _vector(builder, [_tensor(builder, spec, False) for spec in outputs])
+    subgraph = _table(builder, 9, {2: takes, 3: gives})  # SubGraphMetadata
     fields = {
         0: builder.CreateString(name),
         1: builder.CreateString(description),
@@ -57,22 +47,20 @@ def attach(model: bytes, entries: dict[str, bytes]) -> bytes:
     content = flatbuffer.unpack(model)
     content.metadata = list(content.metadata or [])
     for name, data in entries.items():
-        buffer, entry = schema.BufferT(), schema.MetadataT()
-        buffer.data = list(data)
-        entry.name, entry.buffer = name, len(content.buffers)
-        content.buffers.append(buffer)
-        content.metadata.append(entry)
+        content.metadata.append(schema.MetadataT(name=name, buffer=len(content.buffers)))
+        content.buffers.append(schema.BufferT(data=list(data)))
     return flatbuffer.pack(content)
 
 
-def _tensor(builder: flatbuffers.Builder, note: TensorNote) -> int:
-    fields = {0: builder.CreateString(note.spec.name), 1: builder.CreateString(note.spec.sentence)}
-    if note.std is not None:
+def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, photo: bool) -> int:
+    """A photo in [0, 255] is divided by the app where the file takes [0, 1]."""
+    fields = {0: builder.CreateString(spec.name), 1: builder.CreateString(spec.sentence)}
+    if photo and spec.value_range:
         fields[3] = _image_content(builder)
-        fields[4] = _vector(builder, [_normalization(builder, note.std)])
-    if note.spec.value_range:
-        low, high = note.spec.value_range
-        fields[5] = _table(builder, 2, {0: _floats(builder, [high]), 1: _floats(builder, [low])})  # Stats
+        fields[4] = _vector(builder, [_normalization(builder, 255 / spec.value_range[1])])
+    if spec.value_range:
+        low, high = spec.value_range
+        fields[5] = _table(builder, 2, {0: _float(builder, high), 1: _float(builder, low)})  # Stats
     return _table(builder, 7, fields)  # TensorMetadata
 
 
@@ -83,7 +71,7 @@ def _image_content(builder: flatbuffers.Builder) -> int:
 
 
 def _normalization(builder: flatbuffers.Builder, std: float) -> int:
-    options = _table(builder, 2, {0: _floats(builder, [0.0]), 1: _floats(builder, [std])})  # NormalizationOptions
+    options = _table(builder, 2, {0: _float(builder, 0.0), 1: _float(builder, std)})  # NormalizationOptions
     return _union(builder, 2, _NORMALIZATION_OPTIONS, options)  # ProcessUnit
 
 
@@ -110,8 +98,6 @@ def _vector(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
     return int(builder.EndVector())
 
 
-def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
-    builder.StartVector(4, len(values), 4)
-    for value in reversed(values):
-        builder.PrependFloat32(value)
-    return int(builder.EndVector())
+def _float(builder: flatbuffers.Builder, value: float) -> int:
+    """A vector of one."""
+    return int(builder.CreateNumpyVector(np.array([value], np.float32)))

@@ -69,7 +69,7 @@ def too_new(artifact: Path) -> list[str]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(artifact.read_bytes(), 0)
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    names = tflite_file.names_of(schema.BuiltinOperator)
     problems = []
     for index in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(index)
@@ -83,7 +83,7 @@ def too_new(artifact: Path) -> list[str]:
         elif code.Version() > NEWEST_VERSIONS[name]:
             newest = NEWEST_VERSIONS[name]
             problems.append(f"{name} version {code.Version()}: TFLite {RUNTIME_VERSION} knows it up to {newest}")
-    types = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+    types = tflite_file.names_of(schema.TensorType)
     graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
     used = {graph.Tensors(index).Type() for graph in graphs for index in range(graph.TensorsLength())}
     later = sorted(code for code in used if code > _LAST_TENSOR_TYPE)

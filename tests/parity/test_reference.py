@@ -16,16 +16,7 @@ from mobile_robust.parity.reference import Reference, channels_first, load_refer
 
 
 def tensor(name: str, role: Role, layout: str = "NC", repairs: str | None = None) -> Tensor:
-    return Tensor(
-        name=name,
-        shape=(1,),
-        dtype="float32",
-        layout=layout,
-        role=role,
-        description="",
-        value_range=None,
-        repairs=repairs,
-    )
+    return Tensor(name=name, shape=(1,), dtype="float32", layout=layout, role=role, description="", repairs=repairs)
 
 
 INPUTS = (

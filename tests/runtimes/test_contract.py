@@ -1,4 +1,4 @@
-"""What every runtime's session must do, and what every kind of file's converter: one small network with two inputs."""
+"""What every runtime's session must do, and what every kind of file's converter: small networks in every precision."""
 
 from __future__ import annotations
 
@@ -8,55 +8,46 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from mobile_robust.contracts.precisions import PRECISIONS
+from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.errors import InputError
+from mobile_robust.export.targets.base import converter
+from mobile_robust.parity.metrics import check_tolerance, compare
 from mobile_robust.runtimes.base import Arrays, Runtime
 from mobile_robust.runtimes.registry import runtimes
-from tests.converted import TinyModule, randomized
+from tests.converted import Converted, TinyModule, randomized
 from tests.export.targets.tiny import source
 
 Files = Mapping[str, tuple[Path, Arrays]]
 
 
 @pytest.fixture(scope="module")
-def network() -> nn.Module:
-    return randomized(TinyModule)
+def files(module: Converted, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Target -> the small module's fp32 file, and inputs as that file takes them."""
+    path, origin = tmp_path_factory.mktemp("contract") / "tiny.mlpackage", source()
+    converter("coreml")(origin).convert(randomized(TinyModule), PRECISIONS["fp32"], path)
+    coreml = {name: np.ascontiguousarray(x.numpy()) for name, x in origin.calibration.first.items()}
+    return {"coreml": (path, coreml), "tflite": (module.files["fp32"], module.inputs)}
 
 
-@pytest.fixture(scope="module")
-def files(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Target -> its fp32 file, and inputs as that file takes them."""
-    from mobile_robust.export.targets.base import converter
-
-    folder, made = tmp_path_factory.mktemp("contract"), {}
-    for target, spec in TARGETS.items():
-        origin = source()
-        path = folder / f"tiny{spec.suffix}"
-        converted = converter(target)(origin).convert(network, PRECISIONS["fp32"], path)
-        inputs = {}
-        for tensor in converted.inputs:
-            x = origin.calibration.first[tensor.name]
-            x = x.permute(0, 2, 3, 1) if tensor.layout == "NHWC" else x
-            inputs[tensor.name] = np.ascontiguousarray(x.numpy(), dtype=np.float32)
-        made[target] = (path, inputs)
+@pytest.fixture
+def runtime(request: pytest.FixtureRequest, require: Callable[[Runtime], None]) -> Runtime:
+    made = runtimes()[request.param].make()
+    require(made)
     return made
 
 
-EACH = pytest.mark.parametrize("name", [name for name, info in runtimes().items() if info.default])
+EACH = pytest.mark.parametrize("runtime", [name for name, info in runtimes().items() if info.default], indirect=True)
 
 
 @EACH
-def test_a_session_writes_runs_and_reads(
-    name: str, files: Files, network: nn.Module, require: Callable[[Runtime], None]
+def test_a_session_writes_runs_and_reads_and_prints_nothing(
+    runtime: Runtime, files: Files, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    info = runtimes()[name]
-    require(runtime := info.make())
-    path, inputs = files[info.target]
-    with torch.no_grad():
-        expected = network(*source().calibration.first.values()).numpy()
+    path, inputs = files[runtime.info.target]
+    capfd.readouterr()
     with runtime.open(path) as session:
         predicted = session.predict(inputs)
         session.write({key: np.zeros_like(x) for key, x in inputs.items()})
@@ -66,24 +57,47 @@ def test_a_session_writes_runs_and_reads(
         session.run()
         again = session.read()
         assert session.placement is None or session.placement.placed_ops <= session.placement.total_ops
+    assert capfd.readouterr() == ("", "")
     assert predicted.keys() == other.keys() == again.keys() == {"repaired"}
     assert np.array_equal(predicted["repaired"], again["repaired"])
     assert not np.allclose(predicted["repaired"], other["repaired"]), "the inputs are not looked at"
-    got = predicted["repaired"]
-    got = got if got.shape == expected.shape else got.transpose(0, 3, 1, 2)
-    assert got.dtype == np.float32
-    assert np.abs(got - expected).max() < 2e-2 * np.ptp(expected)
+    arguments = [torch.from_numpy(x) for x in inputs.values()]
+    nhwc = runtime.info.target == "tflite"
+    with torch.no_grad():
+        expected = randomized(TinyModule)(*(x.permute(0, 3, 1, 2) if nhwc else x for x in arguments))
+    expected = (expected.permute(0, 2, 3, 1) if nhwc else expected).numpy()
+    assert predicted["repaired"].dtype == np.float32
+    assert np.abs(predicted["repaired"] - expected).max() < 2e-2 * np.ptp(expected)
     session.close()  # twice: once by the context manager
 
 
-@EACH
-@pytest.mark.parametrize("content", [b"", b"\x1c\0\0\0TFL3\x14"])
-def test_a_malformed_file_is_an_input_error(
-    name: str, content: bytes, tmp_path: Path, require: Callable[[Runtime], None]
+BOUNDS = {
+    "fp32": Tolerance(max_error=1e-5),
+    "fp16": Tolerance(max_error=5e-3),
+    "int8": Tolerance(snr_db=25.0),
+    "int8_io": Tolerance(snr_db=25.0),
+}
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("net", ["module", "pipeline"])
+@pytest.mark.parametrize("runtime", ["litert_cpu", pytest.param("litert_gpu", marks=pytest.mark.slow)], indirect=True)
+def test_every_precision_equals_pytorch(
+    runtime: Runtime, request: pytest.FixtureRequest, net: str, precision: str
 ) -> None:
-    info = runtimes()[name]
-    require(runtime := info.make())
-    path = tmp_path / f"malformed{TARGETS[info.target].suffix}"
+    made = request.getfixturevalue(net)
+    with runtime.open(made.files[precision]) as session:
+        got = session.predict(made.inputs)
+    assert got.keys() == made.expected.keys()
+    for name, expected in made.expected.items():
+        assert got[name].dtype == np.float32
+        assert check_tolerance(compare(expected, got[name]), BOUNDS[precision], name) == []
+
+
+@EACH
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x1c\0\0\0TFL3\x14"])
+def test_a_malformed_file_is_an_input_error(runtime: Runtime, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"malformed{TARGETS[runtime.info.target].suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match="malformed"):
         runtime.open(path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,13 @@ from mobile_robust.runtimes.coreml_mil.package import read_package
 from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil, MilSession
 
 
-def convert(model: nn.Module, *shapes: tuple[int, ...], fp16: bool = False, ios: int = 16, image: bool = False) -> Any:
-    """A small network as a coremltools model with inputs x0, x1, ... and the output y."""
+def convert(model: nn.Module, shape: tuple[int, ...], fp16: bool = False, ios: int = 16, image: bool = False) -> Any:
+    """A small network as a coremltools model with the input x0 and the output y."""
     ct = import_coremltools()
-    program = torch.export.export(model.eval(), tuple(torch.rand(s) for s in shapes)).run_decompositions({})
     kind = ct.ImageType if image else ct.TensorType
     return ct.convert(
-        program,
-        inputs=[kind(name=f"x{i}", shape=shape) for i, shape in enumerate(shapes)],
+        torch.export.export(model.eval(), (torch.rand(shape),)).run_decompositions({}),
+        inputs=[kind(name="x0", shape=shape)],
         outputs=[ct.TensorType(name="y")],
         convert_to="mlprogram",
         compute_precision=ct.precision.FLOAT16 if fp16 else ct.precision.FLOAT32,
@@ -142,19 +141,22 @@ class Shaping(nn.Module):
         return torch.cat([a, b.squeeze(0).unsqueeze(0)], 1).repeat(1, 1, 1, 1, 2)
 
 
-NETWORKS = [
-    (Convolutions, (1, 3, 19, 22), {"conv", "conv_transpose", "pad", "add"}),
-    (Pools, (1, 4, 14, 14), {"max_pool", "avg_pool", "reduce_mean", "concat"}),
-    (Resizes, (1, 4, 6, 8), {"upsample_nearest_neighbor", "upsample_bilinear", "pixel_shuffle"}),
-    (Activations, (1, 4, 6, 8), {"gelu", "silu", "elu", "softplus", "sigmoid_hard", "leaky_relu", "prelu", "erf"}),
-    (Norms, (1, 4, 6, 8), {"layer_norm", "instance_norm", "reduce_max", "reduce_min", "reduce_sum"}),
-    (Attention, (1, 4, 6, 8), {"linear", "matmul", "softmax", "transpose", "reshape"}),
-    (Shaping, (1, 4, 6, 8), {"pad", "slice_by_index", "stack", "split", "tile"}),
-]
+NETWORKS: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
+    Convolutions: ((1, 3, 19, 22), {"conv", "conv_transpose", "pad", "add"}),
+    Pools: ((1, 4, 14, 14), {"max_pool", "avg_pool", "reduce_mean", "concat"}),
+    Resizes: ((1, 4, 6, 8), {"upsample_nearest_neighbor", "upsample_bilinear", "pixel_shuffle"}),
+    Activations: ((1, 4, 6, 8), {"gelu", "silu", "elu", "softplus", "sigmoid_hard", "leaky_relu", "prelu", "erf"}),
+    Norms: ((1, 4, 6, 8), {"layer_norm", "instance_norm", "reduce_max", "reduce_min", "reduce_sum"}),
+    Attention: ((1, 4, 6, 8), {"linear", "matmul", "softmax", "transpose", "reshape"}),
+    Shaping: ((1, 4, 6, 8), {"pad", "slice_by_index", "stack", "split", "tile"}),
+}
 
 
-@pytest.mark.parametrize(("network", "shape", "kinds"), NETWORKS, ids=lambda value: getattr(value, "__name__", ""))
-def test_executes_like_pytorch(network: type[nn.Module], shape: tuple[int, ...], kinds: set, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "network", [Convolutions, *(pytest.param(network, marks=pytest.mark.slow) for network in [*NETWORKS][1:])]
+)
+def test_executes_like_pytorch(network: type[nn.Module], tmp_path: Path) -> None:
+    shape, kinds = NETWORKS[network]
     torch.manual_seed(0)
     model, x = network().eval(), torch.rand(shape)
     path = save(convert(model, shape), tmp_path)
@@ -171,22 +173,16 @@ class MulAdd(nn.Module):
         return torch.relu(x * 1.2345 + 0.777)
 
 
-def test_float16_rounds_after_every_operation(tmp_path: Path) -> None:
+def test_float16_rounds_after_every_operation_and_overflows(tmp_path: Path) -> None:
     x = np.linspace(0, 3, 480, dtype=np.float32).reshape(1, 4, 10, 12)
     session = open_net(convert(MulAdd(), x.shape, fp16=True), tmp_path)
-    outputs, trace = session.trace({"x0": x})
-    half = np.float16
+    got, half = session.predict({"x0": x})["y"], np.float16
     twice = (half(x) * half(1.2345) + half(0.777)).astype(np.float32)  # numpy rounds float16 after each operation
     once = (x * np.float32(1.2345) + np.float32(0.777)).astype(half).astype(np.float32)
-    np.testing.assert_array_equal(outputs["y"], twice)
-    assert outputs["y"].dtype == np.float32
-    assert (outputs["y"] != once).mean() > 0.2, "rounding once at the end would be something else"
-    assert any(np.array_equal(value, half(x) * half(1.2345)) for value in trace.values())
-
-
-def test_float16_overflows_to_infinity(tmp_path: Path) -> None:
-    session = open_net(convert(MulAdd(), (1, 4, 2, 2), fp16=True), tmp_path)
-    assert np.isinf(session.predict({"x0": np.full((1, 4, 2, 2), 6e4, np.float32)})["y"]).all()
+    np.testing.assert_array_equal(got, twice)
+    assert got.dtype == np.float32
+    assert (got != once).mean() > 0.2, "rounding once at the end would be something else"
+    assert np.isinf(session.predict({"x0": np.full_like(x, 6e4)})["y"]).all()
 
 
 class Dense(nn.Module):
@@ -207,6 +203,13 @@ def dense() -> tuple[Dense, Any, np.ndarray]:
     return Dense(), convert(Dense(), (1, 40)), np.random.default_rng(0).normal(size=(1, 40)).astype(np.float32)
 
 
+def quantized(model: Any, **options: Any) -> Any:
+    """With all weights stored as the options say."""
+    cto = import_coremltools().optimize.coreml
+    config = cto.OpLinearQuantizerConfig(weight_threshold=512, **options)
+    return cto.linear_quantize_weights(model, cto.OptimizationConfig(global_config=config))
+
+
 def check_dense(dense: tuple, compressed: Any, weight: np.ndarray, folder: Path) -> None:
     """The session's output is that of the weight, and not that of the weight before compression."""
     model, _, x = dense
@@ -219,9 +222,7 @@ def check_dense(dense: tuple, compressed: Any, weight: np.ndarray, folder: Path)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # coremltools divides the dead output by its scale of 0
 @pytest.mark.parametrize("mode", ["linear_symmetric", "linear"])
 def test_int8_weights(mode: str, dense: tuple, tmp_path: Path) -> None:
-    cto = import_coremltools().optimize.coreml
-    config = cto.OpLinearQuantizerConfig(mode=mode, weight_threshold=512)
-    compressed = cto.linear_quantize_weights(dense[1], cto.OptimizationConfig(global_config=config))
+    compressed = quantized(dense[1], mode=mode)
     stored = constants(compressed, "constexpr_affine_dequantize")
     data, scale, zero = stored["quantized_data"], stored["scale"], stored["zero_point"]
     assert (data.dtype, scale.shape, scale[7]) == (np.int8, (30,), 0)
@@ -244,12 +245,8 @@ def test_palettized_weights(dense: tuple, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_int4_blocks_of_ios18(dense: tuple, tmp_path: Path) -> None:
-    cto = import_coremltools().optimize.coreml
-    config = cto.OpLinearQuantizerConfig(
-        mode="linear", dtype="int4", granularity="per_block", block_size=10, weight_threshold=512
-    )
     plain = convert(Dense(), (1, 40), ios=18)
-    compressed = cto.linear_quantize_weights(plain, cto.OptimizationConfig(global_config=config))
+    compressed = quantized(plain, mode="linear", dtype="int4", granularity="per_block", block_size=10)
     stored = constants(compressed, "constexpr_blockwise_shift_scale")
     data, scale, offset = (stored[name].astype(np.float32) for name in ("data", "scale", "offset"))
     assert scale.shape == (30, 4)
@@ -261,6 +258,11 @@ def test_image_input_takes_pixels(tmp_path: Path) -> None:
     session = open_net(convert(MulAdd(), (1, 3, 4, 6), image=True), tmp_path)
     image = np.arange(72, dtype=np.float32).reshape(1, 3, 4, 6)
     np.testing.assert_allclose(session.predict({"x0": image})["y"], image * 1.2345 + 0.777, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def muladd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(convert(MulAdd(), (1, 4, 2, 2)), tmp_path_factory.mktemp("muladd"))
 
 
 @pytest.mark.parametrize(
@@ -284,11 +286,6 @@ def test_operation_that_is_not_implemented(tmp_path: Path) -> None:
         CoremlMil().open(path)
 
 
-@pytest.fixture(scope="module")
-def muladd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(convert(MulAdd(), (1, 4, 2, 2)), tmp_path_factory.mktemp("muladd"))
-
-
 @pytest.fixture
 def package(dense: tuple, tmp_path: Path) -> Path:
     return save(dense[1], tmp_path)
@@ -298,66 +295,57 @@ WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
 MODEL = "Data/com.apple.CoreML/model.mlmodel"
 
 
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as error:
+        CoremlMil().open(path)
+    return str(error.value)
+
+
 @pytest.mark.parametrize("keep", [0, 10, 100, 3000])
 def test_truncated_weights(package: Path, keep: int) -> None:
     os.truncate(package / WEIGHTS, keep)
-    with pytest.raises(InputError, match=r"net\.mlpackage: cannot be read back: .*weights in Data.*truncated"):
-        CoremlMil().open(package)
+    assert re.search(r"net\.mlpackage: cannot be read back: .*weights in Data.*truncated", refusal(package))
 
 
-def test_missing_parts_are_named(package: Path) -> None:
+def test_missing_files_are_named(package: Path) -> None:
     (package / WEIGHTS).unlink()
-    with pytest.raises(InputError, match=r"net\.mlpackage: cannot be read back: .*weight\.bin"):
-        CoremlMil().open(package)
+    assert re.search(r"net\.mlpackage: cannot be read back: .*weight\.bin", refusal(package))
     shutil.rmtree((package / WEIGHTS).parent)
-    with pytest.raises(InputError, match=r"incomplete: .*weights is missing"):
-        CoremlMil().open(package)
+    assert re.search(r"incomplete: .*weights is missing", refusal(package))
     (package / MODEL).unlink()
-    with pytest.raises(InputError, match=r"incomplete: .*model\.mlmodel is missing"):
-        CoremlMil().open(package)
+    assert re.search(r"incomplete: .*model\.mlmodel is missing", refusal(package))
     (package / "Manifest.json").unlink()
-    with pytest.raises(InputError, match=r"net\.mlpackage: not an \.mlpackage: no Manifest\.json in it"):
-        CoremlMil().open(package)
+    assert "net.mlpackage: not an .mlpackage: no Manifest.json in it" in refusal(package)
 
 
 @pytest.mark.parametrize("text", ['{"a":', "{}", "[]", '{"itemInfoEntries": {}, "rootModelIdentifier": "x"}', "\xff"])
 def test_corrupt_manifest(package: Path, text: str) -> None:
     (package / "Manifest.json").write_text(text, encoding="latin-1")
-    with pytest.raises(InputError, match=r"Manifest\.json: not the manifest of an \.mlpackage"):
-        CoremlMil().open(package)
+    assert "Manifest.json: not the manifest of an .mlpackage" in refusal(package)
 
 
 @pytest.mark.parametrize(("keep", "reason"), [(0, "holds no model"), (300, "truncated")])
 def test_truncated_model(package: Path, keep: int, reason: str) -> None:
     os.truncate(package / MODEL, keep)
-    with pytest.raises(InputError, match=rf"model\.mlmodel: {reason}"):
-        CoremlMil().open(package)
+    assert f"model.mlmodel: {reason}" in refusal(package)
 
 
 def test_foreign_files(tmp_path: Path) -> None:
     foreign = tmp_path / "photo.zip"
-    with pytest.raises(InputError, match=r"photo\.zip: no such file"):
-        CoremlMil().open(foreign)
+    assert refusal(foreign).endswith("photo.zip: no such file")
     foreign.write_bytes(b"PK\x03\x04" + bytes(100))
-    with pytest.raises(InputError, match=r"photo\.zip: not an \.mlpackage"):
-        CoremlMil().open(foreign)
+    assert "photo.zip: not an .mlpackage" in refusal(foreign)
 
 
 def test_neural_network_is_not_a_program(package: Path) -> None:
     spec = import_coremltools().proto.Model_pb2.Model()
     spec.neuralNetwork.SetInParent()
     (package / MODEL).write_bytes(spec.SerializeToString())
-    assert json.loads((package / "Manifest.json").read_text())
-    with pytest.raises(
-        InputError, match=r"model\.mlmodel: holds a model of type neuralNetwork; an mlProgram is needed"
-    ):
-        CoremlMil().open(package)
+    assert "model.mlmodel: holds a model of type neuralNetwork; an mlProgram is needed" in refusal(package)
 
 
-def test_activations_are_freed_without_a_garbage_collection(tmp_path: Path) -> None:
-    shape = (1, 4, 3, 7)
-    session = open_net(convert(MulAdd(), shape), tmp_path)
-    x = {"x0": np.zeros(shape, np.float32)}
+def test_activations_are_freed_without_a_garbage_collection(muladd: Path) -> None:
+    session, x = CoremlMil().open(muladd), {"x0": np.zeros((1, 4, 2, 2), np.float32)}
     session.predict(x)  # what is made once on the first call is no leak
     gc.collect()
     gc.disable()

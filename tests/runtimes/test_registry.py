@@ -1,4 +1,4 @@
-"""What every runtime must be: found by itself, named without being imported, and opened in the same way."""
+"""What every runtime must be: found by itself, and named without being imported."""
 
 from __future__ import annotations
 
@@ -30,16 +30,6 @@ def test_an_entry_is_of_its_implementation(name: str) -> None:
     assert all(version(package) for package in info.packages)
     reason = runtime.unavailable()
     assert reason is None or reason
-
-
-@pytest.mark.parametrize("name", runtimes())
-def test_a_foreign_file_is_an_input_error(name: str, tmp_path, require) -> None:
-    info = runtimes()[name]
-    require(info.make())
-    path = tmp_path / "foreign.bin"
-    path.write_bytes(b"hello")
-    with pytest.raises(InputError, match=r"foreign\.bin"):
-        info.make().open(path)
 
 
 def test_names_are_checked() -> None:

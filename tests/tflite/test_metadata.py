@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
+import flatbuffers.table
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -13,57 +13,46 @@ from mobile_robust import __version__
 from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite import metadata
-from mobile_robust.tflite.metadata import TensorNote
 
 
 class Table:
     """A FlatBuffer table, read by field number."""
 
-    def __init__(self, data: bytes, position: int | None = None) -> None:
-        self.data = data
-        self.position = struct.unpack_from("<I", data)[0] if position is None else position
+    def __init__(self, data: bytes, position: int) -> None:
+        self._table = flatbuffers.table.Table(data, position)
 
-    def at(self, slot: int) -> int | None:
-        """Where a field is; None where it has its default."""
-        vtable = self.position - struct.unpack_from("<i", self.data, self.position)[0]
-        if 4 + 2 * slot >= struct.unpack_from("<H", self.data, vtable)[0]:
-            return None
-        offset = struct.unpack_from("<H", self.data, vtable + 4 + 2 * slot)[0]
-        return self.position + offset if offset else None
+    def at(self, slot: int) -> int:
+        """Where a field is; 0 where it has its default."""
+        offset = self._table.Offset(4 + 2 * slot)
+        return offset and self._table.Pos + offset
 
     def byte(self, slot: int) -> int:
-        at = self.at(slot)
-        return 0 if at is None else self.data[at]
+        return self._table.Bytes[self.at(slot)]
 
     def table(self, slot: int) -> Table:
-        return Table(self.data, self._target(slot))
+        return Table(self._table.Bytes, self._table.Indirect(self.at(slot)))
 
     def text(self, slot: int) -> str:
-        at, length = self._vector(slot)
-        return self.data[at : at + length].decode()
+        return self._table.String(self.at(slot)).decode()
 
     def tables(self, slot: int) -> list[Table]:
-        at, length = self._vector(slot)
-        return [Table(self.data, p + struct.unpack_from("<I", self.data, p)[0]) for p in range(at, at + 4 * length, 4)]
+        start, count = self._vector(slot)
+        return [Table(self._table.Bytes, self._table.Indirect(start + 4 * i)) for i in range(count)]
 
     def floats(self, slot: int) -> list[float]:
-        at, length = self._vector(slot)
-        return list(struct.unpack_from(f"<{length}f", self.data, at))
-
-    def _target(self, slot: int) -> int:
-        at = self.at(slot)
-        assert at is not None, f"field {slot} is missing"
-        return at + struct.unpack_from("<I", self.data, at)[0]
+        start, count = self._vector(slot)
+        return np.frombuffer(self._table.Bytes, "<f4", count, start).tolist()
 
     def _vector(self, slot: int) -> tuple[int, int]:
-        at = self._target(slot)
-        return at + 4, struct.unpack_from("<I", self.data, at)[0]
+        offset = self.at(slot) - self._table.Pos
+        assert self.at(slot), f"field {slot} is missing"
+        return self._table.Vector(offset), self._table.VectorLen(offset)
 
 
 def decode(data: bytes) -> tuple[Table, list[Table], list[Table]]:
     """ModelMetadata, and the TensorMetadata of inputs and outputs."""
     assert data[4:8] == b"M001"
-    model = Table(data)
+    model = Table(data, int.from_bytes(data[:4], "little"))
     (graph,) = model.tables(3)
     return model, graph.tables(2), graph.tables(3)
 
@@ -92,14 +81,14 @@ def test_the_files_say_what_their_tensors_mean(module_build: Path, precision: st
     assert (image.table(5).floats(0), image.table(5).floats(1)) == ([255.0], [0.0])  # Stats: max, min
     features = by_name["features"]
     assert features.text(1).startswith("features of mobilenetv2_100 behind layer bn1; the backbone's stem takes")
-    assert features.at(3) is None and features.at(4) is None and features.at(5) is None
+    assert not any(features.at(slot) for slot in (3, 4, 5))
     (repaired,) = outputs
     assert repaired.text(0) == "repaired" and repaired.text(1).startswith("repaired features of mobilenetv2_100")
 
 
 def test_a_file_that_takes_0_to_1_is_divided_by_255() -> None:
-    note = TensorNote(TensorSpec("image", Role.IMAGE, "a photo", (0.0, 1.0)), 255.0)
-    model, (image,), outputs = decode(metadata.pack("näme", "d", "1", [note], []))
+    spec = TensorSpec("image", Role.IMAGE, "a photo", (0.0, 1.0))
+    model, (image,), outputs = decode(metadata.pack("näme", "d", "1", [spec], []))
     assert model.text(0) == "näme" and outputs == []
     assert normalization(image) == ([0.0], [255.0])
     assert image.table(5).floats(0) == [1.0]

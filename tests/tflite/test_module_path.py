@@ -63,6 +63,7 @@ def operations(path: Path, tensors: frozenset[str]) -> list[str]:
     return [op.name for op in tflite_file.read(path).operations if op.outputs[0].name in tensors]
 
 
+@pytest.mark.slow
 def test_operations_are_found_by_their_submodule(float_file: Path) -> None:
     file = tflite_file.read(float_file)
     assert operations(float_file, tensors_of(file, ["nem.out"])) == ["FULLY_CONNECTED"]
@@ -73,6 +74,7 @@ def test_operations_are_found_by_their_submodule(float_file: Path) -> None:
     assert not tensors_of(file, []) and not tensors_of(file, ["ne", "conv", "dwm.conv"])
 
 
+@pytest.mark.slow
 def test_what_is_kept_stays_float_and_the_rest_does_not(network: Frame, float_file: Path, tmp_path: Path) -> None:
     kept = tensors_of(tflite_file.read(float_file), ["nem.out", "dwm"])
     path = tmp_path / "int8.tflite"

@@ -31,8 +31,7 @@ from mobile_robust.contracts.result import (
 )
 from mobile_robust.errors import first_line
 from mobile_robust.runtimes.base import PlacementError
-from mobile_robust.runtimes.messages import Message
-from mobile_robust.runtimes.process import Worker
+from mobile_robust.runtimes.process import Message, Worker, launch
 from mobile_robust.runtimes.registry import runtimes
 
 _WORKER = "mobile_robust.bench.host.worker"
@@ -109,10 +108,9 @@ class _Session:
         except (PlacementError, RuntimeError) as error:
             self._fail(model, "load", first_line(error))
             return
-        worker = Worker(_WORKER, [], runtime.environment())
+        worker = Worker(**launch(_WORKER, [], runtime.environment()))
         stack.callback(worker.close)
-        worker.send(_job(model, inputs, self._protocol).message())
-        reply = worker.receive()
+        reply = worker.ask(_job(model, inputs, self._protocol).message())
         if reply.kind == "error":
             self._fail(model, "load", reply.text)
             return
@@ -126,9 +124,7 @@ class _Session:
         """Measures one repetition and writes the result."""
         time.sleep(self._protocol.cool_down_seconds)
         before = device.state()
-        worker = self._workers[key(model)]
-        worker.send(Message("repeat"))
-        reply = worker.receive()
+        reply = self._workers[key(model)].ask(Message("repeat"))
         if reply.kind == "error":
             self._fail(model, f"repetition {index}", reply.text)
             return

@@ -1,6 +1,6 @@
 """The process that holds one artifact while it is measured: ``python -m mobile_robust.bench.host.worker``.
 
-A process of its own so that its memory is the artifact's. Speaks ``runtimes.messages`` on stdin and stdout: it receives
+A process of its own so that its memory is the artifact's. Speaks ``runtimes.process`` on stdin and stdout: it receives
 its :class:`Job`, loads the artifact, runs every input once without a clock, and then measures one repetition at every
 request. It ends with the process that started it.
 """
@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from mobile_robust.bench.host import machine as device
 from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
-from mobile_robust.runtimes.messages import Message, receive, send
-from mobile_robust.runtimes.process import reply_stream
+from mobile_robust.runtimes.process import Message, receive, reply_stream, send
 from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
 
 #: What an engine raises where it cannot open or run a file.

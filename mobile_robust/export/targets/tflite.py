@@ -12,7 +12,6 @@ from mobile_robust.contracts.manifest import Quantization
 from mobile_robust.contracts.manifest import Tensor as TensorEntry
 from mobile_robust.contracts.precisions import PrecisionSpec
 from mobile_robust.contracts.targets import TARGETS
-from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.export.targets.base import Converted, Converter
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
@@ -111,14 +110,9 @@ class TfliteConverter(Converter):
             )
 
     def _metadata(self, file: TfliteFile) -> bytes:
-        recipe, facts = self.source.recipe, self.source.facts
+        recipe, facts, tensors = self.source.recipe, self.source.facts, self.source.tensors
         text = f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items())
-
-        def notes(names: Iterable[str], std: float | None) -> list[metadata.TensorNote]:
-            specs = [self.source.tensors[name] for name in names]
-            return [metadata.TensorNote(spec, std if spec.role is Role.IMAGE else None) for spec in specs]
-
-        inputs, outputs = notes(file.inputs, 255.0 / recipe.input.range), notes(file.outputs, None)
+        inputs, outputs = ([tensors[name] for name in names] for names in (file.inputs, file.outputs))
         return metadata.pack(recipe.name, text, facts["version"], inputs, outputs)
 
 

@@ -49,7 +49,7 @@ def data_input(file: TfliteFile, op: Operation, call: LayerCall) -> FileTensor |
 def _fits(op: Operation, call: LayerCall) -> bool:
     weights = op.inputs[1]
     assert weights is not None
-    same_weights = _sides(weights.shape) == _sides(call.weight_shape)
+    same_weights = _sides(weights.shape) == _sides(tuple(call.module.weight.shape))
     return same_weights and math.prod(op.outputs[0].shape) == call.output.numel()
 
 

@@ -15,7 +15,7 @@ class LayerCall:
     """One call of a layer. ``output`` is what the layer itself gave; ``norm`` is the batch norm right behind it."""
 
     name: str
-    module: nn.Module
+    module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear
     input_shape: tuple[int, ...]
     output: Tensor
     norm: nn.BatchNorm2d | None = None
@@ -24,12 +24,6 @@ class LayerCall:
     def channels_first(self) -> bool:
         """True where input and output are N C H W; a linear layer has its channels last already."""
         return not isinstance(self.module, nn.Linear)
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        """Shape of the layer's weight."""
-        assert isinstance(self.module, LAYERS)
-        return tuple(self.module.weight.shape)
 
     def normalized(self, output: Tensor) -> Tensor:
         """The batch norm by itself, in evaluation mode: timm's may hold an activation too."""
@@ -42,15 +36,7 @@ class LayerCall:
 
 
 def trace(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[list[LayerCall], Tensor]:
-    """Runs a network in evaluation mode and records its layers.
-
-    Args:
-        model: The deploy form; its mode is restored.
-        inputs: The arguments of its forward, N C H W.
-
-    Returns:
-        The calls in order, and the network's output.
-    """
+    """The calls of a network's layers in evaluation mode, in order, and its output; its mode is restored."""
     calls: list[LayerCall] = []
     given: dict[int, tuple[Tensor, LayerCall]] = {}  # the tensor is kept, so that its id stays its own
 

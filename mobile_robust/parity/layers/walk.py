@@ -52,39 +52,34 @@ _ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One row of the walk.
+    """One row of the walk: a layer, or the whole file's output."""
 
-    Attributes:
-        name: Attribute path of the layer in the network, or "output NAME".
-        op: The operation in the file, or "XNNPACK" for the whole file run with it.
-        index: The operation's position in the file.
-        metrics: Value against PyTorch's, channels first. ``None``: not finite.
-        isolated: The same with PyTorch's layer run on the file's own input. ``None``: not finite, or not possible.
-        ok: Neither this layer nor what lies between it and the layers before is at fault.
-        failures: Why it is not ok, in sentences.
-    """
-
+    #: Attribute path of the layer in the network, or "output NAME".
     name: str
+    #: The operation in the file and its position, or "XNNPACK" for the whole file run with it.
     op: str
     index: int
+    #: Value against PyTorch's, channels first. None: not finite.
     metrics: Metrics | None
+    #: The same with PyTorch's layer run on the file's own input. None: not finite, or not possible.
     isolated: Metrics | None
-    ok: bool
+    #: Why this layer, or what lies between it and the layers before, is at fault.
     failures: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is at fault."""
+        return not self.failures
 
 
 @torch.no_grad()
 def walk(
-    artifact: PathLike[str],
-    model: nn.Module,
-    inputs: Arrays,
-    model_inputs: tuple[Tensor, ...],
-    tolerance: Tolerance,
+    artifact: PathLike[str], model: nn.Module, inputs: Arrays, model_inputs: tuple[Tensor, ...], tolerance: Tolerance
 ) -> list[LayerReport]:
-    """The layers of a file in its order, then its output without and with XNNPACK.
+    """The layers of a .tflite file in its order, then its output without and with XNNPACK.
 
     Args:
-        artifact: The .tflite file, any precision.
+        artifact: The file, of any precision.
         model: The network it was made of (deploy form), with one output.
         inputs: One image's inputs by name, in the file's layout (NHWC).
         model_inputs: The same as the network's arguments (NCHW).
@@ -137,7 +132,7 @@ class _Walker:
             recomputed = finish(call.module(torch.from_numpy(given)))
             isolated, own_faults = self._measure(recomputed, got, f"of layer {call.name} in isolation")
             faults = own_faults or faults
-        return LayerReport(call.name, op.name, op.index, metrics, isolated, not faults, tuple(faults))
+        return LayerReport(call.name, op.name, op.index, metrics, isolated, tuple(faults))
 
     def output(self, name: str, expected: Tensor) -> LayerReport:
         tensor = self._file.outputs[name]
@@ -145,16 +140,14 @@ class _Walker:
         metrics, failures = self._measure_output(expected, self._values[tensor.index], name)
         if op.index not in self._error:
             failures = self._blame_between(op, metrics, failures) or failures
-        return LayerReport(f"output {name}", op.name, op.index, metrics, None, not failures, tuple(failures))
+        return LayerReport(f"output {name}", op.name, op.index, metrics, None, tuple(failures))
 
     def with_xnnpack(self, name: str, expected: Tensor, inputs: Arrays) -> LayerReport:
         with LitertCpu().open(self._file) as session:
             got = session.predict(inputs)[name]
         label = f"{name} with XNNPACK"
         metrics, failures = self._measure_output(expected, got, label)
-        return LayerReport(
-            f"output {label}", "XNNPACK", len(self._file.operations), metrics, None, not failures, tuple(failures)
-        )
+        return LayerReport(f"output {label}", "XNNPACK", len(self._file.operations), metrics, None, tuple(failures))
 
     def _measure_output(
         self, expected: Tensor, got: NDArray[np.float32], label: str

@@ -16,21 +16,16 @@ from mobile_robust.errors import InputError
 
 @dataclass(frozen=True)
 class Package:
-    """An ML program on disk.
-
-    Attributes:
-        path: The ``.mlpackage`` folder.
-        spec: Its protobuf specification (``coremltools.proto.Model_pb2.Model``).
-        weights: The folder of its weight files; it need not exist where all weights are in the specification.
-        inputs: Name -> shape. An image is (1, 3, height, width), grayscale (1, 1, height, width).
-        images: The inputs that are images on a device: 8-bit pixels there, so float32 in [0, 255] here.
-        outputs: Names, in the order of the file.
-    """
+    """An ML program on disk."""
 
     path: Path
+    #: ``coremltools.proto.Model_pb2.Model``.
     spec: Any
+    #: The folder of its weight files; it need not exist where all weights are in the specification.
     weights: Path
+    #: Name -> shape. An image is (1, 3, height, width), grayscale (1, 1, height, width).
     inputs: dict[str, tuple[int, ...]]
+    #: The inputs that are images on a device: 8-bit pixels there, so float32 in [0, 255] here.
     images: frozenset[str]
     outputs: tuple[str, ...]
 

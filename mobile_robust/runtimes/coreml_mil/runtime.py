@@ -8,7 +8,6 @@ does that accumulates wider than it stores. Hardware that accumulates in float16
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -78,12 +77,7 @@ class CoremlMil(Runtime):
         return None
 
     def open(self, artifact: PathLike[str], threads: int = 1) -> MilSession:
-        """Decompresses the weights. PyTorch's threads are what they are.
-
-        Raises:
-            InputError: The package is incomplete, truncated, foreign or no ML program, or an operation that its
-                outputs depend on is not implemented here.
-        """
+        """Raises InputError also where an operation that the outputs depend on is not implemented here."""
         return MilSession(read_package(Path(artifact)))
 
 
@@ -94,7 +88,6 @@ class MilSession(Session):
         self._package = package
         function = _load_program(package).functions["main"]
         self._inputs = {name: _declared(variable) for name, variable in function.inputs.items()}
-        self._written: dict[str, Tensor] = {}
         self._constants: dict[str, Any] = {}
         steps = _needed(_steps(function), package.outputs)
         for step in steps:
@@ -106,11 +99,7 @@ class MilSession(Session):
         self._steps = self._fold(steps)
 
     def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        """An image is NCHW with values in [0, 255], channels in the file's order.
-
-        Raises:
-            InputError: Names or shapes are not those of the file.
-        """
+        """An image is NCHW with values in [0, 255]. Raises InputError where names or shapes are not the file's."""
         self._package.check_inputs(inputs)
         self._written = {
             name: declared.conform(torch.from_numpy(np.array(inputs[name]))) for name, declared in self._inputs.items()
@@ -118,26 +107,14 @@ class MilSession(Session):
 
     def run(self) -> None:
         """Raises InputError where an operation cannot be executed."""
-        self._execute_steps()
+        values = self._constants | self._written
+        with torch.inference_mode():
+            for step in self._steps:
+                values |= self._execute(step, values)
+        self._outputs = {name: values[name].float().numpy() for name in self._package.outputs}
 
     def read(self) -> Arrays:
         return dict(self._outputs)
-
-    def trace(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Arrays, dict[str, NDArray[Any]]]:
-        """One inference, with the output of every operation that was run, by name, in order of execution."""
-        self.write(inputs)
-        computed = self._execute_steps()
-        return self.read(), {name: value.numpy() for name, value in computed.items()}
-
-    def _execute_steps(self) -> dict[str, Tensor]:
-        """Everything that was computed."""
-        computed: dict[str, Tensor] = {}
-        with torch.inference_mode():
-            for step in self._steps:
-                computed |= self._execute(step, computed)
-        everything = self._constants | self._written | computed
-        self._outputs = {name: everything[name].float().numpy() for name in self._package.outputs}
-        return computed
 
     def _fold(self, steps: Iterable[_Step]) -> list[_Step]:
         """Executes what depends on weights alone, decompression first of all, and returns the steps that remain."""
@@ -147,26 +124,25 @@ class MilSession(Session):
                 computed |= {output.name for output in step.outputs}
                 remaining.append(step)
             else:
-                self._constants |= self._execute(step, {})
+                self._constants |= self._execute(step, self._constants)
         still_read = {name for step in remaining for name in step.reads} | set(self._package.outputs)
         self._constants = {name: value for name, value in self._constants.items() if name in still_read}
         return remaining
 
-    def _execute(self, step: _Step, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _execute(self, step: _Step, known: Mapping[str, Any]) -> dict[str, Tensor]:
         """Outputs of one operation by name, rounded to their declared dtypes."""
-
-        known = ChainMap(values, self._written, self._constants)
         where = f"{self._package.path}: operation {step.kind!r} (output {step.outputs[0].name!r})"
         try:
             result = OPS[step.kind](**{name: _resolve(argument, known) for name, argument in step.arguments.items()})
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(f"{where} cannot be executed: {error}") from error
-        results = result if isinstance(result, Sequence) else [result]
-        for declared, value in zip(step.outputs, results, strict=True):
+        outputs = {}
+        for declared, value in zip(step.outputs, result if isinstance(result, Sequence) else [result], strict=True):
             sizes = zip(declared.shape, value.shape, strict=False)
             if len(declared.shape) != value.ndim or any(size not in (None, got) for size, got in sizes):
                 raise InputError(f"{where} gives shape {list(value.shape)}, the file declares {list(declared.shape)}")
-        return {d.name: d.conform(value) for d, value in zip(step.outputs, results, strict=True)}
+            outputs[declared.name] = declared.conform(value)
+        return outputs
 
 
 def _resolve(argument: Any, known: Mapping[str, Any]) -> Any:

@@ -18,9 +18,7 @@ from mobile_robust.runtimes.emulator.sandbox import Package
 
 #: What other programs have hung into every update of the system's lists is not for ours.
 _CLEARED = ("APT::Architectures", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success")
-
-
-#: Without a network apt complains of every package.
+#: Without a network apt has an error for every package.
 _MOST_ERRORS = 3
 
 
@@ -39,11 +37,7 @@ class Deb:
 
 
 class Apt:
-    """apt-get in a folder of its own.
-
-    Args:
-        folder: Made where missing; keeps lists and packages.
-    """
+    """apt-get in a folder of its own, made where missing, which keeps lists and packages."""
 
     def __init__(self, folder: Path) -> None:
         self.packages, self._empty = folder / "packages", folder / "empty"
@@ -66,23 +60,16 @@ class Apt:
         self._command = ["apt-get", "-q", f"-c{folder / 'apt.conf'}", *options]
 
     def update(self) -> None:
-        """Reads the signed lists. Where a source does not answer, older lists of it stay.
-
-        Raises:
-            InputError: They cannot be read at all.
-        """
+        """Reads the signed lists; where a source does not answer, older lists of it stay, if there are any."""
         self._run(self._empty, "update")
 
-    def download(self, host: Sequence[str], guest: Sequence[str]) -> list[Deb]:
-        """Downloads packages for x86-64 and for ARM64; those that an earlier try left are not downloaded again.
-
-        Returns:
-            What now lies in ``packages``, each file with the hash that the lists give.
+    def download(self, host: Sequence[str], arm64: Sequence[str]) -> list[Deb]:
+        """Downloads packages for x86-64 and ARM64 but those that an earlier try left; what now lies in ``packages``.
 
         Raises:
             InputError: The lists have no such package, or it cannot be had, or is another than they say.
         """
-        names = [f"{name}:amd64" for name in host] + [f"{name}:arm64" for name in guest]
+        names = [f"{name}:amd64" for name in host] + [f"{name}:arm64" for name in arm64]
         # 'URI' FILE SIZE SHA256:HASH. Asked where no package lies: apt leaves out those that do.
         listed = self._run(self._empty, "download", "--print-uris", *names).splitlines()
         debs = [Deb(file, digest.removeprefix("SHA256:")) for _, file, _, digest in map(str.split, listed)]
@@ -110,9 +97,8 @@ class Apt:
         )
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith("E:")][:_MOST_ERRORS]
-            told = " | ".join(errors) or done.stderr.strip()
             raise InputError(
-                f"apt-get {arguments[0]} failed: {told}\n"
+                f"apt-get {arguments[0]} failed: {' | '.join(errors) or done.stderr.strip()}\n"
                 "The sandbox is made of Debian 12's packages: it needs apt sources for it, and a network."
             )
         return done.stdout

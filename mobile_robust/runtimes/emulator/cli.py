@@ -24,11 +24,7 @@ Debian 12, no root, and changes nothing of the system. Exit code: 0 done, 2 it c
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command.
-
-    Raises:
-        InputError: The sandbox cannot be had here.
-    """
+    """Runs the command. Raises InputError where the sandbox cannot be had here."""
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.arm64",
         description="The sandbox that runs LiteRT's ARM64 kernels on this machine.",
@@ -39,21 +35,13 @@ def main(arguments: list[str]) -> int:
         "action", choices=("setup", "remove"), help="make the sandbox where it is not whole, or delete it"
     )
     options = parser.parse_args(arguments)
-    if options.action == "setup":
-        _set_up()
-    else:
+    if options.action == "remove":
         freed = install.remove()
-        _print(f"removed {sandbox.base()}: {bytes_text(freed)}" if freed else "nothing to remove")
-    return 0
-
-
-def _set_up() -> None:
+        print(f"removed {sandbox.base()}: {bytes_text(freed)}" if freed else "nothing to remove")
+        return 0
     with progress_bar(Console(stderr=True), "ARM64 sandbox", install.STEPS) as step:
         found, made = install.set_up(step)
     for package in found.packages:
-        _print(f"{package.name} {package.version}")
-    _print(f"{'ready' if made else 'up to date, nothing done'}: {found.folder}, {bytes_text(size(found.folder))}")
-
-
-def _print(text: str) -> None:
-    Console().print(text, highlight=False, markup=False, soft_wrap=True)
+        print(f"{package.name} {package.version}")
+    print(f"{'ready' if made else 'up to date, nothing done'}: {found.folder}, {bytes_text(size(found.folder))}")
+    return 0

@@ -14,24 +14,18 @@ from mobile_robust.files import folder_lock, size
 from mobile_robust.runtimes.emulator import packages, sandbox, wheels
 from mobile_robust.runtimes.emulator.apt import Apt
 from mobile_robust.runtimes.emulator.profiles import PROFILES
-from mobile_robust.runtimes.emulator.sandbox import GUEST, HOST, SITE, Sandbox
+from mobile_robust.runtimes.emulator.sandbox import ARM64, HOST, SITE, Sandbox
 
 #: How often :func:`set_up` calls ``step`` at most.
 STEPS = 5
 #: Nothing of these is needed to run: other emulators, manuals.
-_NOT_NEEDED = (f"{HOST}/usr/share", f"{GUEST}/usr/share", f"{HOST}/usr/libexec")
+_NOT_NEEDED = (f"{HOST}/usr/share", f"{ARM64}/usr/share", f"{HOST}/usr/libexec")
 
 Step = Callable[[str], None]
 
 
 def set_up(step: Step) -> tuple[Sandbox, bool]:
-    """Makes the sandbox, or finds that it is there, whole and of this version.
-
-    Args:
-        step: Told what is being done.
-
-    Returns:
-        The sandbox, and whether it was made.
+    """The sandbox, whole and of this version, and whether it was made now; ``step`` is called with what is being done.
 
     Raises:
         InputError: It cannot be had on this machine; says why.
@@ -80,27 +74,26 @@ def _make(base: Path, step: Step) -> None:
     apt = Apt(work / "apt")
     apt.update()
     step("downloading Debian packages")
-    debs = apt.download(packages.HOST, packages.GUEST)
+    debs = apt.download(packages.HOST, packages.ARM64)
     step("downloading Python packages")
     installed = [deb.package for deb in debs] + wheels.download(work / "wheels")
     step("unpacking")
     for leftover in work.glob("sandbox-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     # A new name: what was killed may have left a process in the old one.
-    new = Path(mkdtemp(prefix="sandbox-", dir=work))
-    tree = sandbox.tree_of(new)
+    made = Sandbox(Path(mkdtemp(prefix="sandbox-", dir=work)), tuple(installed))
     for deb in debs:
-        folder = tree / (HOST if deb.package.name.endswith(":amd64") else GUEST)
+        folder = made.tree / (HOST if deb.package.name.endswith(":amd64") else ARM64)
         folder.mkdir(parents=True, exist_ok=True)
         _run(["dpkg-deb", "--extract", str(apt.packages / deb.file), str(folder)])
-    wheels.unpack(work / "wheels", tree / SITE)
-    _lighten(tree)
-    _make_machines(tree)
+    wheels.unpack(work / "wheels", made.tree / SITE)
+    _lighten(made.tree)
+    _make_machines(made.tree)
     step("starting it for the first time")
-    _start(tree)
-    sandbox.write_manifest(new, installed)
+    _start(made)
+    made.finish()
     shutil.rmtree(finished, ignore_errors=True)  # not whole, or of another version
-    new.rename(finished)
+    made.folder.rename(finished)
     shutil.rmtree(work, ignore_errors=True)
 
 
@@ -123,18 +116,18 @@ def _make_machines(tree: Path) -> None:
         for name in ("possible", "present"):
             (cpus / name).write_text("0\n")
         for name in ("lib", "usr"):
-            (machine / name).symlink_to(Path("..") / GUEST / name)
+            (machine / name).symlink_to(Path("..") / ARM64 / name)
 
 
-def _start(tree: Path) -> None:
+def _start(made: Sandbox) -> None:
     """Imports on every profile what the runtime will; Python keeps what it compiled, which is slow when emulated."""
     program = ["-c", "import numpy, ai_edge_litert.interpreter"]
     for profile in PROFILES.values():
-        _run(**sandbox.launch(tree, profile, program, {"PYTHONDONTWRITEBYTECODE": ""}))
+        _run(**made.launch(profile, program, {"PYTHONDONTWRITEBYTECODE": ""}))
 
 
 def _run(args: Sequence[str], env: dict[str, str] | None = None) -> None:
     done = subprocess.run(args, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise InputError(f"{Path(args[0]).name} failed: {told[-1]}")
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise InputError(f"{Path(args[0]).name} failed: {lines[-1]}")

@@ -13,7 +13,7 @@ from mobile_robust.runtimes.emulator.profiles import PROFILES
 #: For this machine: QEMU, and those of its libraries that a small Debian lacks.
 HOST = ("qemu-user", "libcapstone4", "libglib2.0-0", "libnuma1", "liburing2")
 #: For the emulated one: Python, and the libraries that it and the wheels need.
-GUEST = (
+ARM64 = (
     "python3.11-minimal",
     "libpython3.11-minimal",
     "libpython3.11-stdlib",
@@ -38,5 +38,5 @@ WHEELS = {
 
 def fingerprint() -> str:
     """Hash of all of this: a sandbox made of anything else is of another version of this package."""
-    everything = (HOST, GUEST, PYTHON, PLATFORMS, sorted(WHEELS.items()), sorted(map(repr, PROFILES.values())))
+    everything = (HOST, ARM64, PYTHON, PLATFORMS, sorted(WHEELS.items()), sorted(map(repr, PROFILES.values())))
     return hashlib.sha256(repr(everything).encode()).hexdigest()

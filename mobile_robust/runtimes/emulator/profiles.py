@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_ARM = 0x41  # implementer
-
 
 @dataclass(frozen=True)
 class Profile:
-    """A class of phones.
-
-    Attributes:
-        name: What the user calls it.
-        cpu: QEMU's -cpu.
-        part: Part number of the core, of those that ARM gives.
-    """
+    """A class of phones: what users call it, QEMU's -cpu, and the part number of the core, of those that ARM gives."""
 
     name: str
     cpu: str
@@ -30,7 +22,7 @@ class Profile:
         """The /proc/cpuinfo of a phone with one such core."""
         lines = {
             "processor": "0",
-            "CPU implementer": f"0x{_ARM:02x}",
+            "CPU implementer": "0x41",  # ARM
             "CPU architecture": "8",
             "CPU variant": "0x1",
             "CPU part": f"0x{self.part:03x}",

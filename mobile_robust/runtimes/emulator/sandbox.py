@@ -16,8 +16,8 @@ from mobile_robust.runtimes.emulator.profiles import Profile
 
 SETUP = "python -m mobile_robust.arm64 setup"
 #: Folders of the tree: this machine's programs, the emulated machine's, its Python packages; and one per profile.
-HOST, GUEST, SITE = "host", "guest", "site"
-_TREE, _MANIFEST = "tree", "manifest.json"
+HOST, ARM64, SITE = "host", "arm64", "site"
+_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A finished sandbox.
-
-    Attributes:
-        folder: Holds its tree and its manifest.
-        packages: What it is made of.
-    """
+    """A folder with a tree of unpacked packages; finished when it holds a manifest."""
 
     folder: Path
     packages: tuple[Package, ...]
@@ -44,61 +39,46 @@ class Sandbox:
     @property
     def tree(self) -> Path:
         """The folder of the unpacked files."""
-        return tree_of(self.folder)
+        return self.folder / "tree"
 
     def version(self, name: str) -> str:
         """Of a package."""
         return next(package.version for package in self.packages if package.name == name)
 
     def launch(
-        self,
-        profile: Profile,
-        module: str,
-        arguments: Sequence[str],
-        variables: Mapping[str, str],
-        options: Sequence[str] = (),
+        self, profile: Profile, arguments: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """Arguments for ``subprocess`` that start a module of this package on an emulated phone.
+        """Arguments for ``subprocess`` that start Python on an emulated phone.
 
-        Args:
-            profile: The phone.
-            module: Run with ``python -m``; it may import NumPy, LiteRT and modules of this package that need no more.
-            arguments: Of its command line.
-            variables: Added to its environment.
-            options: Of QEMU.
+        It has NumPy, LiteRT and this package, without the package's other dependencies. The environment is the same
+        everywhere but for ``variables``, so that the same instructions are executed everywhere. ``options`` are QEMU's.
         """
-        return launch(self.tree, profile, ["-m", module, *arguments], variables, options)
+        machine = self.tree / profile.name
+        package_root = Path(__file__).resolve().parents[3]
+        emulator = [str(self.tree / HOST / "usr/bin/qemu-aarch64"), *options, "-cpu", profile.cpu, "-L", str(machine)]
+        return {
+            # QEMU itself needs the libraries of this machine, the emulated programs must not see them.
+            "args": [*emulator, "-U", "LD_LIBRARY_PATH", str(machine / f"usr/bin/python{packages.PYTHON}"), *arguments],
+            "env": {
+                "LD_LIBRARY_PATH": str(self.tree / HOST / "usr/lib/x86_64-linux-gnu"),
+                "PYTHONHOME": str(machine / "usr"),
+                # In this order: beside this package there may be a NumPy for this machine.
+                "PYTHONPATH": os.pathsep.join([str(self.tree / SITE), str(package_root)]),
+                "PYTHONDONTWRITEBYTECODE": "1",  # the tree stays as its hash says
+                "PYTHONHASHSEED": "0",
+                "OPENBLAS_NUM_THREADS": "1",
+                **variables,
+            },
+        }
 
-
-def tree_of(folder: Path) -> Path:
-    """Where the files of the sandbox in a folder are."""
-    return folder / _TREE
-
-
-def launch(
-    tree: Path, profile: Profile, arguments: Sequence[str], variables: Mapping[str, str], options: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Arguments for ``subprocess`` that start the Python of a tree; see :meth:`Sandbox.launch`.
-
-    The environment is the same everywhere, so that the same instructions are executed everywhere.
-    """
-    machine = tree / profile.name
-    package_root = Path(__file__).resolve().parents[3]
-    emulator = [str(tree / HOST / "usr/bin/qemu-aarch64"), *options, "-cpu", profile.cpu, "-L", str(machine)]
-    return {
-        # QEMU itself needs the libraries of this machine, the emulated programs must not see them.
-        "args": [*emulator, "-U", "LD_LIBRARY_PATH", str(machine / f"usr/bin/python{packages.PYTHON}"), *arguments],
-        "env": {
-            "LD_LIBRARY_PATH": str(tree / HOST / "usr/lib/x86_64-linux-gnu"),
-            "PYTHONHOME": str(machine / "usr"),
-            # In this order: beside this package there may be a NumPy for this machine.
-            "PYTHONPATH": os.pathsep.join([str(tree / SITE), str(package_root)]),
-            "PYTHONDONTWRITEBYTECODE": "1",  # the tree stays as its hash says
-            "PYTHONHASHSEED": "0",
-            "OPENBLAS_NUM_THREADS": "1",
-            **variables,
-        },
-    }
+    def finish(self) -> None:
+        """Writes the manifest."""
+        manifest = {
+            "contents": packages.fingerprint(),
+            "tree_sha256": sha256(self.tree),
+            "parts": [vars(package) for package in self.packages],
+        }
+        write_atomically(self.folder / _MANIFEST, json.dumps(manifest, indent=2) + "\n")
 
 
 def base() -> Path:
@@ -107,7 +87,7 @@ def base() -> Path:
 
 
 def find() -> tuple[Sandbox | None, str | None]:
-    """The sandbox with every file of it checked, once per process.
+    """The finished sandbox with every file of it checked, once per process.
 
     Returns:
         (the sandbox, None), or (None, why there is none that can be used and what to do).
@@ -130,16 +110,7 @@ def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
         return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
     if not isinstance(manifest, dict) or manifest.get("contents") != packages.fingerprint():
         return None, f"{folder} was set up by another version of this package: {SETUP}"
-    if manifest["tree_sha256"] != sha256(tree_of(folder)):
+    found = Sandbox(folder, tuple(Package(**entry) for entry in manifest["parts"]))
+    if manifest["tree_sha256"] != sha256(found.tree):
         return None, f"{folder}: files were changed since it was set up: {SETUP}"
-    return Sandbox(folder, tuple(Package(**entry) for entry in manifest["parts"])), None
-
-
-def write_manifest(folder: Path, installed: Sequence[Package]) -> None:
-    """Declares the sandbox in a folder finished."""
-    manifest = {
-        "contents": packages.fingerprint(),
-        "tree_sha256": sha256(tree_of(folder)),
-        "parts": [vars(package) for package in installed],
-    }
-    write_atomically(folder / _MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    return found, None

@@ -1,4 +1,4 @@
-"""The process on the emulated phone: LiteRT's interpreter with a file in it. Speaks ``messages`` on stdin and stdout.
+"""The process on the emulated phone: LiteRT's interpreter with a file in it.
 
 It runs on the sandbox's own Python, which has NumPy and LiteRT and none of this package's other dependencies.
 """
@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mobile_robust.runtimes.messages import Message, receive, send
-from mobile_robust.runtimes.process import reply_stream
+from mobile_robust.runtimes.process import Message, receive, reply_stream, send, serve
 
 #: A system call that Linux does not have, and its first argument: by these the plug-in knows where to count.
 MARK, BEGIN, END = 0x6D72, 1, 2
@@ -23,29 +22,30 @@ def main() -> None:
     """Receives a file ("model", its bytes as uint8), sends "open" or "error", then replies to every request.
 
     "open" has the operation list of the interpreter as JSON: for each the tensors it takes and gives, by index. A
-    request has the inputs by tensor index in the file's own types; the reply, "outputs", the outputs likewise.
-    "count" makes a second inference between two marks; its reply has the process's memory map as text.
+    request has the inputs by name in the file's own types; the reply, "outputs", the outputs likewise. "count" makes a
+    second inference between two marks; its reply has the process's memory map as text.
     """
-    stream, requests = reply_stream(), sys.stdin.buffer
-    model = receive(requests).arrays["model"].tobytes()  # the interpreter reads from here, and keeps no copy
+    stream = reply_stream()
+    model = receive(sys.stdin.buffer).arrays["model"].tobytes()  # the interpreter reads from here, and keeps no copy
     try:
         interpreter = _open(model)
     except (ValueError, RuntimeError) as error:
         send(stream, Message("error", str(error)))
         return
+    inputs, outputs = _indices(interpreter)
     nodes = [
         {side: list(map(int, op[side])) for side in ("inputs", "outputs")} for op in interpreter._get_ops_details()
     ]
     send(stream, Message("open", json.dumps(nodes)))
-    while True:
-        try:
-            request = receive(requests)
-        except EOFError:
-            return
-        try:
-            send(stream, _reply(interpreter, request))
-        except (ValueError, RuntimeError) as error:
-            send(stream, Message("error", str(error)))
+
+    def reply(request: Message) -> Message:
+        for name, values in request.arrays.items():
+            interpreter.set_tensor(inputs[name], values)
+        interpreter.invoke()
+        text = _count(interpreter.invoke) if request.kind == "count" else ""
+        return Message("outputs", text, {name: interpreter.get_tensor(index) for name, index in outputs.items()})
+
+    serve(stream, reply)
 
 
 def _open(model: bytes) -> Any:
@@ -56,23 +56,20 @@ def _open(model: bytes) -> Any:
     return interpreter
 
 
-def _reply(interpreter: Any, request: Message) -> Message:
-    for index, values in request.arrays.items():
-        interpreter.set_tensor(int(index), values)
-    interpreter.invoke()
-    text = ""
-    if request.kind == "count":
-        _count(interpreter.invoke)
-        text = Path("/proc/self/maps").read_text()
-    given = [tensor["index"] for tensor in interpreter.get_output_details()]
-    return Message("outputs", text, {str(index): interpreter.get_tensor(index) for index in given})
+def _indices(interpreter: Any) -> list[dict[str, int]]:
+    """Of inputs and outputs, by name. The runner is not kept: nothing can run while it refers to the interpreter."""
+    runner = interpreter.get_signature_runner()
+    both = (runner.get_input_details(), runner.get_output_details())
+    return [{name: details["index"] for name, details in tensors.items()} for tensors in both]
 
 
-def _count(work: Callable[[], None]) -> None:
+def _count(work: Callable[[], None]) -> str:
+    """The process's memory map, after some work between two marks."""
     mark = ctypes.CDLL(None).syscall
     mark(MARK, BEGIN)
     work()
     mark(MARK, END)
+    return Path("/proc/self/maps").read_text()
 
 
 if __name__ == "__main__":

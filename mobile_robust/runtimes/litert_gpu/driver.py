@@ -9,10 +9,9 @@ import subprocess
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from mobile_robust.runtimes.messages import receive
-from mobile_robust.runtimes.process import launch
+from mobile_robust.runtimes.process import launch, receive
+from mobile_robust.tflite.flatbuffer import pack
 
 #: The process that holds the engine.
 WORKER = "mobile_robust.runtimes.litert_gpu.worker"
@@ -69,36 +68,24 @@ def _failure(path: Path, variables: dict[str, str]) -> str | None:
         )
     except subprocess.TimeoutExpired:
         return f"no reply in {_PROBE_SECONDS} s"
-    log = done.stderr.decode(errors="replace")
     try:
         reply = receive(io.BytesIO(done.stdout))
     except EOFError:
         return f"crashed, exit code {done.returncode}"
     if reply.kind == "open":
         return None
+    log = done.stderr.decode(errors="replace")
     reason = re.search(r"Failed to initialize WebGPU environment: (?:[A-Z]+: )?([^\n]+)", log)
     return reason[1] if reason else " ".join(reply.text.split())
 
 
 def _one_relu() -> bytes:
     """The smallest TFLite file: y = relu(x), four values."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    def tensor(name: str) -> Any:
-        made = schema.TensorT()
-        made.name, made.shape, made.type, made.buffer = name, [1, 1, 1, 4], schema.TensorType.FLOAT32, 0
-        return made
-
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RELU
-    operator = schema.OperatorT()
-    operator.inputs, operator.outputs = [0], [1]
-    graph = schema.SubGraphT()
-    graph.tensors, graph.operators = [tensor("x"), tensor("y")], [operator]
-    graph.inputs, graph.outputs = [0], [1]
-    model = schema.ModelT()
-    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [schema.BufferT()]
-    builder = flatbuffers.Builder(512)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    relu = schema.BuiltinOperator.RELU
+    tensors = [schema.TensorT(shape=[1, 1, 1, 4], name=name) for name in ("x", "y")]
+    operators = [schema.OperatorT(inputs=[0], outputs=[1])]
+    graph = schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=operators)
+    codes = [schema.OperatorCodeT(builtinCode=relu, deprecatedBuiltinCode=relu)]
+    return pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=[schema.BufferT()]))

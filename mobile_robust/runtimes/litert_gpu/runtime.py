@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
-from typing import Any
-
-from numpy.typing import NDArray
 
 from mobile_robust.contracts.manifest import Placement
-from mobile_robust.runtimes.base import Arrays, EngineError, PlacementError, Session, TimedRuntime
+from mobile_robust.runtimes.base import PlacementError, Session, TimedRuntime
 from mobile_robust.runtimes.gpu_delegate import refusals
 from mobile_robust.runtimes.litert_gpu import RUNTIMES, driver
 from mobile_robust.runtimes.litert_gpu.driver import WORKER
 from mobile_robust.runtimes.litert_gpu.session import GpuSession
-from mobile_robust.runtimes.messages import Message
-from mobile_robust.runtimes.process import Worker
+from mobile_robust.runtimes.process import Worker, WorkerSession, launch
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite.file import TfliteFile
 
@@ -49,12 +44,9 @@ class LitertGpu(TimedRuntime):
         return GpuSession(artifact)
 
 
-class _WorkerSession(Session):
-    """A worker process that holds the opened file."""
-
+class _WorkerSession(WorkerSession):
     def __init__(self, file: TfliteFile, variables: dict[str, str]) -> None:
-        self._file = file
-        self._worker = Worker(WORKER, [str(file.path)], variables)
+        super().__init__(file, Worker(**launch(WORKER, [str(file.path)], variables)), "the GPU engine")
         try:
             opened = self._worker.receive()
             log = self._worker.log()
@@ -69,21 +61,6 @@ class _WorkerSession(Session):
             accelerator=f"gpu ({adapter[1]})" if adapter else "gpu", total_ops=total, placed_ops=total
         )
 
-    def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        self._stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
-
-    def run(self) -> None:
-        self._worker.send(Message("inputs", arrays=self._stored))
-        self._reply = self._worker.receive()
-        if self._reply.kind == "error":
-            raise EngineError(f"{self._file.path}: the GPU engine failed: {self._reply.text}")
-
-    def read(self) -> Arrays:
-        return {name: tensor.dequantize(self._reply.arrays[name]) for name, tensor in self._file.outputs.items()}
-
-    def close(self) -> None:
-        self._worker.close()
-
 
 def _refusal(file: TfliteFile, log: str, error: str) -> PlacementError:
     """The operations the engine's log names, as "NAME (reason)"; where it names none, those the op table lacks."""
@@ -92,8 +69,8 @@ def _refusal(file: TfliteFile, log: str, error: str) -> PlacementError:
     )
     if section is not None:
         *lines, counts = section[1].splitlines()
-        refused = tuple(re.sub(r"^([A-Z0-9_]+): (.+)$", r"\1 (\2)", line.strip()) for line in lines)
-        return PlacementError(f"{file.path}: the GPU engine refuses {'; '.join(refused)}. {counts.strip()}", refused)
-    suspects = tuple(f"{op} ({why})" for op, why in refusals(file))
-    hint = f" Not in the GPU delegate's op table: {'; '.join(suspects)}" if suspects else ""
-    return PlacementError(f"{file.path}: the GPU engine cannot open it: {' '.join(error.split())}{hint}", suspects)
+        refused = "; ".join(re.sub(r"^([A-Z0-9_]+): (.+)$", r"\1 (\2)", line.strip()) for line in lines)
+        return PlacementError(f"{file.path}: the GPU engine refuses {refused}. {counts.strip()}")
+    suspects = "; ".join(f"{op} ({why})" for op, why in refusals(file))
+    hint = f" Not in the GPU delegate's op table: {suspects}" if suspects else ""
+    return PlacementError(f"{file.path}: the GPU engine cannot open it: {' '.join(error.split())}{hint}")

@@ -1,7 +1,7 @@
 """The process that holds the GPU engine: ``python -m mobile_robust.runtimes.litert_gpu.worker FILE.tflite``.
 
 A process of its own because the engine prints to file descriptor 2, reads the Vulkan driver from the environment, and
-on some files crashes instead of refusing. Speaks ``messages`` on stdin and stdout.
+on some files crashes instead of refusing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from pathlib import Path
 
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.litert_gpu.session import GpuSession
-from mobile_robust.runtimes.messages import Message, receive, send
-from mobile_robust.runtimes.process import reply_stream
+from mobile_robust.runtimes.process import Message, reply_stream, send, serve
 
 
 def main(path: str) -> None:
@@ -27,15 +26,7 @@ def main(path: str) -> None:
         send(stream, Message("error", str(error)))
         return
     send(stream, Message("open"))
-    while True:
-        try:
-            inputs = receive(sys.stdin.buffer).arrays
-        except EOFError:
-            return
-        try:
-            send(stream, Message("outputs", arrays=session.predict(inputs)))
-        except (RuntimeError, ValueError) as error:
-            send(stream, Message("error", str(error)))
+    serve(stream, lambda request: Message("outputs", arrays=session.predict(request.arrays)))
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def refuse_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The GPU leaves one operation over."""
 
     def refuse(self: LitertGpu, artifact: Path, threads: int = 1) -> None:
-        raise PlacementError("the GPU engine refuses BITWISE_XOR", ("BITWISE_XOR",))
+        raise PlacementError("the GPU engine refuses BITWISE_XOR")
 
     monkeypatch.setattr(LitertGpu, "unavailable", lambda self: None)
     monkeypatch.setattr(LitertGpu, "open", refuse)

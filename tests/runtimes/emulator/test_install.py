@@ -77,7 +77,7 @@ def test_without_apt_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         main(["setup"])
 
 
-def test_a_failure_of_apt_is_told_and_nothing_passes_for_whole(apt_get, cache: Path) -> None:
+def test_a_failure_of_apt_is_reported_and_nothing_passes_for_whole(apt_get, cache: Path) -> None:
     apt_get(fails=True)
     with pytest.raises(InputError, match=r"apt-get download failed: E: Unable to fetch.*\n.*Debian 12"):
         main(["setup"])
@@ -108,7 +108,7 @@ def test_a_package_other_than_the_lists_say_is_refused(apt_get, tmp_path: Path) 
         Apt(tmp_path / "apt").download(["one"], ["two"])
 
 
-def test_a_failure_of_pip_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failure_of_pip_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(InputError, match=r"pip download failed: .*ai-edge-litert==2\.3\.0"):

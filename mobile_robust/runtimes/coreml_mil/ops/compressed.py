@@ -1,6 +1,6 @@
 """Compressed weights, decompressed here from what the file stores.
 
-The converter's own decompression is never called: it would prove only that the converter agrees with itself.
+The converter's own decompression is never called: that would only show that the converter agrees with itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from torch import Tensor
 from mobile_robust.runtimes.coreml_mil.ops.table import Ints, ints, op
 
 
-@op("constexpr_affine_dequantize")
-def affine_dequantize(quantized_data: Tensor, zero_point: Tensor | float, scale: Tensor | float, axis: int) -> Tensor:
+@op
+def constexpr_affine_dequantize(
+    quantized_data: Tensor, zero_point: Tensor | float, scale: Tensor | float, axis: int
+) -> Tensor:
     """scale * (q - zero_point), per tensor or per slice along ``axis``.
 
     An all-zero channel is stored with scale 0 and arbitrary integers, which gives 0 as it should.
@@ -26,8 +28,8 @@ def affine_dequantize(quantized_data: Tensor, zero_point: Tensor | float, scale:
     return scales * (quantized_data.float() - zeros)
 
 
-@op("constexpr_blockwise_shift_scale")
-def blockwise_shift_scale(data: Tensor, scale: Tensor, offset: Tensor | None = None) -> Tensor:
+@op
+def constexpr_blockwise_shift_scale(data: Tensor, scale: Tensor, offset: Tensor | None = None) -> Tensor:
     """scale * (data - offset), where every scale and offset covers one block of the data along each axis."""
     shifted = data.float() if offset is None else data.float() - _fill_blocks(offset.float(), data)
     return _fill_blocks(scale, data) * shifted
@@ -40,8 +42,10 @@ def _fill_blocks(values: Tensor, data: Tensor) -> Tensor:
     return values
 
 
-@op("constexpr_lut_to_dense")
-def lut_to_dense(indices: Tensor, lut: Tensor, shape: Ints | None = None, vector_axis: int | None = None) -> Tensor:
+@op
+def constexpr_lut_to_dense(
+    indices: Tensor, lut: Tensor, shape: Ints | None = None, vector_axis: int | None = None
+) -> Tensor:
     """Palettized weights: each index stands for an entry of a look-up table.
 
     Two forms exist. With ``shape`` (iOS16) the indices are packed bits and one table serves the whole tensor. Without
@@ -64,8 +68,8 @@ def lut_to_dense(indices: Tensor, lut: Tensor, shape: Ints | None = None, vector
     return dense.movedim(-1, axis + 1).flatten(axis, axis + 1)
 
 
-@op("constexpr_sparse_to_dense")
-def sparse_to_dense(nonzero_data: Tensor, mask: Tensor, shape: Ints | None = None) -> Tensor:
+@op
+def constexpr_sparse_to_dense(nonzero_data: Tensor, mask: Tensor, shape: Ints | None = None) -> Tensor:
     """Zeros but where the mask is set: packed bits with ``shape`` (iOS16), without it (iOS18) one value per weight."""
     dims = list(mask.shape) if shape is None else ints(shape)
     kept = mask if shape is None else unpack(mask, bits=1, count=math.prod(dims)).reshape(dims)
@@ -74,7 +78,7 @@ def sparse_to_dense(nonzero_data: Tensor, mask: Tensor, shape: Ints | None = Non
     return dense
 
 
-@op("constexpr_cast")
+@op
 def constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
     """The same values, stored narrower than they are used."""
     return source_val
@@ -83,11 +87,7 @@ def constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
 def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
     """The first ``count`` numbers of ``bits`` bits each, packed without gaps, least significant bit first.
 
-    Args:
-        packed: uint8 (bytes,).
-
-    Returns:
-        uint8 (count,).
+    uint8 (bytes,) -> uint8 (count,).
     """
     stream = np.unpackbits(packed.numpy(), bitorder="little", count=count * bits)
     return torch.from_numpy(np.packbits(stream.reshape(count, bits), axis=1, bitorder="little")[:, 0])

@@ -57,6 +57,31 @@ _BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+#: Of one tensor and parameters; what is left out is the default of the documentation.
+_PARAMETRIC: dict[str, Callable[..., Tensor]] = {
+    "cast": lambda x, dtype: x,  # the caller rounds to the output's declared dtype, which is this one
+    "clamped_relu": lambda x, alpha, beta: F.leaky_relu(x, alpha).clamp(max=beta),
+    "clip": lambda x, alpha, beta: x.clamp(alpha, beta),
+    "elu": lambda x, alpha: F.elu(x, alpha),
+    "inverse": lambda x, epsilon=1e-4: torch.reciprocal(x + epsilon),
+    "leaky_relu": lambda x, alpha: F.leaky_relu(x, alpha),
+    "linear_activation": lambda x, alpha, beta: alpha * x + beta,
+    "log": lambda x, epsilon=1e-45: torch.log(x + epsilon),
+    "prelu": lambda x, alpha: torch.where(x > 0, x, per_channel(alpha, x.ndim) * x),  # x: (N, C, ...), alpha: (C,)
+    "rsqrt": lambda x, epsilon=1e-12: torch.rsqrt(x + epsilon),
+    "scaled_tanh": lambda x, alpha, beta: alpha * torch.tanh(beta * x),
+    "sigmoid_hard": lambda x, alpha, beta: (alpha * x + beta).clamp(0, 1),
+    "threshold": lambda x, alpha: x.clamp(min=alpha),
+    "thresholded_relu": lambda x, alpha: torch.where(x >= alpha, x, 0.0),
+}
+
+_GELUS: dict[str, Callable[[Tensor], Tensor]] = {
+    "EXACT": F.gelu,
+    "TANH_APPROXIMATION": lambda x: F.gelu(x, approximate="tanh"),
+    "SIGMOID_APPROXIMATION": lambda x: x * torch.sigmoid(1.702 * x),
+}
+
+
 def _unary(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
     return lambda x: function(torch.as_tensor(x))
 
@@ -67,106 +92,16 @@ def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tenso
 
 OPS.update({name: _unary(function) for name, function in _UNARY.items()})
 OPS.update({name: _binary(function) for name, function in _BINARY.items()})
+OPS.update(_PARAMETRIC)
 
 
-@op("cast")
-def cast(x: Tensor, dtype: str) -> Tensor:
-    """The declared dtype of the output already says ``dtype``; the caller rounds to it."""
-    return x
-
-
-@op("clip")
-def clip(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """min(max(x, alpha), beta)."""
-    return x.clamp(alpha, beta)
-
-
-@op("threshold")
-def threshold(x: Tensor, alpha: float) -> Tensor:
-    """max(x, alpha)."""
-    return x.clamp(min=alpha)
-
-
-@op("inverse")
-def inverse(x: Tensor, epsilon: float = 1e-4) -> Tensor:
-    """1 / (x + epsilon)."""
-    return torch.reciprocal(x + epsilon)
-
-
-@op("log")
-def log(x: Tensor, epsilon: float = 1e-45) -> Tensor:
-    """ln(x + epsilon)."""
-    return torch.log(x + epsilon)
-
-
-@op("rsqrt")
-def rsqrt(x: Tensor, epsilon: float = 1e-12) -> Tensor:
-    """1 / sqrt(x + epsilon)."""
-    return torch.rsqrt(x + epsilon)
-
-
-@op("select")
-def select(cond: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
-    """a where cond, b elsewhere."""
-    return torch.where(torch.as_tensor(cond, dtype=torch.bool), torch.as_tensor(a), torch.as_tensor(b))
-
-
-@op("leaky_relu")
-def leaky_relu(x: Tensor, alpha: float) -> Tensor:
-    """x where x >= 0, alpha * x elsewhere."""
-    return F.leaky_relu(x, alpha)
-
-
-@op("prelu")
-def prelu(x: Tensor, alpha: Tensor) -> Tensor:
-    """Leaky ReLU with one slope per channel. x: (N, C, ...), alpha: (C,)."""
-    return torch.where(x > 0, x, per_channel(alpha, x.ndim) * x)
-
-
-@op("clamped_relu")
-def clamped_relu(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """min(beta, leaky ReLU with slope alpha)."""
-    return F.leaky_relu(x, alpha).clamp(max=beta)
-
-
-@op("thresholded_relu")
-def thresholded_relu(x: Tensor, alpha: float) -> Tensor:
-    """x where x >= alpha, 0 elsewhere."""
-    return torch.where(x >= alpha, x, 0.0)
-
-
-@op("elu")
-def elu(x: Tensor, alpha: float) -> Tensor:
-    """x where x > 0, alpha * (e^x - 1) elsewhere."""
-    return F.elu(x, alpha)
-
-
-_GELUS: dict[str, Callable[[Tensor], Tensor]] = {
-    "EXACT": F.gelu,
-    "TANH_APPROXIMATION": lambda x: F.gelu(x, approximate="tanh"),
-    "SIGMOID_APPROXIMATION": lambda x: x * torch.sigmoid(1.702 * x),
-}
-
-
-@op("gelu")
+@op
 def gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
     """x * P(normal <= x), exact or in one of two approximations."""
     return _GELUS[mode](x)
 
 
-@op("sigmoid_hard")
-def sigmoid_hard(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """alpha * x + beta, clipped to [0, 1]."""
-    return (alpha * x + beta).clamp(0, 1)
-
-
-@op("linear_activation")
-def linear_activation(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """alpha * x + beta."""
-    return alpha * x + beta
-
-
-@op("scaled_tanh")
-def scaled_tanh(x: Tensor, alpha: float, beta: float) -> Tensor:
-    """alpha * tanh(beta * x)."""
-    return alpha * torch.tanh(beta * x)
+@op
+def select(cond: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """a where cond, b elsewhere."""
+    return torch.where(torch.as_tensor(cond, dtype=torch.bool), torch.as_tensor(a), torch.as_tensor(b))

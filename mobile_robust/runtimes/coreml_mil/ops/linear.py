@@ -9,13 +9,13 @@ from torch import Tensor
 from mobile_robust.runtimes.coreml_mil.ops.table import op
 
 
-@op("linear")
+@op
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x: (..., D_in), weight: (D_out, D_in) -> (..., D_out)."""
     return F.linear(x, weight, bias)
 
 
-@op("matmul")
+@op
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
     """x: (..., M, K), y: (..., K, N) -> (..., M, N). Transposing a vector has no effect."""
     left = x.mT if transpose_x and x.ndim > 1 else x
@@ -23,13 +23,12 @@ def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = 
     return torch.matmul(left, right)
 
 
-@op("einsum")
+@op
 def einsum(values: list[Tensor], equation: str) -> Tensor:
-    """The product an einsum equation describes."""
     return torch.einsum(equation, *values)
 
 
-@op("scaled_dot_product_attention")
-def attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None) -> Tensor:
+@op
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None) -> Tensor:
     """softmax(query keyᵀ / sqrt(E) + mask) value. query: (..., L, E), key: (..., S, E), value: (..., S, V)."""
     return F.scaled_dot_product_attention(query, key, value, attn_mask)

@@ -32,19 +32,17 @@ def _reduction(function: Callable[[Tensor, list[int], bool], Tensor]) -> Callabl
 OPS.update({name: _reduction(function) for name, function in _REDUCTIONS.items()})
 
 
-@op("reduce_argmax")
+@op
 def reduce_argmax(x: Tensor, axis: int = -1, keep_dims: bool = False, output_dtype: str = "int32") -> Tensor:
-    """Index of the largest value along an axis."""
     return x.argmax(axis, keepdim=keep_dims)
 
 
-@op("softmax")
+@op
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
-    """exp(x) over its sum along an axis."""
     return F.softmax(x, axis)
 
 
-@op("batch_norm")
+@op
 def batch_norm(
     x: Tensor,
     mean: Tensor,
@@ -57,13 +55,9 @@ def batch_norm(
     return F.batch_norm(x, mean, variance, gamma, beta, eps=epsilon)
 
 
-@op("layer_norm")
+@op
 def layer_norm(
-    x: Tensor,
-    axes: Ints | None = None,
-    gamma: Tensor | None = None,
-    beta: Tensor | None = None,
-    epsilon: float = 1e-5,
+    x: Tensor, axes: Ints | None = None, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5
 ) -> Tensor:
     """Normalizes over ``axes``; gamma and beta have the shape of x along them."""
     dims = sorted(axis % x.ndim for axis in (range(x.ndim) if axes is None else ints(axes)))
@@ -73,7 +67,7 @@ def layer_norm(
     return y if beta is None else y + beta.reshape(shape)
 
 
-@op("instance_norm")
+@op
 def instance_norm(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5) -> Tensor:
     """Normalizes every channel of every image by itself. x: (N, C, ...), gamma and beta: (C,)."""
     y = _normalize(x, list(range(2, x.ndim)), epsilon)
@@ -86,7 +80,7 @@ def _normalize(x: Tensor, dims: list[int], epsilon: float) -> Tensor:
     return (x - mean) / torch.sqrt(variance + epsilon)
 
 
-@op("l2_norm")
+@op
 def l2_norm(x: Tensor, epsilon: float = 1e-6) -> Tensor:
     """x over the root of its sum of squares along the last three dimensions."""
     return x / torch.sqrt(x.square().sum((-3, -2, -1), keepdim=True) + epsilon)

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mobile_robust.runtimes.coreml_mil.ops.table import OPS, op
+from mobile_robust.runtimes.coreml_mil.ops.table import op
 
 
-@op("resize_nearest_neighbor")
+@op
 def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_width: int) -> Tensor:
     """Repeats rows and columns. (..., H, W) -> (..., target height, target width).
 
@@ -26,7 +26,7 @@ def resize_nearest_neighbor(x: Tensor, target_size_height: int, target_size_widt
     return x
 
 
-@op("upsample_nearest_neighbor")
+@op
 def upsample_nearest_neighbor(x: Tensor, scale_factor_height: float = 1, scale_factor_width: float = 1) -> Tensor:
     """Repeats rows and columns by whole factors."""
     return resize_nearest_neighbor(
@@ -52,7 +52,7 @@ _GRIDS: dict[str, Callable[[int, int], Tensor]] = {
 }
 
 
-@op("resize_bilinear")
+@op
 def resize_bilinear(
     x: Tensor, target_size_height: int = 1, target_size_width: int = 1, sampling_mode: str = "DEFAULT"
 ) -> Tensor:
@@ -62,7 +62,7 @@ def resize_bilinear(
     return _interpolate(x, -1, grid(x.shape[-1], target_size_width))
 
 
-@op("upsample_bilinear")
+@op
 def upsample_bilinear(
     x: Tensor,
     scale_factor_height: float = 1,
@@ -90,7 +90,7 @@ def _interpolate(x: Tensor, axis: int, points: Tensor) -> Tensor:
     return torch.lerp(x.index_select(axis, lower), x.index_select(axis, upper), weight)
 
 
-@op("depth_to_space")
+@op
 def depth_to_space(x: Tensor, block_size: int) -> Tensor:
     """(N, b b C, H, W) -> (N, C, H b, W b); a channel is (row in block, column in block, C)."""
     n, channels, h, w = x.shape
@@ -99,7 +99,7 @@ def depth_to_space(x: Tensor, block_size: int) -> Tensor:
     return y.reshape(n, channels // (b * b), h * b, w * b)
 
 
-@op("space_to_depth")
+@op
 def space_to_depth(x: Tensor, block_size: int) -> Tensor:
     """(N, C, H b, W b) -> (N, b b C, H, W); a channel is (row in block, column in block, C)."""
     n, channels, h, w = x.shape
@@ -108,13 +108,11 @@ def space_to_depth(x: Tensor, block_size: int) -> Tensor:
     return y.reshape(n, channels * b * b, h // b, w // b)
 
 
-def _pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
+@op
+def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     return F.pixel_shuffle(x, upscale_factor)
 
 
-def _pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
+@op
+def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     return F.pixel_unshuffle(x, int(downscale_factor))
-
-
-OPS["pixel_shuffle"] = _pixel_shuffle
-OPS["pixel_unshuffle"] = _pixel_unshuffle

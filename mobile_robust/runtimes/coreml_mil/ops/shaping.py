@@ -11,31 +11,30 @@ from torch import Tensor
 from mobile_robust.runtimes.coreml_mil.ops.table import Ints, ints, op
 
 
-@op("shape")
+@op
 def shape(x: Tensor) -> Tensor:
-    """The dimensions of x."""
     return torch.tensor(x.shape)
 
 
-@op("reshape")
+@op
 def reshape(x: Tensor, shape: Ints) -> Tensor:
     """A dimension of 0 is inherited from x, -1 is what remains."""
     return x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(ints(shape))])
 
 
-@op("flatten2d")
+@op
 def flatten2d(x: Tensor, axis: int = 1) -> Tensor:
     """Two dimensions: those before the axis, and the rest."""
     return x.reshape(x.shape[:axis].numel(), -1)
 
 
-@op("squeeze")
+@op
 def squeeze(x: Tensor, axes: Ints | None = None) -> Tensor:
     """Removes dimensions of size 1; others named in ``axes`` stay."""
     return x.squeeze() if axes is None else x.squeeze(ints(axes))
 
 
-@op("expand_dims")
+@op
 def expand_dims(x: Tensor, axes: Ints) -> Tensor:
     """Inserts dimensions of size 1; the axes count in the result."""
     rank = x.ndim + len(axes)
@@ -44,19 +43,18 @@ def expand_dims(x: Tensor, axes: Ints) -> Tensor:
     return x
 
 
-@op("transpose")
+@op
 def transpose(x: Tensor, perm: Ints) -> Tensor:
     """Permutes the dimensions. In memory too: what follows is several times slower on a permuted view."""
     return x.permute(ints(perm)).contiguous()
 
 
-@op("tile")
+@op
 def tile(x: Tensor, reps: Ints) -> Tensor:
-    """Repeats x along each dimension."""
     return x.tile(ints(reps))
 
 
-@op("concat")
+@op
 def concat(values: list[Tensor], axis: int, interleave: bool = False) -> Tensor:
     """Joins along an axis, one after the other or (interleaved) element by element in turn."""
     tensors = [torch.as_tensor(value) for value in values]
@@ -66,13 +64,12 @@ def concat(values: list[Tensor], axis: int, interleave: bool = False) -> Tensor:
     return torch.cat([tensor.reshape(1) if tensor.ndim == 0 else tensor for tensor in tensors], axis)
 
 
-@op("stack")
+@op
 def stack(values: list[Tensor], axis: int) -> Tensor:
-    """Joins along a new axis."""
     return torch.stack([torch.as_tensor(value) for value in values], axis)
 
 
-@op("split")
+@op
 def split(x: Tensor, axis: int, num_splits: int | None = None, split_sizes: Ints | None = None) -> Sequence[Tensor]:
     """Cuts along an axis into equal parts, or parts of given sizes."""
     if split_sizes is not None:
@@ -82,7 +79,7 @@ def split(x: Tensor, axis: int, num_splits: int | None = None, split_sizes: Ints
     return torch.split(x, x.shape[axis] // num_splits, axis)
 
 
-@op("slice_by_index")
+@op
 def slice_by_index(
     x: Tensor,
     begin: Ints,
@@ -106,7 +103,7 @@ def slice_by_index(
     return x.squeeze([axis for axis in range(x.ndim) if single[axis]])
 
 
-@op("slice_by_size")
+@op
 def slice_by_size(x: Tensor, begin: Ints, size: Ints) -> Tensor:
     """``size`` elements from ``begin`` along every axis; -1 means all that remain."""
     for axis, (first, count) in enumerate(zip(ints(begin), ints(size), strict=True)):
@@ -121,7 +118,7 @@ def _take(x: Tensor, axis: int, positions: range) -> Tensor:
     return x.index_select(axis, torch.tensor(list(positions), dtype=torch.long))
 
 
-@op("gather")
+@op
 def gather(
     x: Tensor, indices: Tensor | int, axis: int = 0, batch_dims: int = 0, validate_indices: bool = False
 ) -> Tensor:
@@ -134,7 +131,7 @@ def gather(
     return x.index_select(axis, flat).reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
 
 
-@op("pad")
+@op
 def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0) -> Tensor:
     """Pads the last dimensions; ``pad`` holds (before, after) of each, first dimension first."""
     amounts = ints(pad)
@@ -154,13 +151,12 @@ def pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: float = 0.0)
     return x
 
 
-@op("crop")
+@op
 def crop(x: Tensor, crop_height: Ints, crop_width: Ints) -> Tensor:
     """Cuts (top, bottom) rows and (left, right) columns off the last two dimensions."""
     return F.pad(x, [-amount for amount in (*ints(crop_width), *ints(crop_height))])
 
 
-@op("reverse")
+@op
 def reverse(x: Tensor, axes: Ints | None = None) -> Tensor:
-    """Turns around the order along the axes (all by default)."""
     return x.flip(list(range(x.ndim)) if axes is None else ints(axes))

@@ -21,14 +21,10 @@ Ints = Tensor | Sequence[int]
 _Op = TypeVar("_Op", bound=Callable[..., Any])
 
 
-def op(name: str) -> Callable[[_Op], _Op]:
-    """Registers the implementation of an operation type."""
-
-    def register(function: _Op) -> _Op:
-        OPS[name] = function
-        return function
-
-    return register
+def op(function: _Op) -> _Op:
+    """Registers the implementation of the operation type of the same name."""
+    OPS[function.__name__] = function
+    return function
 
 
 def ints(values: Ints) -> list[int]:

@@ -15,7 +15,7 @@ from mobile_robust.runtimes.coreml_mil.ops.table import Ints, ints, op, per_chan
 Pads = list[tuple[int, int]]
 
 
-@op("conv")
+@op
 def conv(
     x: Tensor,
     weight: Tensor,
@@ -38,7 +38,7 @@ def conv(
     return torch.convolution(x, weight, bias, stride, padding, dilation, False, [0] * rank, groups)
 
 
-@op("conv_transpose")
+@op
 def conv_transpose(
     x: Tensor,
     weight: Tensor,
@@ -67,7 +67,7 @@ def conv_transpose(
     return y if bias is None else y + per_channel(bias, y.ndim)
 
 
-@op("max_pool")
+@op
 def max_pool(
     x: Tensor,
     kernel_sizes: Ints,
@@ -86,7 +86,7 @@ def max_pool(
     return pool(_padded(x, reached, -math.inf), kernel, stride)
 
 
-@op("avg_pool")
+@op
 def avg_pool(
     x: Tensor,
     kernel_sizes: Ints,
