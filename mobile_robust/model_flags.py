@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -12,17 +14,23 @@ from mobile_robust.errors import InputError
 
 M = TypeVar("M", bound=BaseModel)
 
+_METAVARS = {int: "N", Path: "FILE"}
 
-def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
-    """A flag for every field: ``batch_size`` becomes ``--batch-size``."""
+
+def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel], but: Collection[str] = ()) -> None:
+    """A flag for every field but some: ``batch_size`` becomes ``--batch-size``."""
     for name, field in model.model_fields.items():
+        if name in but:
+            continue
         kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
-        extra: dict[str, Any] = {}
+        extra: dict[str, Any] = {"default": field.get_default()}
         if get_origin(field.annotation) is Literal:
             extra["choices"] = get_args(field.annotation)
+        elif kinds[0] is bool:
+            extra["action"] = "store_true"
         elif isinstance(kinds[0], type):
-            extra |= {"type": kinds[0], "metavar": "N" if kinds[0] is int else name.upper()}
-        parser.add_argument(f"--{name.replace('_', '-')}", default=field.default, help=field.description, **extra)
+            extra |= {"type": kinds[0], "metavar": _METAVARS.get(kinds[0], name.upper())}
+        parser.add_argument(f"--{name.replace('_', '-')}", help=field.description, **extra)
 
 
 def parse_flags(options: argparse.Namespace, model: type[M]) -> M:

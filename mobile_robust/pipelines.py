@@ -9,48 +9,40 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mobile_robust.backbones.create import create_network
 from mobile_robust.backbones.initialization import perturb_zero_init
 from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, state_hash
 from mobile_robust.layers.deploy import deployed
-from mobile_robust.methods.adapter import Adapter, select_component
+from mobile_robust.methods.adapter import Adapter, Component, select_component
 from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.methods.registry import method_of, options_of
-from mobile_robust.methods.site import Site
+from mobile_robust.methods.site import Site, create_backbone
 from mobile_robust.state_dicts import apply_state, read_state
 
 
 @dataclass(frozen=True)
 class Model:
-    """A recipe in both forms.
-
-    Attributes:
-        recipe: The recipe.
-        adapter: Training form, eval mode, float32.
-        pipeline: Image to logits in training form; None where the recipe has no backbone.
-        reference: What the artifacts must equal: the pipeline, or the component that the recipe names.
-        deploy: The same function in deploy form, without batch norms; this is what gets converted.
-        provenance: Where the weights come from (those of the images are filled in by the converter).
-        where: Where the adapter edits, in words.
-        inputs: What the reference takes, in order.
-        output: What it returns.
-    """
+    """A recipe in both forms, in eval mode and float32."""
 
     recipe: Recipe
-    adapter: Adapter
-    pipeline: Pipeline | None
-    reference: nn.Module
-    deploy: nn.Module
-    provenance: Provenance
-    where: str
-    inputs: tuple[TensorSpec, ...]
+    adapter: Adapter  # training form
+    pipeline: Pipeline | None  # image to logits in training form; None where the recipe has no backbone
+    reference: nn.Module  # what the artifacts must equal: the pipeline, or the component that the recipe names
+    deploy: nn.Module  # the same function without batch norms; this is what gets converted
+    provenance: Provenance  # where the weights come from; that of the images is filled in by the converter
+    inputs: tuple[TensorSpec, ...]  # what the reference takes, in order
     output: TensorSpec
     _example: Callable[[Tensor], tuple[Tensor, ...]]
+
+    @property
+    def where(self) -> str:
+        """Where the adapter edits, in words."""
+        return _where(self.pipeline)
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
@@ -59,7 +51,7 @@ class Model:
 
     def example(self, photo: Photo) -> dict[str, Tensor]:
         """The reference's inputs for one photo (uint8, H x W x 3) by name: batch 1, channels first."""
-        image = torch.from_numpy(photo).permute(2, 0, 1)[None].contiguous().float() * (self.recipe.input.range / 255)
+        image = torch.from_numpy(ImageSpec.of(self.recipe.input).array([photo]))
         with torch.no_grad():
             return {spec.name: x for spec, x in zip(self.inputs, self._example(image), strict=True)}
 
@@ -86,8 +78,11 @@ def build_model(recipe: Recipe) -> Model:
     options_of(recipe)  # a wrong option shows before the backbone is loaded
     site = _site(recipe, download=True)
     backbone_text, backbone_hash = _load_backbone(site)
-    adapter = _initial_adapter(site)
-    weights_text, weights_hash = _load_adapter(site, adapter)
+    adapter, pipeline = _initial(site)
+    weights_text, weights_hash = _load_adapter(recipe, adapter, pipeline)
+    label = None if weights_hash or not adapter.state_dict() else "module untrained: initial weights"
+    if recipe.backbone and not backbone_hash:
+        label = "untrained: latency only"
     provenance = Provenance(
         weights=weights_text,
         weights_sha256=weights_hash,
@@ -95,9 +90,9 @@ def build_model(recipe: Recipe) -> Model:
         backbone_sha256=backbone_hash,
         calibration="none",
         parity_images="none",
-        label=_label(bool(backbone_hash) or recipe.backbone is None, bool(weights_hash) or not adapter.state_dict()),
+        label=label,
     )
-    return _assemble(site, adapter, provenance)
+    return _model(site, adapter, pipeline, provenance)
 
 
 def rebuild(folder: Path, manifest: Manifest) -> Model:
@@ -109,14 +104,12 @@ def rebuild(folder: Path, manifest: Manifest) -> Model:
     recipe = manifest.recipe
     initial = recipe.model_copy(update={"weights": WeightsSection(seed=recipe.weights.seed)})
     site = _site(initial, download=False)
-    adapter = _initial_adapter(site)
+    adapter, pipeline = _initial(site)
+    stored = _reference(site, adapter, pipeline).network  # shares its tensors with all that is made of the site
     path = folder / manifest.weights.file
-    # Both forms are made of what is loaded here: pipeline and component share their tensors with the site.
-    pipeline = recipe.scope == "pipeline"
-    stored = _pipeline(site, adapter) if pipeline else select_component(adapter, site, recipe.part).network
     apply_state(stored, read_state(path), path, f"recipe {recipe.name}")
     adapter.check_state()
-    return _assemble(Site(recipe, site.network), adapter, manifest.provenance)
+    return _model(Site(recipe, site.network), adapter, pipeline, manifest.provenance)
 
 
 def load_built(folder: Path, manifest: Manifest) -> Pipeline:
@@ -126,46 +119,42 @@ def load_built(folder: Path, manifest: Manifest) -> Pipeline:
     return pipeline
 
 
-def _assemble(site: Site, adapter: Adapter, provenance: Provenance) -> Model:
-    recipe = site.recipe
-    pipeline = _pipeline(site, adapter) if site.network is not None else None
-    adapter.eval().requires_grad_(False)
-    if recipe.scope == "pipeline":
-        assert pipeline is not None
-        text = f"class scores of {site.section.name} before softmax, in the order of its training classes"
-        inputs: tuple[TensorSpec, ...] = (site.image_spec(),)
-        output = TensorSpec("logits", Role.LOGITS, text)
-        reference: nn.Module = pipeline
-        deploy: nn.Module = pipeline.deployed()
-        example: Callable[[Tensor], tuple[Tensor, ...]] = _image_only
-    else:
-        component = select_component(adapter, site, recipe.part)
-        inputs, output, example = component.inputs, component.output, component.example
-        reference, deploy = component.network, deployed(component.network)
-    deploy = deploy.eval().requires_grad_(False)
-    where = pipeline.where if pipeline is not None else "in front of any network"
-    return Model(recipe, adapter, pipeline, reference, deploy, provenance, where, inputs, output, example)
-
-
-def _image_only(image: Tensor) -> tuple[Tensor, ...]:
-    return (image,)
-
-
-def _pipeline(site: Site, adapter: Adapter) -> Pipeline:
-    pipeline: Pipeline = method_of(site.recipe).pipeline.load()(site, adapter)
-    return pipeline.eval().requires_grad_(False)
-
-
 def _site(recipe: Recipe, download: bool) -> Site:
-    """The recipe with its backbone: random, or with timm's weights where the recipe names them and ``download`` allows
-    it.
-    """
-    section = recipe.backbone
-    if section is None:
-        return Site(recipe, None)
-    weights = section.weights if download else None
-    pretrained = weights.removeprefix("timm:") if weights and weights.startswith("timm:") else None
-    return Site(recipe, create_network(section.name, section.options, pretrained, section.seed))
+    return Site(recipe, create_backbone(recipe.backbone, download) if recipe.backbone else None)
+
+
+def _initial(site: Site) -> tuple[Adapter, Pipeline | None]:
+    """The adapter with initial weights, and the pipeline around it where the recipe has a backbone."""
+    method = method_of(site.recipe)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(site.recipe.weights.seed)
+        adapter: Adapter = method.build.load()(site, options_of(site.recipe))
+        perturb_zero_init(adapter)
+    adapter.eval().requires_grad_(False)
+    pipeline = None if site.network is None else method.pipeline.load()(site, adapter).eval().requires_grad_(False)
+    return adapter, pipeline
+
+
+def _model(site: Site, adapter: Adapter, pipeline: Pipeline | None, provenance: Provenance) -> Model:
+    made = _reference(site, adapter, pipeline)
+    deploy = made.network.deployed() if made.network is pipeline else deployed(made.network)
+    deploy = deploy.eval().requires_grad_(False)
+    return Model(
+        site.recipe, adapter, pipeline, made.network, deploy, provenance, made.inputs, made.output, made.example
+    )
+
+
+def _reference(site: Site, adapter: Adapter, pipeline: Pipeline | None) -> Component:
+    """What a recipe's artifacts must equal: the pipeline, or a component."""
+    if site.recipe.scope == "module":
+        return select_component(adapter, site, site.recipe.part)
+    assert pipeline is not None
+    text = f"class scores of {site.section.name} before softmax, in the order of its training classes"
+    return Component(pipeline, (site.image_spec(),), TensorSpec("logits", Role.LOGITS, text))
+
+
+def _where(pipeline: Pipeline | None) -> str:
+    return pipeline.where if pipeline else "in front of any network"
 
 
 def _load_backbone(site: Site) -> tuple[str, str | None]:
@@ -193,29 +182,12 @@ def _load_backbone(site: Site) -> tuple[str, str | None]:
     return f"{section.name} from {path.name}", sha256(path)
 
 
-def _load_adapter(site: Site, adapter: Adapter) -> tuple[str, str | None]:
+def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -> tuple[str, str | None]:
     """Where the adapter's weights are from, in words, and their hash (None: initial, or there are none)."""
-    weights = site.recipe.weights
-    if weights.file is None and not adapter.state_dict():
-        return "none", None
+    weights = recipe.weights
     if weights.file is None:
-        return f"initial weights, seed {weights.seed}", None
+        return (f"initial weights, seed {weights.seed}" if adapter.state_dict() else "none"), None
     path = Path(weights.file)
-    where = _pipeline(site, adapter).where if site.network is not None else "in front of any network"
-    apply_state(adapter, read_state(path), path, f"method {site.recipe.method} {where}")
+    apply_state(adapter, read_state(path), path, f"method {recipe.method} {_where(pipeline)}")
     adapter.check_state()
     return path.name, sha256(path)
-
-
-def _initial_adapter(site: Site) -> Adapter:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(site.recipe.weights.seed)
-        adapter: Adapter = method_of(site.recipe).build.load()(site, options_of(site.recipe))
-        perturb_zero_init(adapter)
-    return adapter.eval()
-
-
-def _label(trained_backbone: bool, trained_module: bool) -> str | None:
-    if not trained_backbone:
-        return "untrained: latency only"
-    return None if trained_module else "module untrained: initial weights"

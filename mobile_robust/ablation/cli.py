@@ -35,16 +35,10 @@ def main(argv: list[str]) -> int:
         raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}, not {options.method!r}")
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
-    training, split = training_of(methods()[options.method]), split_of(options)
-    settings = TrainSettings.of(
-        methods()[options.method],
-        corruptions=tuple(options.corruption),
-        steps=options.steps,
-        batch=options.batch,
-        seed=options.seed,
-        threads=options.threads,
-    )
-    photos = PhotoDataset.from_folder(options.images, options.labels if training.labels else None, split)
+    method, split = methods()[options.method], split_of(options)
+    given = {name: getattr(options, name) for name in ("steps", "batch", "seed", "threads")}
+    settings = TrainSettings.of(method, corruptions=options.corruption, **given)
+    photos = PhotoDataset.from_folder(options.images, options.labels if training_of(method).labels else None, split)
     scored = PhotoDataset.from_folder(options.images, options.labels or "names", split, held_out=True)
     # PyTorch: too slow for --help and mistyped options
     from mobile_robust.ablation.run import train_ablations

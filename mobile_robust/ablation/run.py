@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
@@ -16,6 +14,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 from mobile_robust.methods.method import Ablation
 from mobile_robust.methods.registry import method_of
+from mobile_robust.options import make_folder
 from mobile_robust.training.run import train
 from mobile_robust.training.settings import TrainSettings, training_of
 
@@ -23,12 +22,12 @@ from mobile_robust.training.settings import TrainSettings, training_of
 def train_ablations(
     recipe: Recipe, photos: PhotoDataset, out: Path, settings: TrainSettings, on_row: Callable[[int, int, str], None]
 ) -> list[Path]:
-    """Trains every row that is not there yet.
+    """Trains every row that is not there yet. ``out`` gets a recipe and the weights of every row.
 
     Args:
         recipe: Of a method with ablations.
         photos: To train on.
-        out: Gets a recipe and the weights of every row.
+        out: The folder.
         settings: The same for all rows, but for what a row changes.
         on_row: Called before a row is trained, with its number from 1, how many there are, and its name.
 
@@ -41,12 +40,9 @@ def train_ablations(
     method = method_of(recipe)
     if method.ablations is None:
         raise InputError(f"method {method.name} has no ablations")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: {error.strerror or error}") from None
+    make_folder(out)
     rows = method.ablations(recipe, out, settings.seed)
-    used = {name: str(value) for name, value in asdict(settings).items()}
+    used = {name: str(value) for name, value in settings.model_dump().items()}
     _claim(out, [recipe.model_dump(mode="json"), used, photos.describe(), photos.labels_from])
     for number, row in enumerate(rows, start=1):
         weights = out / f"{row.name}.safetensors"
@@ -58,11 +54,11 @@ def train_ablations(
 
 
 def _train_row(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSettings) -> None:
-    common = {field.name for field in fields(TrainSettings)}
-    changed: Mapping[str, Any] = {name: value for name, value in row.train.items() if name in common}
+    common = TrainSettings.model_fields
     own = {name: value for name, value in row.train.items() if name not in common}
     options = training_of(method_of(row.recipe)).options(**own)
-    train(row.recipe, photos, weights, replace(settings, **changed), options, _words(row, photos, weights, settings))
+    changed = settings.model_copy(update={name: value for name, value in row.train.items() if name in common})
+    train(row.recipe, photos, weights, changed, options, _words(row, photos, weights, settings))
 
 
 def _words(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSettings) -> list[str]:
@@ -91,12 +87,9 @@ def _claim(out: Path, settings: object) -> None:
 
 def _write_recipe(out: Path, row: Ablation, weights: Path | None) -> Path:
     """``out/ROW.toml``, with its weights where there are any."""
-    recipe = row.recipe
+    content = row.recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True, exclude_defaults=True)
     if weights:
-        recipe = recipe.model_copy(
-            update={"weights": recipe.weights.model_copy(update={"file": str(weights.resolve())})}
-        )
+        content.setdefault("weights", {})["file"] = str(weights.resolve())
     path = out / f"{row.name}.toml"
-    content = recipe.model_dump(mode="json", exclude={"name"}, exclude_none=True, exclude_defaults=True)
     write_output(path, tomli_w.dumps(content))
     return path

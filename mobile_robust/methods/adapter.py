@@ -32,31 +32,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Component:
-    """A network of an adapter that makes a file of its own.
+    """A network of an adapter that makes a file of its own."""
 
-    Attributes:
-        network: Training form; takes the inputs in order and returns one tensor.
-        inputs: What they are, in order.
-        output: What comes out.
-        example: image (1, 3, H, W), RGB in the recipe's range -> the network's arguments.
-    """
-
-    network: nn.Module
+    network: nn.Module  # training form; takes the inputs in order and returns one tensor
     inputs: tuple[TensorSpec, ...]
     output: TensorSpec
-    example: Callable[[Tensor], tuple[Tensor, ...]]
+    #: image (1, 3, H, W), RGB in the recipe's range -> the network's arguments.
+    example: Callable[[Tensor], tuple[Tensor, ...]] = lambda image: (image,)
 
 
 class Adapter(nn.Module, ABC):
-    """Edits the image, the outputs of some of the backbone's layers, or both. Its parameters are what is trained.
+    """Edits the image, the outputs of some of the backbone's layers, or both. Its parameters are what is trained."""
 
-    Attributes:
-        layers: Names of the backbone's layers whose outputs are edited, in the backbone's order.
-        contexts: How many tensors :meth:`prepare` hands to every edit.
-    """
-
-    layers: tuple[str, ...] = ()
-    contexts: int = 0
+    layers: tuple[str, ...] = ()  # of the backbone, whose outputs are edited, in its order
+    contexts: int = 0  # how many tensors prepare() hands to every edit
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """image (B, 3, H, W), RGB in the recipe's range -> image for the backbone, context of every edit."""
@@ -108,21 +97,12 @@ class _Editor(nn.Module):
 
 
 def image_component(adapter: Adapter, site: Site, clamped: bool = True) -> Component:
-    """An adapter that repairs the image: photo -> repaired photo.
-
-    Args:
-        adapter: It edits no layer.
-        site: Whose image it takes.
-        clamped: Whether no value of the repaired image leaves the range.
-    """
+    """An adapter that repairs the image: photo -> repaired photo; no value leaves the range if ``clamped``."""
     image = site.image_spec()
     text = "the photo repaired, RGB, same size and range as the input"
-    repaired = (
-        TensorSpec("repaired", Role.IMAGE, text, image.value_range, repairs="image")
-        if clamped
-        else TensorSpec("repaired", Role.IMAGE, f"{text}, which single values may leave: clamp them", repairs="image")
-    )
-    return Component(adapter, (image,), repaired, lambda photo: (photo,))
+    text += "" if clamped else ", which single values may leave: clamp them"
+    value_range = image.value_range if clamped else None
+    return Component(adapter, (image,), TensorSpec("repaired", Role.IMAGE, text, value_range, repairs="image"))
 
 
 def select_component(adapter: Adapter, site: Site, name: str | None) -> Component:

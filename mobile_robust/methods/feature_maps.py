@@ -8,11 +8,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 class TailMaps(nn.Module):
     """A frozen tail: features (B, C, h, w) -> its last feature map at every resolution, largest first, and the logits.
-
-    Args:
-        tail: A backbone's tail.
-        features: An example of what it takes; the resolutions are read from it.
-    """
+    The resolutions are those for the example ``features``."""
 
     def __init__(self, tail: nn.Module, features: Tensor) -> None:
         super().__init__()
@@ -30,7 +26,6 @@ class TailMaps(nn.Module):
         self.network = fx.GraphModule(tail, graph).eval()
 
     def forward(self, features: Tensor) -> tuple[Tensor, ...]:
-        """See the class."""
         return self.network(features)
 
 

@@ -34,24 +34,15 @@ class Published:
     """A paper's top-1 in % under one corruption.
 
     The papers' networks, photos and training differ from ours: only the share of the loss that is recovered compares.
-
-    Attributes:
-        network: The network and data set of the figures.
-        source: Paper and table.
-        corruption: As in the registry.
-        levels: Of the corruption.
-        clean: The baseline on clean photos.
-        direct: The baseline on corrupted ones: one figure a level, or one that is the mean of all levels.
-        repaired: With the method, likewise.
     """
 
-    network: str
-    source: str
+    network: str  # and data set
+    source: str  # paper and table
     corruption: str
     levels: tuple[float, ...]
-    clean: float
-    direct: tuple[float, ...]
-    repaired: tuple[float, ...]
+    clean: float  # the baseline on clean photos
+    direct: tuple[float, ...]  # the baseline on corrupted ones: a figure for each level, or one for all on average
+    repaired: tuple[float, ...]  # with the method, likewise
 
     def at(self, levels: Sequence[float]) -> tuple[float, float] | None:
         """(direct, repaired) on average over these levels; None where the paper does not say."""
@@ -66,111 +57,68 @@ class Published:
 
 @dataclass(frozen=True)
 class Latency:
-    """What is published of a network's cost; 224x224, one image.
-
-    Attributes:
-        parameters: How many.
-        macs: Multiply-accumulates (the papers' "FLOPs").
-        cpu_ms: Latency on a Snapdragon 865's CPU in milliseconds; None where there is no such figure.
-        gpu_ms: The same on its GPU, an Adreno 640.
-        source: Where the figures are printed.
-    """
+    """What is published of a network's cost; 224x224, one image."""
 
     parameters: float
-    macs: float
-    cpu_ms: float | None
-    gpu_ms: float | None
+    macs: float  # multiply-accumulates, the papers' "FLOPs"
+    cpu_ms: float | None  # on a Snapdragon 865; None where there is no such figure
+    gpu_ms: float | None  # on its Adreno 640
     source: str
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One way to build and train a method.
+    """One way to build and train a method."""
 
-    Attributes:
-        name: Of its recipe and weights.
-        recipe: What is built.
-        train: Changed training options.
-    """
-
-    name: str
+    name: str  # of its recipe and weights
     recipe: Recipe
-    train: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)  # changed training options
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a method is trained.
+    """How a method is trained."""
 
-    Attributes:
-        task: The :class:`~mobile_robust.methods.task.Task`.
-        summary: One line for ``train --help``.
-        description: A sentence or two for ``train METHOD --help``.
-        options: The task's own options: ONE definition gives flags, the checkpoint's key and the card.
-        clean_share: Share of the crops that stay clean, so that good photos are left alone.
-        corruptions: Default corruptions.
-        steps: Default number of optimizer steps.
-        batch: Default crops a step.
-        rate: Default learning rate.
-        crop: (height, width) of the recipe's photos -> of the crops.
-        labels: Whether it can use labels.
-    """
-
-    task: Reference
-    summary: str
-    description: str
-    clean_share: float
+    task: Reference  # a mobile_robust.methods.task.Task
+    summary: str  # for ``train --help``
+    description: str  # for ``train METHOD --help``
+    clean_share: float  # of the crops, so that good photos are left alone
     corruptions: tuple[str, ...]
     steps: int
     batch: int
     rate: float
-    options: type[Options] = Options
-    crop: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size
-    labels: bool = True
+    options: type[Options] = Options  # the task's own: ONE definition gives flags, the checkpoint's key and the card
+    crop: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size  # (height, width) of the photos -> of crops
+    labels: bool = True  # whether it can use any
+
+    def defaults(self) -> dict[str, Any]:
+        """Of the settings that all methods have."""
+        return {"corruptions": self.corruptions, "steps": self.steps, "batch": self.batch, "rate": self.rate}
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a method's own: ``python -m mobile_robust NAME``.
+    """A command of a method's own: ``python -m mobile_robust NAME``."""
 
-    Attributes:
-        main: Takes the arguments, returns the exit code.
-        summary: One line for ``--help``.
-    """
-
-    main: Reference
-    summary: str
+    main: Reference  # takes the arguments, returns the exit code
+    summary: str  # for ``--help``
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method.
+    """A method."""
 
-    Attributes:
-        name: As recipes have it.
-        paper: Authors, title, where it appeared.
-        options: Of the recipe's ``[options]``.
-        build: (:class:`~mobile_robust.methods.site.Site`, options) -> Adapter with initial weights.
-        pipeline: (Site, Adapter) -> Pipeline; one of the toolkit's, or the method's own.
-        required: (Site) -> the part of the backbone that a component by itself needs weights of, and its name in words;
-            None: no part.
-        training: How it is trained; None: it cannot be.
-        ablations: (recipe, folder for files, seed) -> what each idea of the paper is compared with.
-        published: The paper's accuracies.
-        latency: Recipe name -> what is published of its cost.
-        excluded: What papers compare with and no recipe is made for -> why.
-        commands: Name -> command of its own.
-    """
-
-    name: str
-    paper: str
-    build: Reference
-    pipeline: Reference
-    options: type[Options] = Options
+    name: str  # as recipes have it
+    paper: str  # authors, title, where it appeared
+    build: Reference  # (Site, options) -> Adapter with initial weights
+    pipeline: Reference  # (Site, Adapter) -> Pipeline; one of the toolkit's, or the method's own
+    options: type[Options] = Options  # of the recipe's [options]
+    #: (Site) -> the part of the backbone that a component by itself needs weights of, and its name in words.
     required: Reference | None = None
     training: Training | None = None
+    #: (recipe, folder for files, seed) -> what each idea of the paper is compared with.
     ablations: Callable[[Recipe, Path, int], list[Ablation]] | None = None
     published: tuple[Published, ...] = ()
-    latency: Mapping[str, Latency] = field(default_factory=dict)
-    excluded: Mapping[str, str] = field(default_factory=dict)
+    latency: Mapping[str, Latency] = field(default_factory=dict)  # by recipe
+    excluded: Mapping[str, str] = field(default_factory=dict)  # what papers compare with and no recipe is for -> why
     commands: Mapping[str, Command] = field(default_factory=dict)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, fx, nn
@@ -20,21 +19,13 @@ from mobile_robust.methods.site import Site
 
 
 class Pipeline(nn.Module, ABC):
-    """image (B, 3, H, W), RGB in [0, range] -> logits (B, classes).
-
-    Attributes:
-        module: The adapter.
-        normalize: From the image to what the backbone takes.
-        where: Where the adapter edits, in words.
-        folds: Whether the adapter has a deploy form of its own, apart from the backbone's.
-        is_baseline: Whether nothing is edited.
-    """
+    """image (B, 3, H, W), RGB in [0, range] -> logits (B, classes)."""
 
     module: Adapter
-    normalize: Normalize
-    where: str
-    folds: bool = True
-    is_baseline: bool = False
+    normalize: Normalize  # from the image to what the backbone takes
+    where: str  # where the adapter edits, in words
+    folds: bool = True  # whether the adapter has a deploy form of its own, apart from the backbone's
+    is_baseline: bool = False  # whether nothing is edited
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
@@ -59,47 +50,15 @@ class Pipeline(nn.Module, ABC):
         return with_children(self.frozen(), module=self.module.deployed()).eval()
 
 
-def _network_deployer(site: Site) -> Callable[[], nn.Module]:
-    """A function, which copies of a pipeline share: the undeployed backbone is not copied along."""
-    return lambda: deploy_network(site.backbone, site.section.name)
-
-
-class NoAdapter(Adapter):
-    """Edits nothing and has no weights."""
-
-
-class BaselinePipeline(Pipeline):
-    """normalize -> network: the backbone without an adapter."""
-
-    folds = False
-    is_baseline = True
-
-    def __init__(self, site: Site, adapter: Adapter) -> None:
-        super().__init__()
-        self._deploy_network = _network_deployer(site)
-        self.where = f"with {site.section.name} and no adapter"
-        self.normalize, self.module, self.network = site.normalize(), adapter, site.backbone
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.network(self.normalize(image))
-
-    baseline = forward
-
-    def backbone_state(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
-
-    def frozen(self) -> Pipeline:
-        return with_children(self, network=self._deploy_network())
-
-
 class ImagePipeline(Pipeline):
     """adapter -> normalize -> network."""
 
     def __init__(self, site: Site, adapter: Adapter) -> None:
         super().__init__()
-        self._deploy_network = _network_deployer(site)
         self.where = f"in front of {site.section.name}"
         self.normalize, self.module, self.network = site.normalize(), adapter, site.backbone
+        # A function, which copies of the pipeline share: the undeployed backbone is not copied along.
+        self._deploy_network = lambda: deploy_network(site.backbone, site.section.name)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.baseline(self.module(image))
@@ -114,11 +73,23 @@ class ImagePipeline(Pipeline):
         return with_children(self, network=self._deploy_network())
 
 
+class NoAdapter(Adapter):
+    """Edits nothing and has no weights."""
+
+
+class BaselinePipeline(ImagePipeline):
+    """normalize -> network: the backbone without an adapter."""
+
+    folds = False
+    is_baseline = True
+
+    def __init__(self, site: Site, adapter: Adapter) -> None:
+        super().__init__(site, adapter)
+        self.where = f"with {site.section.name} and no adapter"
+
+
 class CutPipeline(Pipeline):
     """normalize -> stem -> adapter -> tail, for an adapter that edits one layer and leaves the image as it is."""
-
-    stem: nn.Module
-    tail: nn.Module
 
     def __init__(self, site: Site, adapter: Adapter) -> None:
         super().__init__()
@@ -144,28 +115,20 @@ class CutPipeline(Pipeline):
         return with_children(self, stem=cut.stem, tail=cut.tail)
 
 
-class InsertPipeline(Pipeline):
+class InsertPipeline(ImagePipeline):
     """normalize -> network whose layers are edited; the unedited network stays at hand and shares its tensors."""
 
     folds = False  # batch norms behind edited layers are folded into the editors: only the whole can be deployed
 
     def __init__(self, site: Site, adapter: Adapter) -> None:
-        super().__init__()
-        self._name = site.section.name
-        self.where = f"inside {site.section.name}"
-        self.normalize, self.module, self.network = site.normalize(), adapter, site.backbone
+        super().__init__(site, adapter)
+        self._name, self.where = site.section.name, f"inside {site.section.name}"
         # In a list, so that the state holds every tensor once and train() leaves the frozen network's norms alone.
         self._edited = [insert(adapter, site.backbone, site.section.name)]
 
     def forward(self, image: Tensor) -> Tensor:
         image, context = self.module.prepare(image)
         return self._edited[0](self.normalize(image), *context)
-
-    def baseline(self, image: Tensor) -> Tensor:
-        return self.network(self.normalize(image))
-
-    def backbone_state(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
 
     def frozen(self) -> Pipeline:
         return self
@@ -174,13 +137,11 @@ class InsertPipeline(Pipeline):
         return DeployedInsertPipeline(self, deploy_network(self._edited[0], self._name)).eval()
 
 
-class DeployedInsertPipeline(Pipeline):
+class DeployedInsertPipeline(InsertPipeline):
     """Deploy form of :class:`InsertPipeline`: the editors are part of the network."""
 
-    folds = False
-
     def __init__(self, pipeline: InsertPipeline, network: nn.Module) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.where, self.normalize, self.network = pipeline.where, pipeline.normalize, network
         adapter = pipeline.module.deployed()
         # Of an adapter that does not look at the image, the editors are all: they are part of the network.
@@ -192,12 +153,6 @@ class DeployedInsertPipeline(Pipeline):
 
     def baseline(self, image: Tensor) -> Tensor:
         raise RuntimeError("the deploy form has no baseline: its batch norms are folded into the edited layers")
-
-    def backbone_state(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
-
-    def frozen(self) -> Pipeline:
-        return self
 
 
 class EditedLayer(nn.Module):
@@ -213,9 +168,8 @@ class EditedLayer(nn.Module):
     def fuse(self) -> EditedLayer:
         """Deploy form, under the name that timm's ``reparameterize_model`` looks for. Leaves this one as it is."""
         with torch.no_grad():
-            return (
-                EditedLayer(copy.deepcopy(self.layer), fused(copy.deepcopy(self.editor))).eval().requires_grad_(False)
-            )
+            layer = EditedLayer(copy.deepcopy(self.layer), fused(copy.deepcopy(self.editor)))
+            return layer.eval().requires_grad_(False)
 
     def fold_following_batchnorm(self, norm: nn.BatchNorm2d) -> bool:
         """In deploy form: takes up, in place, the batch norm behind it. Whether it did."""
@@ -230,13 +184,8 @@ class EditedLayer(nn.Module):
 
 
 def insert(adapter: Adapter, network: nn.Module, name: str) -> nn.Module:
-    """The network with an adapter's edits: (normalized image, \\*context) -> logits. Shares all tensors.
-
-    Args:
-        adapter: Its layers are named as in the network.
-        network: The backbone; stays as it is.
-        name: Of the backbone, for messages.
-    """
+    """The network ``name`` with an adapter's edits: (normalized image, \\*context) -> logits. Shares all tensors, and
+    leaves ``network`` as it is."""
     edited = same_tensors(network)
     for layer, own in adapter.replacements().items():
         edited.set_submodule(layer, own)

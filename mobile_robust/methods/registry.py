@@ -73,8 +73,7 @@ def published_latencies() -> dict[str, Latency]:
 
 def peers() -> list[str]:
     """Recipes with published costs that repair nothing learned here: what the methods are timed beside."""
-    without_training = [method for method in methods().values() if method.training is None]
-    return [name for method in reversed(without_training) for name in method.latency]
+    return [name for method in reversed([*methods().values()]) if not method.training for name in method.latency]
 
 
 def excluded() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mobile_robust.backbones.create import create_network
 from mobile_robust.backbones.split import Cut, cut, prefix_suffix
 from mobile_robust.contracts.recipe import BackboneSection, Recipe
 from mobile_robust.contracts.tensors import Role, TensorSpec
@@ -19,12 +20,7 @@ from mobile_robust.layers.normalize import ImageRange, Normalize
 
 @dataclass(frozen=True)
 class Site:
-    """A recipe with its backbone.
-
-    Attributes:
-        recipe: The recipe.
-        network: Its backbone with its weights, in eval mode; None where it has none.
-    """
+    """A recipe with its backbone, in eval mode; None where it has none."""
 
     recipe: Recipe
     network: nn.Module | None
@@ -60,11 +56,6 @@ class Site:
         section = self.recipe.input
         text = f"RGB photo, {section.size_text()}, values in [0, {section.range}]"
         return TensorSpec("image", Role.IMAGE, text, (0.0, float(section.range)))
-
-    @property
-    def image_range(self) -> ImageRange:
-        """Of the recipe's image."""
-        return ImageRange.of(self.recipe.input.range)
 
     def normalize(self) -> Normalize:
         """From the recipe's image to what the backbone takes."""
@@ -107,3 +98,15 @@ class Site:
     def cut_text(self) -> str:
         """The stem's features, for messages."""
         return f"the features of {self.section.name} behind layer {self.cut.layer}"
+
+
+def create_backbone(section: BackboneSection, download: bool = True) -> nn.Module:
+    """A recipe's backbone, in eval mode: random, or with timm's weights where the recipe names them and ``download``
+    allows it.
+
+    Raises:
+        InputError: See :func:`mobile_robust.backbones.create.create_network`.
+    """
+    weights = section.weights if download and section.weights else ""
+    pretrained = weights.removeprefix("timm:") if weights.startswith("timm:") else None
+    return create_network(section.name, section.options, pretrained, section.seed)

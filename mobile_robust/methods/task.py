@@ -11,14 +11,14 @@ from typing import Generic, NamedTuple, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from mobile_robust.data.images import Size
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.methods.adapter import Adapter
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.state_dicts import apply_state, read_state
 
-#: The batch norms' statistics follow the batches for this share of the steps and are fixed for the rest, so that the
-#: last steps train the very function that is deployed.
+#: Share of the steps in which batch norms' statistics follow the batches. Then they are fixed, so that the last steps
+#: train the very function that is deployed.
 MOVING_STATISTICS = 0.8
 
 P = TypeVar("P", bound=Pipeline)
@@ -39,23 +39,18 @@ class Task(nn.Module, ABC, Generic[P, A]):
     Args:
         pipeline: See :meth:`Pipeline.frozen`; its adapter is changed in place. Its baseline is the teacher. It is the
             student as well, unless the loop puts another one in its stead.
-        crop: Height and width of the crops.
-        top: Largest value of the image that the pipeline takes.
+        image: What the pipeline takes, in the size of the crops.
         options: The method's own.
         steps: Of the whole training.
-
-    Attributes:
-        module: The adapter; its parameters, and only they, learn.
-        student: Gives, as a context, the pipeline that the loss is computed with.
-        moving_statistics: Share of the steps in which batch norms follow the batches.
     """
 
-    def __init__(self, pipeline: P, crop: Size, top: float, options: Options, steps: int) -> None:
+    def __init__(self, pipeline: P, image: ImageSpec, options: Options, steps: int) -> None:
         super().__init__()
         # Depthwise convolutions run twice as fast channels last on a CPU.
         self.pipeline: P = pipeline.to(memory_format=torch.channels_last).requires_grad_(False)
-        self.module = cast(A, pipeline.module.requires_grad_(True).train())
-        self.crop, self.top, self.options, self.steps = crop, top, options, steps
+        self.module = cast(A, pipeline.module.requires_grad_(True).train())  # its parameters, and only they, learn
+        self.image = image
+        #: Gives, as a context, the pipeline that the loss is computed with.
         self.student: Callable[[], AbstractContextManager[Pipeline]] = lambda: nullcontext(self.pipeline)
         self.moving_statistics = MOVING_STATISTICS
 
@@ -75,7 +70,7 @@ class Task(nn.Module, ABC, Generic[P, A]):
         return [(list(self.module.parameters()), 1.0)]
 
     def on_step_start(self, progress: float) -> None:
-        """Called before a step, with the share of the steps that are done."""
+        """Called with the share of the steps that are done."""
         self.module.train(progress < self.moving_statistics)
 
     def on_step_end(self) -> None:
@@ -91,9 +86,8 @@ class Task(nn.Module, ABC, Generic[P, A]):
         self.module.check_state()
 
     def images(self, photos: Tensor) -> Tensor:
-        """B photos, uint8 (B, H, W, 3) -> (B, 3, H, W) in [0, top], channels last in memory."""
-        batch = photos.permute(0, 3, 1, 2).float() * (self.top / 255)
-        return batch.contiguous(memory_format=torch.channels_last)
+        """B photos, uint8 (B, H, W, 3) -> what the pipeline takes, (B, 3, H, W), channels last in memory."""
+        return self.image.tensor(photos)
 
     def targets(self, batch: Batch) -> Tensor:
         """The classes (B,): the labels, and where there is none what the baseline predicts for the clean crop."""
@@ -105,7 +99,7 @@ class Task(nn.Module, ABC, Generic[P, A]):
 
     def checkpoint_state(self) -> dict[str, Tensor]:
         """All that a stopped training needs to resume exactly, but for the optimizer's state."""
-        return {name: tensor.detach() for name, tensor in self.module.state_dict().items()}
+        return dict(self.module.state_dict())
 
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
         """Loads what :meth:`checkpoint_state` gave."""
@@ -113,4 +107,4 @@ class Task(nn.Module, ABC, Generic[P, A]):
 
     def result(self) -> dict[str, Tensor]:
         """The weights that ship."""
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in self.module.state_dict().items()}
+        return {name: tensor.cpu().contiguous() for name, tensor in self.module.state_dict().items()}

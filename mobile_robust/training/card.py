@@ -11,10 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 
 from mobile_robust import __version__
+from mobile_robust.corruptions import Corruption
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.images import Size
 from mobile_robust.files import sha256
+from mobile_robust.methods.method import Options
 from mobile_robust.pipelines import Model
+from mobile_robust.training.loop import Step
+from mobile_robust.training.settings import TrainSettings
 
 #: Heading of a card's last part.
 LICENCE = "## Licence"
@@ -25,29 +32,43 @@ WINDOW = 50
 def card(
     out: Path,
     model: Model,
-    facts: Mapping[str, str],
-    losses: Sequence[float],
+    settings: TrainSettings,
+    options: Options,
+    photos: PhotoDataset,
+    crop: Size,
+    corruptions: Mapping[Corruption, tuple[float, ...]],
+    steps: Sequence[Step],
+    accelerator: Accelerator,
     command: Sequence[str],
-    start: Path | None = None,
 ) -> str:
-    """Markdown.
-
-    Args:
-        out: The weights file, written already.
-        model: What was trained.
-        facts: What else belongs in the table, in order.
-        losses: One a step.
-        command: The words of the command line.
-        start: Weights it began from; where their card lies beside them, it is told here too.
-    """
-    recipe = model.recipe
-    first, last = (f"{np.mean(part):.4f}" for part in (losses[:WINDOW], losses[-WINDOW:]))
+    """Markdown. The weights file ``out`` is written already; where the card of the weights that the training began from
+    lies beside them, it is told here too."""
+    recipe, start, losses = model.recipe, settings.start, [step.losses["loss"] for step in steps]
     ranking = f"; ranking {Path(recipe.weights.ranking).name}" if recipe.weights.ranking else ""
     words = f"{recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.size_text()}"
+    split = f"all but those of `evaluate {photos.split}`" if photos.split else "all"
+    names: dict[str, list[str]] = {}  # of one set of levels
+    for entry, levels in corruptions.items():
+        names.setdefault(", ".join(f"{level:g}" for level in levels), []).append(entry.name)
+    training = [
+        f"{settings.steps} steps of {settings.batch} crops of {crop[0]} x {crop[1]}",
+        f"Adam with a rate of {settings.rate:g}",
+        f"seed {settings.seed}",
+        *(f"{name} {value}" for name, value in options.model_dump().items() if value is not None),
+        *(["quantization-aware"] if settings.quantized else []),
+    ]
+    device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
+    if accelerator.device.type == "cuda":
+        device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
+    first, last = (f"{np.mean(part):.4f}" for part in (losses[:WINDOW], losses[-WINDOW:]))
     rows = {
         "recipe": f"{recipe.name}: {words}{ranking}",
         "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, {model.where}",
-        **facts,
+        "start": f"{start.name}, SHA-256 {sha256(start)}" if start else "changing nothing",
+        "photos": f"{len(photos)}, {split}; {'with labels' if photos.labels else 'no labels'}",
+        "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
+        "training": ", ".join(training),
+        "time": f"{sum(step.seconds for step in steps):.0f} s on {device}",
         "loss": f"{first} over the first {min(WINDOW, len(losses))} steps, {last} over the last",
         "date": date.today().isoformat(),
         "versions": f"mobile-robust {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}",

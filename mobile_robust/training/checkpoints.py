@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import torch
 from accelerate import Accelerator
@@ -34,11 +32,10 @@ class Checkpoints:
 
     def __init__(self, out: Path, settings: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         self.folder = out.with_name(out.name + ".checkpoints")
-        self._key = resume_key(settings)
-        self._tell = tell
+        self._key, self._tell = resume_key(settings), tell
 
     def save(self, step: int, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> None:
-        """After ``step`` steps. A kill at any moment leaves this one or those before it.
+        """Called after ``step`` steps. A kill at any moment leaves this one or those before it.
 
         Raises:
             InputError: It cannot be written; those before it stay.
@@ -75,22 +72,12 @@ class Checkpoints:
                 state = torch.load(path, map_location="cpu", weights_only=True)
                 key, step = state["key"], state["step"]
                 if key == self._key:
-                    task.load_checkpoint_state(
-                        {name: tensor.to(accelerator.device) for name, tensor in state["task"].items()}
-                    )
+                    own = {name: tensor.to(accelerator.device) for name, tensor in state["task"].items()}
+                    task.load_checkpoint_state(own)
                     optimizer.load_state_dict(state["optimizer"])
                     if accelerator.scaler and state["scaler"]:
                         accelerator.scaler.load_state_dict(state["scaler"])
-            except (
-                OSError,
-                RuntimeError,
-                ValueError,
-                KeyError,
-                TypeError,
-                EOFError,
-                BadZipFile,
-                pickle.UnpicklingError,
-            ):
+            except Exception:  # a broken file makes PyTorch raise nearly anything
                 aside = path.with_suffix(".broken")
                 if accelerator.is_main_process:
                     path.replace(aside)
@@ -106,12 +93,10 @@ class Checkpoints:
         return 0
 
     def last_text(self) -> str:
-        """Where the last one is."""
         paths = self._paths()
         return f"the last good checkpoint is {paths[0]}" if paths else "there is no checkpoint yet"
 
     def remove(self) -> None:
-        """After the end."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:

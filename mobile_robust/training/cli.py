@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from mobile_robust.methods.registry import methods
 from mobile_robust.model_flags import add_flags, parse_flags
 from mobile_robust.options import add_split, split_of
 from mobile_robust.recipes import load_recipe
-from mobile_robust.training.settings import TrainSettings
+from mobile_robust.training.settings import TrainSettings, training_of
 
 _EXAMPLES = """examples:
   python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
@@ -31,9 +30,6 @@ _EXAMPLES = """examples:
   accelerate launch -m mobile_robust.train afd my_recipe.toml --images photos/ --out afd.safetensors
 """
 
-#: Settings whose options have their names.
-_SAME_NAMES = [field.name for field in fields(TrainSettings) if field.name != "corruptions"]
-
 
 def main(argv: list[str]) -> int:
     """Trains a module and writes its weights, a log, a plot and a card.
@@ -43,14 +39,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     method = methods()[options.method]
-    assert method.training is not None
-    settings = TrainSettings(
-        corruptions=tuple(options.corruption),
-        **{name: getattr(options, name) for name in _SAME_NAMES},
-    )
-    own = parse_flags(options, method.training.options)
-    if options.out.suffix != ".safetensors":
-        raise InputError(f"--out {options.out}: the file's name must end with .safetensors")
+    settings, own = parse_flags(options, TrainSettings), parse_flags(options, training_of(method).options)
     recipe = load_recipe(options.recipe)
     if recipe.method != method.name:
         raise InputError(
@@ -91,7 +80,6 @@ def _add_method(parser: argparse.ArgumentParser, method: Method, training: Train
         f"{training.description} Writes FILE, and beside it a log (.jsonl, one line a step), its plot (.png) and a "
         "card (.md) that says how the weights came about. Stopped and started again, it resumes at its last checkpoint."
     )
-    parser.set_defaults(labels=None, ranking=None)
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
     add("--images", required=True, type=Path, metavar="DIR", help="folder of photos of any size")
@@ -109,32 +97,12 @@ def _add_method(parser: argparse.ArgumentParser, method: Method, training: Train
         add("--ranking", type=Path, metavar="FILE", help="of rank (default: the recipe's)")
     add(
         "--corruption",
+        dest="corruptions",
         nargs="+",
-        default=list(training.corruptions),
         metavar="NAME[:LEVEL]",
         help=f"corruptions of the photos: names and families of the registry (default: "
         f"{' '.join(training.corruptions)})",
     )
-    add(
-        "--start",
-        type=Path,
-        metavar="FILE",
-        help="trained weights of the same module to begin from, .safetensors (default: a module that changes nothing)",
-    )
-    add(
-        "--quantized",
-        action="store_true",
-        help="quantization-aware training of --start: compute with an int8 file's rounding, batch norms fixed. A few "
-        f"hundred steps at a tenth of the rate: --steps 200 --rate {training.rate / 10:g}",
-    )
-    add("--steps", type=int, default=training.steps, metavar="N", help="default: %(default)s")
-    add("--batch", type=int, default=training.batch, metavar="N", help="crops a step (default: %(default)s)")
-    add("--crop", type=int, metavar="N", help="side of the crops in pixels (default: the method's share of the photo)")
-    add("--rate", type=float, default=training.rate, metavar="R", help="learning rate (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
+    add_flags(parser, TrainSettings, but=["corruptions"])
     add_split(parser)
-    add("--checkpoint-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)")
-    add("--threads", type=int, default=2, metavar="N", help="CPU threads (default: %(default)s)")
-    add("--readers", type=int, default=1, metavar="N", help="processes that read photos (default: %(default)s)")
-    add("--cpu", action="store_true", help="leave the GPU alone")
-    add("--mixed-precision", choices=("no", "fp16", "bf16"), default="no", help="on a GPU (default: no)")
+    parser.set_defaults(labels=None, ranking=None, **training.defaults())

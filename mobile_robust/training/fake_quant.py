@@ -45,12 +45,9 @@ class FakeQuant(nn.Module):
     quantized per channel, and only the range in which a unit reads its layer's output is another than in the file.
 
     Args:
-        pipeline: Frozen, in deploy form but for its adapter.
+        pipeline: Frozen, in deploy form but for its adapter; the attribute has its frozen weights rounded.
         float_layers: Names of submodules that stay float, see the recipe.
         images: (B, 3, H, W), in the recipe's range: what the frozen weights are rounded on.
-
-    Attributes:
-        pipeline: The pipeline with its frozen weights rounded.
     """
 
     def __init__(self, pipeline: Pipeline, float_layers: Sequence[str], images: Tensor) -> None:
@@ -62,9 +59,7 @@ class FakeQuant(nn.Module):
             self.pipeline = cast(Pipeline, rounding.prepare(pipeline, samples, "int8", ["module", *float_layers]))
             self.pipeline.module = self.module
         # Without weights there is nothing to fold, and a deploy form may be made for one image of one size.
-        self._as_trained = [
-            name for name, child in self.module.named_children() if not any(True for _ in child.parameters())
-        ]
+        self._as_trained = [name for name, child in self.module.named_children() if not [*child.parameters()]]
         self._inside_float = 0
         for name, layer in self.pipeline.named_modules():
             # a recipe for the module alone counts its layers from there
@@ -142,13 +137,14 @@ def round_weights(weights: Tensor) -> Tensor:
 
 
 def _round_layer(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """The weights rounded, and the bias that makes up for the mean of their error, as ``convert`` prepares both."""
+    """The weights rounded, and the bias that makes up for the mean error, as ``convert`` prepares both."""
     if weights.dim() == 4 and weights[0].numel() <= MOST_WEIGHTS:
         return weights, bias  # of a frozen network: prepared
     rounded = round_weights(weights)
-    inputs = 1 if x.dim() == 4 else -1
-    error = (rounded - weights).detach().flatten(2).sum(2) if weights.dim() == 4 else (rounded - weights).detach()
-    shift = error @ x.detach().transpose(inputs, -1).flatten(0, -2).mean(0)
+    error = (rounded - weights).detach()
+    if weights.dim() == 4:
+        error = error.flatten(2).sum(2)
+    shift = error @ x.detach().transpose(1 if x.dim() == 4 else -1, -1).flatten(0, -2).mean(0)
     return rounded, -shift if bias is None else bias - shift
 
 

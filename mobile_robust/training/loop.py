@@ -23,19 +23,13 @@ WARM_UP_STEPS = 20
 
 @dataclass(frozen=True)
 class Step:
-    """What one step reports: its number from 1, the learning rate, how long it took, "loss" and the method's other
-    figures."""
+    """What one step reports."""
 
-    step: int
+    step: int  # from 1
     rate: float
     seconds: float
-    losses: dict[str, float]
+    losses: dict[str, float]  # "loss", which is minimized, and the method's other figures
     broken: list[tuple[Path, str]] = field(default_factory=list)
-
-    @property
-    def loss(self) -> float:
-        """What was minimized."""
-        return self.losses["loss"]
 
 
 def run_steps(

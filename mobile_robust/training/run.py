@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import platform
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,30 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import save
 
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
-from mobile_robust.corruptions import SMALL_SIDE, Corruption, select
+from mobile_robust.corruptions import SMALL_SIDE, select
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, write_output
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.registry import method_of
 from mobile_robust.methods.task import Task
 from mobile_robust.pipelines import Model, build_model
+from mobile_robust.reporting.progress import work_bar
 from mobile_robust.training.card import WINDOW, card
 from mobile_robust.training.checkpoints import Checkpoints
 from mobile_robust.training.fake_quant import FakeQuant
 from mobile_robust.training.loop import Step, run_steps
 from mobile_robust.training.plot import plot
-from mobile_robust.training.samples import CropPair, Degradation
+from mobile_robust.training.samples import CropPair
 from mobile_robust.training.settings import TrainSettings, training_of
 from mobile_robust.training.stream import Batches
+
+#: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
+_RESULT_DEPENDS_ON = {"steps", "batch", "rate", "seed", "quantized", "mixed_precision"}
 
 
 @dataclass(frozen=True)
@@ -68,34 +71,30 @@ def train(
     Raises:
         InputError: Bad input, or a loss that is no number any more; no weights are written.
     """
-    method = method_of(recipe)
+    method, out = method_of(recipe), Path(out)
     training = training_of(method)
-    settings = settings or TrainSettings.of(method)
-    options = options or training.options()
-    out = Path(out)
+    settings, options = settings or TrainSettings.of(method), options or training.options()
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: the file's name must end with .safetensors")
     if recipe.backbone is None:
         raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
     torch.set_num_threads(settings.threads)
     accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
-    main = accelerator.is_main_process
+    main, processes = accelerator.is_main_process, accelerator.num_processes
     console = Console(stderr=True, quiet=not main)
     size = recipe.input.height_width
-    chosen = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
-    degradations: list[Degradation] = [(entry.name, level) for entry, levels in chosen.items() for level in levels]
-    if settings.batch < accelerator.num_processes:
-        raise InputError(f"--batch {settings.batch}: must be {accelerator.num_processes} or more, one crop a process")
+    corruptions = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
+    degradations = [(entry.name, level) for entry, levels in corruptions.items() for level in levels]
+    if settings.batch < processes:
+        raise InputError(f"--batch {settings.batch}: must be {processes} or more, one crop a process")
     crop = (settings.crop, settings.crop) if settings.crop else training.crop(size)
     if any(side > whole for side, whole in zip(crop, size, strict=True)):
         raise InputError(f"--crop {settings.crop}: the recipe's photos have {recipe.input.size_text()}")
 
     model = initial_model(recipe, settings.seed)
     task = make_task(model, crop, options, settings.steps)
-    share = (accelerator.process_index, accelerator.num_processes)
-    short = round(min(size) * 256 / 224)
-    sampler = CropPair(crop, degradations, training.clean_share)
-    batches = Batches(photos, sampler, short, crop, settings.batch, settings.seed, share)
+    sampler, share = CropPair(crop, degradations, training.clean_share), (accelerator.process_index, processes)
+    batches = Batches(photos, sampler, round(min(size) * 256 / 224), crop, settings.batch, settings.seed, share)
     if settings.start:
         task.load(settings.start, f"method {recipe.method} {model.where}")
     if settings.quantized:
@@ -116,28 +115,22 @@ def train(
             "start": settings.start and sha256(settings.start),
             "degradations": degradations,
             "crop": crop,
-            "settings": {name: value for name, value in asdict(settings).items() if name in _RESULT_DEPENDS_ON},
+            "settings": settings.model_dump(include=_RESULT_DEPENDS_ON),
         },
         lambda line: console.print(line, markup=False, highlight=False),
     )
     log = out.with_suffix(".jsonl")
     if main:
-        _check_writable(log)
+        _append(log, "")  # fails early where the output cannot be written
     steps = _watch(run_steps(task, batches, settings, checkpoints, accelerator), settings.steps, log, console)
     if not main:
         return None
     write_output(out, save(task.result()))
-    seconds = sum(step.seconds for step in steps)
-    facts = _facts(settings, options, photos, crop, chosen, accelerator, seconds)
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
-    losses = [step.loss for step in steps]
-    write_output(out.with_suffix(".md"), card(out, model, facts, losses, command, settings.start))
+    about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command)
+    write_output(out.with_suffix(".md"), about)
     checkpoints.remove()
-    return Trained(out, steps, seconds)
-
-
-#: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
-_RESULT_DEPENDS_ON = ("steps", "batch", "rate", "seed", "quantized", "mixed_precision")
+    return Trained(out, steps, sum(step.seconds for step in steps))
 
 
 def initial_model(recipe: Recipe, seed: int) -> Model:
@@ -149,30 +142,22 @@ def initial_model(recipe: Recipe, seed: int) -> Model:
 def make_task(model: Model, crop: tuple[int, int], options: Options, steps: int) -> Task:
     """A method's task on a model's pipeline."""
     assert model.pipeline is not None
-    make = training_of(method_of(model.recipe)).task.load()
-    task: Task = make(model.pipeline.frozen(), crop, float(model.recipe.input.range), options, steps)
+    image = ImageSpec(crop, high=float(model.recipe.input.range))
+    task: Task = training_of(method_of(model.recipe)).task.load()(model.pipeline.frozen(), image, options, steps)
     return task
 
 
 def quantize(task: Task, float_layers: Sequence[str], photos: torch.Tensor) -> None:
-    """From now on the adapter learns as an int8 file computes it (QAT).
+    """From now on the adapter learns as an int8 file computes it (QAT), with the batch norms that it has.
 
     Args:
-        task: Of a module whose batch norms are fixed from now on.
+        task: Of a trained module.
         float_layers: See the recipe.
         photos: uint8 (B, H, W, 3): what the frozen network's weights are rounded on.
     """
     task.fake_quant = fake_quant = FakeQuant(task.pipeline, float_layers, task.images(photos))
     task.student, task.moving_statistics = fake_quant.deployed, 0.0
     task.use_student(fake_quant.pipeline)
-
-
-def _check_writable(log: Path) -> None:
-    """Fails early where the output cannot be written."""
-    try:
-        log.touch()
-    except OSError as error:
-        raise InputError(f"{log}: cannot be written: {error.strerror or error}") from None
 
 
 def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> list[Step]:
@@ -184,20 +169,17 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
     """
     done: list[Step] = []
     broken: dict[Path, str] = {}
-    text = "[progress.description]{task.description}  loss {task.fields[loss]:.4f}  rate {task.fields[rate]:.1e}"
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("training", total=count, loss=np.nan, rate=np.nan)
+    with work_bar(console, "training") as update:
         for step in steps:
             if not console.quiet:
                 if not done:
                     done = _earlier(log, step.step)
-                    write_output(log, "".join(_line(old) for old in done))
+                    write_output(log, "".join(map(_line, done)))
                 _append(log, _line(step))
             done.append(step)
             broken |= dict(step.broken)
-            loss = float(np.mean([s.loss for s in done[-WINDOW:]]))
-            progress.update(bar, completed=step.step, loss=loss, rate=step.rate)
+            loss = np.mean([s.losses["loss"] for s in done[-WINDOW:]])
+            update(f"loss {loss:.4f}  rate {step.rate:.1e}", step.step, count)
     if broken:
         named = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:3])
         said = f"left out {len(broken)} broken images: {named}"
@@ -214,8 +196,7 @@ def _earlier(log: Path, step: int) -> list[Step]:
     found = []
     for line in log.read_text(encoding="utf-8").splitlines()[: step - 1]:
         entry: dict[str, Any] = json.loads(line)
-        number, rate, seconds = (entry.pop(name) for name in ("step", "rate", "seconds"))
-        found.append(Step(int(number), rate, seconds, entry))
+        found.append(Step(entry.pop("step"), entry.pop("rate"), entry.pop("seconds"), entry))
     return found
 
 
@@ -225,35 +206,3 @@ def _append(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def _facts(
-    settings: TrainSettings,
-    options: Options,
-    photos: PhotoDataset,
-    crop: tuple[int, int],
-    chosen: Mapping[Corruption, tuple[float, ...]],
-    accelerator: Accelerator,
-    seconds: float,
-) -> dict[str, str]:
-    """Rows of the card."""
-    split = f"all but those of `evaluate {photos.split}`" if photos.split else "all"
-    labels = "with labels" if photos.labels else "no labels"
-    names: dict[str, list[str]] = {}  # of one set of levels
-    for entry, found in chosen.items():
-        names.setdefault(", ".join(f"{level:g}" for level in found), []).append(entry.name)
-    device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
-    if accelerator.device.type == "cuda":
-        device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
-    start = f"{settings.start.name}, SHA-256 {sha256(settings.start)}" if settings.start else "changing nothing"
-    own = ", ".join(f"{name} {value}" for name, value in options.model_dump().items() if value is not None)
-    return {
-        "start": start,
-        "photos": f"{len(photos)}, {split}; {labels}",
-        "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
-        "training": f"{settings.steps} steps of {settings.batch} crops of {crop[0]} x {crop[1]}, Adam with a rate of "
-        f"{settings.rate:g}, seed {settings.seed}"
-        + (f", {own}" if own else "")
-        + (", quantization-aware" if settings.quantized else ""),
-        "time": f"{seconds:.0f} s on {device}",
-    }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +18,13 @@ from mobile_robust.data.images import Photo, Size
 Degradation = tuple[str, float]
 
 
-class Sampler(Protocol):
-    """Makes samples; pickled into the reading processes."""
+#: The arrays of a training batch that are one photo's.
+Sample = tuple[NDArray[Any], ...]
+#: Makes a sample of a photo (uint8, any size) and its label (-1: unknown); pickled into the reading processes.
+Sampler = Callable[[Photo, int, np.random.Generator], Sample]
 
-    def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """One sample of a photo (uint8, any size, label -1: unknown): the arrays of a training batch."""
 
-
-def stack(samples: Sequence[tuple[NDArray[Any], ...]]) -> tuple[Tensor, ...]:
+def stack(samples: Sequence[Sample]) -> tuple[Tensor, ...]:
     """Samples as one batch."""
     return tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))
 
@@ -46,18 +45,13 @@ class CropPair:
     """Sampler of (clean crop, the crop to learn from, label): two uint8 H x W x 3 and an int64.
 
     The crop is degraded, not the photo, as in evaluation: JPEG's 8x8 blocks must lie where a module looks for them.
-
-    Attributes:
-        size: Height and width of the crops.
-        degradations: One of them is drawn for every crop that does not stay clean.
-        clean_share: Share of the crops that stay clean.
     """
 
     size: Size
-    degradations: Sequence[Degradation]
+    degradations: Sequence[Degradation]  # one of them is drawn for every crop that does not stay clean
     clean_share: float
 
-    def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> tuple[NDArray[Any], ...]:
+    def __call__(self, photo: Photo, label: int, random: np.random.Generator) -> Sample:
         clean = degraded = random_crop(photo, self.size, random)
         if random.random() >= self.clean_share:
             name, level = self.degradations[int(random.integers(len(self.degradations)))]

@@ -2,67 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
 
 from mobile_robust.errors import InputError
-from mobile_robust.methods.method import Method, Training
+from mobile_robust.methods.method import Method, Options, Training
+
+_LEAST = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "readers": 0}
 
 
-@dataclass(frozen=True)
-class TrainSettings:
-    """Settings of a training. Command line: ``train --help``.
-
-    Attributes:
-        corruptions: Names and families of the registry, NAME or NAME:LEVEL.
-        steps: Optimizer steps.
-        batch: Crops a step.
-        rate: Highest learning rate; Adam, warmed up, then a half cosine down to 0.
-        crop: Side of the crops in pixels; None: the method's share of the photo.
-        seed: Of all that is random.
-        start: Trained weights to begin from; None: an adapter that changes nothing.
-        quantized: Quantization-aware: compute with an int8 file's rounding, batch norms fixed.
-        checkpoint_every: Steps from one checkpoint to the next.
-        threads: CPU threads.
-        readers: Processes that read photos beside this one.
-        cpu: Leave the GPU alone.
-        mixed_precision: On a GPU.
+class TrainSettings(Options):
+    """Settings of a training; every one but the first is a flag of ``train``.
 
     Raises:
         InputError: A value out of its range.
     """
 
-    corruptions: tuple[str, ...]
-    steps: int
-    batch: int
-    rate: float
-    crop: int | None = None
-    seed: int = 0
-    start: Path | None = None
-    quantized: bool = False
-    checkpoint_every: int = 100
-    threads: int = 2
-    readers: int = 1
-    cpu: bool = False
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    corruptions: tuple[str, ...] = Field(description="names and families of the registry, NAME or NAME:LEVEL")
+    steps: int = Field(description="default: %(default)s")
+    batch: int = Field(description="crops a step (default: %(default)s)")
+    rate: float = Field(description="highest learning rate (default: %(default)s)")
+    crop: int | None = Field(
+        default=None, description="side of the crops in pixels (default: the method's share of the photo)"
+    )
+    seed: int = Field(default=0, description="of all that is random (default: %(default)s)")
+    start: Path | None = Field(
+        default=None,
+        description="trained weights of the same module to begin from, .safetensors (default: a module that changes "
+        "nothing)",
+    )
+    quantized: bool = Field(
+        default=False,
+        description="quantization-aware training of --start: compute with an int8 file's rounding, batch norms fixed. "
+        "A few hundred steps at a tenth of the default rate",
+    )
+    checkpoint_every: int = Field(default=100, description="steps (default: %(default)s)")
+    threads: int = Field(default=2, description="CPU threads (default: %(default)s)")
+    readers: int = Field(default=1, description="processes that read photos (default: %(default)s)")
+    cpu: bool = Field(default=False, description="leave the GPU alone")
+    mixed_precision: Literal["no", "fp16", "bf16"] = Field(default="no", description="on a GPU (default: %(default)s)")
 
     @classmethod
-    def of(cls, method: Method, **changes: object) -> TrainSettings:
+    def of(cls, method: Method, **changes: Any) -> TrainSettings:
         """A method's defaults, with changes.
 
         Raises:
             InputError: It cannot be trained, or a value is out of its range.
         """
-        training = training_of(method)
-        defaults = {name: getattr(training, name) for name in ("corruptions", "steps", "batch", "rate")}
-        make: Callable[..., TrainSettings] = cls
-        return make(**{**defaults, **changes})
+        return cls(**{**training_of(method).defaults(), **changes})
 
-    def __post_init__(self) -> None:
-        least = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "readers": 0}
-        for name, lowest in least.items():
+    @model_validator(mode="after")
+    def _in_range(self) -> TrainSettings:
+        for name, lowest in _LEAST.items():
             if (value := getattr(self, name)) < lowest:
                 raise InputError(f"--{name.replace('_', '-')} {value}: must be {lowest} or more")
         if self.crop is not None and (self.crop < 32 or self.crop % 32):
@@ -71,6 +64,7 @@ class TrainSettings:
             raise InputError(f"--rate {self.rate:g}: allowed are rates greater than 0, at most 1")
         if self.quantized and self.start is None:
             raise InputError("--quantized finishes trained weights: name them with --start FILE")
+        return self
 
 
 def training_of(method: Method) -> Training:

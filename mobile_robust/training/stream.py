@@ -23,17 +23,11 @@ CACHED_PHOTOS = 1024
 
 
 class Batch(NamedTuple):
-    """What a worker process sends for one step.
+    """What a worker process sends for one step."""
 
-    Attributes:
-        tensors: The samples.
-        broken: The files that could not be read for it, with the reason.
-        failure: Why there are no samples. (An exception would come out of the process with its traceback.)
-    """
-
-    tensors: tuple[Tensor, ...]
-    broken: list[tuple[Path, str]]
-    failure: str | None = None
+    tensors: tuple[Tensor, ...]  # the samples
+    broken: list[tuple[Path, str]]  # the files that could not be read for it, with the reason
+    failure: str | None = None  # why there are no samples; an exception would come with the process's traceback
 
 
 class Batches(Dataset[Batch]):

@@ -8,35 +8,14 @@ from pathlib import Path
 import pytest
 
 from mobile_robust.ablation.cli import main
-from mobile_robust.contracts.ranking import Ranking
+from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.errors import InputError
 from mobile_robust.methods.afd import method as afd
 from mobile_robust.methods.deepcorrect import method as deepcorrect
 from mobile_robust.recipes import load_recipe
+from tests.methods.deepcorrect.rankings import write_ranking
 
 pytestmark = pytest.mark.slow
-
-
-def ranking(folder: Path) -> Path:
-    path = folder / "ranking.json"
-    made = Ranking(
-        tool="test",
-        backbone="test_resnet",
-        weights="random",
-        weights_sha256="0" * 64,
-        size=(64, 64),
-        images=1,
-        images_sha256="0" * 64,
-        labels="network",
-        corruption="awgn",
-        levels=(20,),
-        seed=0,
-        clean_accuracy=1,
-        corrupted_accuracy=0,
-        layers={"conv1.0": tuple(i / 100 for i in range(16)), "layer1.0.conv1": tuple(i / 100 for i in range(32))},
-    )
-    path.write_text(made.model_dump_json())
-    return path
 
 
 def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:
@@ -64,12 +43,10 @@ def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], 
     recipe = load_recipe(str(recipes["deepcorrect"]))
     with pytest.raises(InputError, match=r"needs weights\.ranking"):
         deepcorrect.ablations(recipe, tmp_path, 0)
-    weights = recipe.weights.model_copy(update={"ranking": str(ranking(tmp_path))})
-    rows = deepcorrect.ablations(recipe.model_copy(update={"weights": weights}), tmp_path, 0)
-    orders = [
-        Ranking.model_validate_json(Path(row.recipe.weights.ranking or "").read_text()).local("conv1.0", 16)
-        for row in rows
-    ]
+    tau = {"conv1.0": tuple(i / 100 for i in range(16)), "layer1.0.conv1": tuple(i / 100 for i in range(32))}
+    ranked = recipe.with_ranking(write_ranking(tmp_path / "ranking.json", tau))
+    rows = deepcorrect.ablations(ranked, tmp_path, 0)
+    orders = [read_ranking(Path(row.recipe.weights.ranking)).orders()["conv1.0"] for row in rows]
     assert orders[0] == orders[2][::-1] == [*range(16)][::-1]
     assert sorted(orders[1]) == [*range(16)] and orders[1] not in (orders[0], orders[2])
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -197,7 +196,7 @@ def test_every_row_of_the_ablation_can_be_built_and_trained(name: str, tmp_path:
     assert len({row.name for row in rows}) == len(rows) > 1
     described = [(row.recipe.model_dump_json(), tuple(row.train.items())) for row in rows]
     assert len(set(described)) == len(rows), "two rows are the same"
-    common = {field.name for field in fields(TrainSettings)}
+    common = TrainSettings.model_fields
     for row in rows:
         options_of(row.recipe)
         training_of(method).options(**{key: value for key, value in row.train.items() if key not in common})

@@ -1,22 +1,14 @@
-"""What all tasks share: photos as a pipeline takes them, the right classes, and fixed statistics at the end."""
+"""What all tasks share: the right classes, and fixed statistics at the end."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
-from tests.methods.training import batch, task_of
-
-
-def test_images_are_photos_in_the_recipes_range(recipes: dict[str, Path]) -> None:
-    task = task_of(recipes["deepcorrect"])
-    photos = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(2, 4, 5, 3)
-    images = task.images(photos)
-    assert images.shape == (2, 3, 4, 5) and images.is_contiguous(memory_format=torch.channels_last)
-    assert images[0, :, 0, 0].tolist() == [0, 51, 255]
-    task.top = 1.0
-    torch.testing.assert_close(task.images(photos)[1, :, 3, 4], torch.tensor([0, 0.2, 1]))
+from tests.methods.training import batch, losses_of, task_of
 
 
 def test_without_a_label_the_baselines_prediction_is_right(recipes: dict[str, Path], photos: Path) -> None:
@@ -39,3 +31,19 @@ def test_the_last_steps_train_the_function_that_is_deployed(recipes: dict[str, P
         task(*fixed)
         changed.append(not torch.equal(norm.running_mean, before))
     assert changed == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("deepcorrect", {}), pytest.param("sympie", {"loss": "answers", "fit": 0}, marks=pytest.mark.slow)],
+)
+def test_steps_on_one_batch_lower_its_loss_and_change_the_module_alone(
+    recipes: dict[str, Path], photos: Path, method: str, options: dict[str, Any]
+) -> None:
+    task = task_of(recipes[method], 20, **options)
+    frozen = {name: x.clone() for name, x in task.state_dict().items() if not name.startswith(("ema.", "module."))}
+    frozen = {name: x for name, x in frozen.items() if ".module." not in name}
+    found = losses_of(task, batch(photos, 6, [("gaussian_noise", 5)], 0.2, [-1]), 12, 1e-3)
+    assert found[-1] < found[0] - 0.001  # little: the backbone is random
+    after = task.state_dict()
+    assert frozen and all(torch.equal(x, after[name]) for name, x in frozen.items())

@@ -17,13 +17,13 @@ from mobile_robust.export.rounding import prepare
 from mobile_robust.export.targets.tflite import channels_last, convert_tflite
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8
 from mobile_robust.methods.registry import methods
-from mobile_robust.methods.sympie.training import Estimation
-from mobile_robust.methods.task import Task
+from mobile_robust.methods.task import Batch, Task
 from mobile_robust.pipelines import build_model
 from mobile_robust.recipes import load_recipe
 from mobile_robust.training.cli import main
 from mobile_robust.training.fake_quant import round_activations, round_weights
 from mobile_robust.training.run import quantize
+from tests.methods.training import losses_of
 from tests.methods.training import task_of as small_task
 from tests.randomize import randomize
 
@@ -130,15 +130,7 @@ def test_the_loss_sees_the_rounding(recipes: Recipes, photos: Path, method: str)
 def test_finishing_lowers_the_error_of_the_int8_answer(recipes: Recipes, photos: Path) -> None:
     task, fixed = task_of(recipes, "afd"), arrays(photos)
     quantize(task, (), pairs(photos, 4)[0])
-    optimizer = torch.optim.Adam(task.module.parameters(), lr=3e-3)
-    found = []
-    for _ in range(12):
-        task.on_step_start(0.0)
-        loss = task(*fixed)["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        found.append(loss.item())
+    found = losses_of(task, Batch(*fixed), 12, 3e-3)
     assert found[-1] < 0.9 * found[0]
     task.module.eval().deployed()  # the trained weights are ordinary ones
 
@@ -175,15 +167,6 @@ def test_training_goes_on_from_a_file(recipes: Recipes, photos: Path, tmp_path: 
     assert all(torch.allclose(given[name].float(), got[name].float(), atol=1e-4) for name in got)
     card = second.with_suffix(".md").read_text()
     assert "| start | first.safetensors, SHA-256 " in card and "quantization-aware" in card
-
-
-def test_sympies_second_copy_starts_there_too(recipes: Recipes, tmp_path: Path) -> None:
-    given, task = task_of(recipes, "sympie"), task_of(recipes, "sympie")
-    save_file({name: (x + 1).contiguous() for name, x in given.module.state_dict().items()}, tmp_path / "w.safetensors")
-    task.load(tmp_path / "w.safetensors", "module")
-    assert isinstance(task, Estimation)
-    state = task.ema.state_dict()
-    assert all(torch.equal(state[name], x + 1) for name, x in given.module.state_dict().items())
 
 
 def test_bad_starts(recipes: Recipes, photos: Path, tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
-from mobile_robust.training.samples import random_crop
+from mobile_robust.training.samples import CropPair, random_crop
 from mobile_robust.training.stream import Batches, with_short_side
 
 
@@ -77,6 +78,15 @@ def test_photos_come_at_the_scale_of_evaluation() -> None:
     assert with_short_side(photo, 50) is photo
     assert with_short_side(photo, 100).shape == (100, 200, 3)
     assert with_short_side(photo[:40, :25], 73).shape == (117, 73, 3)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_share_of_the_crops_stays_clean(share: float) -> None:
+    photo, random = np.random.default_rng(1).integers(0, 256, (100, 90, 3), np.uint8), np.random.default_rng(0)
+    pairs = [CropPair((32, 32), [("jpeg", 25), ("awgn", 20)], share)(photo, 3, random) for _ in range(80)]
+    assert all(clean.shape == degraded.shape == (32, 32, 3) and label == 3 for clean, degraded, label in pairs)
+    assert abs(sum(np.array_equal(clean, degraded) for clean, degraded, _ in pairs) - 80 * share) < 12
+    assert len({clean.tobytes() for clean, _, _ in pairs}) > 70
 
 
 @settings(max_examples=20, deadline=None)

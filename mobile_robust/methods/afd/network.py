@@ -35,23 +35,14 @@ LEVEL_SHIFT = 128 / 255
 
 @dataclass(frozen=True)
 class Variant:
-    """Widths of one size of the module.
+    """Channels of one size of the module."""
 
-    Attributes:
-        hidden: Channels of FDE-Net's first two stages.
-        guide: Channels of the feature drifting map; 0: there is none, FE-Net sees the features alone.
-        half: FE-Net's channels at half of the features' resolution.
-        quarter: FE-Net's channels at a quarter.
-        decoder: FE-Net's channels before the last convolution, which runs at full resolution and costs the most.
-        block: What FE-Net is made of.
-    """
-
-    hidden: int
-    guide: int
-    half: int
-    quarter: int
-    decoder: int
-    block: type[RepConv] | type[PlainConv] = RepConv
+    hidden: int  # of FDE-Net's first two stages
+    guide: int  # of the feature drifting map; 0: there is none, FE-Net sees the features alone
+    half: int  # of FE-Net at half of the features' resolution
+    quarter: int  # at a quarter
+    decoder: int  # before its last convolution, which runs at full resolution and costs the most
+    block: type[RepConv] | type[PlainConv] = RepConv  # what FE-Net is made of
 
 
 _NANO = Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8)
@@ -117,7 +108,6 @@ class DeployedFDENet(nn.Module):
         self.stage2, self.stage3 = stage2, stage3
 
     def forward(self, image: Tensor) -> Tensor:
-        """image (B, 3, H, W) -> feature drifting map (B, guide, H/8, W/8)."""
         batch, colours, height, width = image.shape
         pixels = image.permute(0, 2, 3, 1) - self.level  # (B, H, W, 3)
         rows = pixels.reshape(batch, height, width // BLOCK, BLOCK * colours).permute(0, 3, 1, 2)  # (B, 24, H, W/8)
@@ -125,14 +115,9 @@ class DeployedFDENet(nn.Module):
 
 
 class FENet(nn.Module):
-    """Feature enhancement: degraded features (B, C, h, w) and drifting map -> repaired features (B, C, h, w).
+    """Feature enhancement: degraded features (B, C, h, w), drifting map (B, guide, H/8, W/8) -> repaired features.
 
     The last block has no ReLU: the residual is signed.
-
-    Args:
-        channels: C.
-        sizes: Widths.
-        stride: Of the stem, 1, 2 or 4.
     """
 
     def __init__(self, channels: int, sizes: Variant, stride: int) -> None:
@@ -147,7 +132,6 @@ class FENet(nn.Module):
         self.residual = block(decoder, channels, relu=False)
 
     def forward(self, features: Tensor, drift: Tensor | None = None) -> Tensor:
-        """``drift`` is (B, guide, H/8, W/8)."""
         shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
         deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
         x = self.decode(torch.cat([_upsample(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
@@ -196,7 +180,7 @@ class AFD(Adapter):
     """The module: (image (B, 3, H, W), features (B, C, H/s, W/s)) -> repaired features, stem stride s of 1, 2 or 4.
 
     Args:
-        channels: Channels C of the stem's features.
+        channels: C.
         variant: A key of :data:`VARIANTS`.
         image_range: How the incoming image was normalized; undone inside.
         stride: s; the deploy form is made for it.
@@ -224,20 +208,18 @@ class AFD(Adapter):
         return self.fe(features, *context)
 
     def components(self, site: Site) -> dict[str, Component]:
-        image = site.image_spec()
-        section, stem = site.recipe.input, f"features of {site.section.name} behind layer {site.cut.layer}"
+        section, text = site.recipe.input, f"features of {site.section.name} behind layer {site.cut.layer}"
         normalized = f"(rgb / {section.range} - {list(section.mean)}) / {list(section.std)}"
         before = f"the backbone's stem takes the photo normalized: of the same photo as {normalized}"
-        normalize, network = site.normalize(), site.cut.stem
-        features = TensorSpec("features", Role.FEATURES, stem, normalization=before)
-        repaired = TensorSpec(
-            "repaired", Role.FEATURES, f"repaired {stem}, for the rest of the network", repairs="features"
-        )
-        return {
-            "module": Component(
-                self, (image, features), repaired, lambda photo: (photo, network(normalize(photo)).contiguous())
-            )
-        }
+        features = TensorSpec("features", Role.FEATURES, text, normalization=before)
+        text = f"repaired {text}, for the rest of the network"
+        repaired = TensorSpec("repaired", Role.FEATURES, text, repairs="features")
+        normalize, stem = site.normalize(), site.cut.stem
+
+        def example(photo: Tensor) -> tuple[Tensor, ...]:
+            return photo, stem(normalize(photo)).contiguous()
+
+        return {"module": Component(self, (site.image_spec(), features), repaired, example)}
 
 
 def build(site: Site, options: AFDOptions) -> AFD:
@@ -248,11 +230,11 @@ def build(site: Site, options: AFDOptions) -> AFD:
     """
     channels, features = site.cut_features()
     image = site.recipe.input.height_width
-    stride = image[0] // features[0]
+    stride, odd = image[0] // features[0], any(side % 4 for side in features)  # FE-Net halves them twice
     reason = None
     if any(side % BLOCK for side in image):
         reason = f"JPEG's blocks want an image whose sides are multiples of {BLOCK}, not {_by(image)}"
-    elif stride not in (1, 2, 4) or image != (features[0] * stride, features[1] * stride) or _odd(features):
+    elif stride not in (1, 2, 4) or image != (features[0] * stride, features[1] * stride) or odd:
         reason = (
             f"the stem must divide the image's sides ({_by(image)}) by 1, 2 or 4 and leave multiples of 4, "
             f"not {_by(features)}"
@@ -260,7 +242,7 @@ def build(site: Site, options: AFDOptions) -> AFD:
     if reason:
         shape = (channels, *features)
         raise InputError(f"{site.cut_text()} are {shape}, which method {site.recipe.method} cannot take: {reason}")
-    return AFD(channels, options.variant, site.image_range, stride, site.cut.layer)
+    return AFD(channels, options.variant, ImageRange.of(site.recipe.input.range), stride, site.cut.layer)
 
 
 def required(site: Site) -> tuple[nn.Module, str]:
@@ -284,8 +266,3 @@ def _upsample(x: Tensor, factor: int) -> Tensor:
 
 def _by(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _odd(features: tuple[int, int]) -> bool:
-    """Whether FE-Net's two halvings leave a remainder."""
-    return any(side % 4 for side in features)

@@ -3,8 +3,8 @@
 A crop and its JPEG-compressed self go through the frozen stem; the module learns to make the second's features equal to
 the first's. To the paper's squared error of the features this adds:
 
-* the frozen tail's view: its feature maps at every resolution and its answer, because what it computes from the
-  repaired features matters and not the features themselves;
+* the frozen tail's view, its feature maps at every resolution and its answer: what it computes from the repaired
+  features matters, not the features themselves;
 * clean crops in the mix, so that the module learns to leave good photos alone;
 * a start at the identity, where the module changes nothing.
 """
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.data.images import Size
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.methods.afd.method import AFDTraining
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.methods.feature_maps import TailMaps, relative_error
@@ -31,19 +31,16 @@ ANSWER_WEIGHT = 0.3
 
 
 class Distillation(Task[CutPipeline, AFD]):
-    """How far the repaired features, and what the frozen tail makes of them, are from those of the clean crop.
+    """How far the repaired features, and what the frozen tail makes of them, are from those of the clean crop."""
 
-    The module is made to change nothing at first.
-    """
-
-    def __init__(self, pipeline: CutPipeline, crop: Size, top: float, options: AFDTraining, steps: int) -> None:
-        super().__init__(pipeline, crop, top, options, steps)
+    def __init__(self, pipeline: CutPipeline, image: ImageSpec, options: AFDTraining, steps: int) -> None:
+        super().__init__(pipeline, image, options, steps)
         self.kind = options.loss
         for norm in self.module.fe.residual.modules():
             if isinstance(norm, nn.BatchNorm2d):
                 nn.init.zeros_(norm.weight)
         with torch.no_grad():
-            self.features = self.pipeline.features(torch.zeros(1, 3, *crop))
+            self.features = self.pipeline.features(torch.zeros(1, 3, *image.size))
         self.tail = self.student_tail = TailMaps(self.pipeline.tail, self.features)
 
     def use_student(self, pipeline: CutPipeline) -> None:
@@ -70,7 +67,7 @@ class Distillation(Task[CutPipeline, AFD]):
 
 
 def channel_error(x: Tensor, target: Tensor) -> Tensor:
-    """The same channel by channel, (B, C, h, w); their mean. A channel that is nearly constant counts little."""
+    """:func:`relative_error` of every channel of (B, C, h, w), on average; a nearly constant one counts little."""
     square = ((x - target) ** 2).mean((0, 2, 3))
     spread = target.var((0, 2, 3))
     return (square / (spread + 0.1 * spread.mean())).mean()

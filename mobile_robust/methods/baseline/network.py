@@ -33,17 +33,11 @@ from mobile_robust.methods.site import Site
 
 @dataclass(frozen=True)
 class Variant:
-    """A chain of convolutions.
+    """A chain of convolutions."""
 
-    Attributes:
-        layers: Kernel size and filters of each convolution, in order; the last one gives the image.
-        norms: Whether all but the first and the last are followed by a batch norm (and have no bias of their own).
-        residual: Whether the chain's output is subtracted from the image, or is the image.
-    """
-
-    layers: tuple[tuple[int, int], ...]
-    norms: bool
-    residual: bool
+    layers: tuple[tuple[int, int], ...]  # kernel size and filters of each; the last one gives the image
+    norms: bool  # whether all but the first and the last are followed by a batch norm (and have no bias of their own)
+    residual: bool  # whether the chain's output is subtracted from the image, or is the image
 
 
 VARIANTS = {
@@ -57,14 +51,10 @@ INITIAL_REPAIR = 0.05
 
 
 class Chain(Adapter):
-    """The network: image (B, 3, H, W) -> repaired image in the same range, which single values may leave a little.
+    """The network: image (B, 3, H, W), RGB in [0, top] -> repaired image, whose range single values may leave a little.
 
     The papers' networks work on values in [0, 1] and clamp nothing. Untrained ones start near the identity, with random
     filters around.
-
-    Args:
-        top: Largest value of the incoming image, RGB in [0, top].
-        variant: A key of :data:`VARIANTS`.
     """
 
     def __init__(self, top: float = 1.0, variant: str = "arcnn") -> None:

@@ -38,17 +38,11 @@ from mobile_robust.methods.site import Site
 
 @dataclass(frozen=True)
 class Variant:
-    """The convolutions between a unit's two 1x1 ones.
+    """The convolutions between a unit's two 1x1 ones."""
 
-    Attributes:
-        width: Selected filters -> channels D inside the unit.
-        first: (kernel, dilation) of each convolution in the unit of the first corrected layer.
-        others: The same in all other units.
-    """
-
-    width: Callable[[int], int]
-    first: tuple[tuple[int, int], ...]
-    others: tuple[tuple[int, int], ...]
+    width: Callable[[int], int]  # selected filters -> channels D inside the unit
+    first: tuple[tuple[int, int], ...]  # (kernel, dilation) of each, in the unit of the first corrected layer
+    others: tuple[tuple[int, int], ...]  # the same in all other units
 
 
 #: Table 10. Its footnote puts a dilated pair of 3x3 in place of the 5x5 pair, which together see 7x7: dilations 1 and
@@ -67,14 +61,15 @@ _LEAST_GAMMA = 0.1
 class CorrectionUnit(nn.Module):
     """features (B, channels, h, w) -> the same with the selected channels corrected.
 
-    Every convolution has a bias; all but the last are followed by batch norm (if wanted) and ReLU.
+    Every convolution has a bias; all but the last are followed by batch norm (without ``batch_norm``: the paper's
+    "no-bn") and ReLU. The selection is kept in the state, so that weights bring their own ranking.
 
     Args:
         channels: Filters N of the corrected layer.
-        selected: The filters that are corrected; kept in the state, so that weights bring their own ranking.
+        selected: The filters that are corrected.
         variant: A key of :data:`VARIANTS`.
         first: Whether this is the unit of the first corrected layer.
-        batch_norm: False: the paper's "no-bn".
+        batch_norm: Whether there are any.
     """
 
     selected: Tensor
@@ -127,31 +122,26 @@ class CorrectionUnit(nn.Module):
         first, last = layers[0], layers[-1]
         assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d)
         read, write = kernel_of(first), kernel_of(last)
-        weight = read.weight.new_zeros(read.weight.shape[0], self.channels, 1, 1)
-        weight[:, self.selected] = read.weight
-        layers[0] = conv_of(Kernel(weight, read.bias))
-        weight = write.weight.new_zeros(self.channels, write.weight.shape[1], 1, 1)
+        columns = read.weight.new_zeros(len(read.weight), self.channels, 1, 1)
+        columns[:, self.selected] = read.weight
+        rows = write.weight.new_zeros(self.channels, *write.weight.shape[1:])
         bias = write.bias.new_zeros(self.channels)
-        weight[self.selected], bias[self.selected] = write.weight, write.bias
-        layers[-1] = conv_of(Kernel(weight, bias))
+        rows[self.selected], bias[self.selected] = write.weight, write.bias
+        layers[0], layers[-1] = conv_of(Kernel(columns, read.bias)), conv_of(Kernel(rows, bias))
         return DeployedUnit(nn.Sequential(*layers)).eval()
 
 
 class DeployedUnit(nn.Module):
-    """Deploy form of :class:`CorrectionUnit`: convolutions, ReLU and one addition.
+    """Deploy form of :class:`CorrectionUnit`: convolutions, ReLU and one addition."""
 
-    Attributes:
-        keep: (channels, 1, 1), what the incoming features are multiplied by; None: nothing.
-    """
+    keep: Tensor | None  # (channels, 1, 1), what the incoming features are multiplied by; None: nothing
 
     def __init__(self, residual: nn.Sequential) -> None:
         super().__init__()
         self.residual = residual
-        self.keep: Tensor | None
         self.register_buffer("keep", None)
 
     def forward(self, features: Tensor) -> Tensor:
-        """features (B, channels, h, w) -> corrected features."""
         kept = features if self.keep is None else features * self.keep
         return kept + self.residual(features)
 
@@ -195,10 +185,9 @@ class DeepCorrect(Adapter):
 
     def __init__(self, units: Mapping[str, nn.Module], updated: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__()
-        updated = updated or {}
-        self.layers, self.updated_layers = tuple(units), tuple(updated)
+        self.layers, self.updated_layers = tuple(units), tuple(updated or ())
         self.units = nn.ModuleDict({_key(layer): unit for layer, unit in units.items()})
-        self.updated = nn.ModuleDict({_key(layer): own for layer, own in updated.items()})
+        self.updated = nn.ModuleDict({_key(layer): own for layer, own in (updated or {}).items()})
 
     def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
         return self.editor(layer)(features)
@@ -216,15 +205,15 @@ class DeepCorrect(Adapter):
 
     def components(self, site: Site) -> dict[str, Component]:
         """The unit of every layer."""
-        return {layer: self._component(site, layer) for layer in self.layers}
+        text = "the same with the filters that suffer most corrected"
+        repaired = TensorSpec("repaired", Role.FEATURES, text, repairs="features")
 
-    def _component(self, site: Site, layer: str) -> Component:
-        text = f"output of layer {layer} of {site.section.name}, before its batch norm and activation"
-        features = TensorSpec("features", Role.FEATURES, text)
-        repaired = TensorSpec(
-            "repaired", Role.FEATURES, "the same with the filters that suffer most corrected", repairs="features"
-        )
-        return Component(self.editor(layer), (features,), repaired, lambda image: (site.output_of(layer)(image),))
+        def unit(layer: str) -> Component:
+            text = f"output of layer {layer} of {site.section.name}, before its batch norm and activation"
+            features = TensorSpec("features", Role.FEATURES, text)
+            return Component(self.editor(layer), (features,), repaired, lambda image: (site.output_of(layer)(image),))
+
+        return {layer: unit(layer) for layer in self.layers}
 
 
 def build(site: Site, options: DeepCorrectOptions) -> DeepCorrect:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from mobile_robust.backbones.initialization import recalibrate_batchnorms
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import built_in_photos
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.pipeline import NoAdapter
@@ -30,8 +31,7 @@ def build(site: Site, options: Options) -> NoAdapter:
 def _check_signal(site: Site) -> None:
     section = site.recipe.input
     photos = built_in_photos(section.height_width, PHOTOS)
-    images = torch.stack([torch.from_numpy(photo).permute(2, 0, 1) for photo in photos]).float()
-    normalized = site.normalize()(images * (section.range / 255))
+    normalized = site.normalize()(torch.from_numpy(ImageSpec.of(section).array(photos)))
     logits = site.backbone(normalized)
     if logits.std(0).mean() < LEAST_DIFFERENCE * logits.std():
         recalibrate_batchnorms(site.backbone, normalized)

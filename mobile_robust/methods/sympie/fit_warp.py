@@ -46,11 +46,10 @@ def _colours(filtered: Tensor, clean: Tensor, gain: Tensor) -> tuple[Tensor, Ten
     the offset goes through as well."""
     pixels = filtered.flatten(2)
     ones = gain[:, None, None].expand(-1, 1, pixels.shape[2])
-    known = torch.cat([pixels, ones], 1)  # (B, 4, H W)
-    start = torch.eye(4, 3).to(known)
-    count = pixels.shape[2]
+    known, count = torch.cat([pixels, ones], 1), pixels.shape[2]  # (B, 4, H W)
     gram = known @ known.mT / count + PULL_COLOURS * torch.eye(4).to(known)
-    solved = torch.linalg.solve(gram, known @ clean.flatten(2).mT / count + PULL_COLOURS * start)
+    wanted = known @ clean.flatten(2).mT / count + PULL_COLOURS * torch.eye(4, 3).to(known)
+    solved = torch.linalg.solve(gram, wanted)
     return solved[:, :3], solved[:, 3]
 
 

@@ -40,15 +40,10 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Variant:
-    """Where Table 1 and the authors' published weights differ.
+    """Where Table 1 and the authors' published weights differ."""
 
-    Attributes:
-        padding: Of every block's average pool (2 gives the sizes of Table 1).
-        raw_residual: A block adds its first convolution before the batch norm, not after the activation.
-    """
-
-    padding: int
-    raw_residual: bool
+    padding: int  # of every block's average pool (2 gives the sizes of Table 1)
+    raw_residual: bool  # a block adds its first convolution before the batch norm, not after the activation
 
 
 VARIANTS = {"sympie": Variant(padding=2, raw_residual=False), "sympie_official": Variant(padding=1, raw_residual=True)}
@@ -60,8 +55,20 @@ def _standardize(top: float) -> tuple[Tensor, Tensor]:
     return 1 / (top * std), -mean / std
 
 
+class _Standardized(nn.Module):
+    """``image * gain + offset`` is the standardized image, for RGB in [0, top]."""
+
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, top: float) -> None:
+        super().__init__()
+        for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
+            self.register_buffer(name, value.float()[:, None, None], persistent=False)
+
+
 class NEMBlock(nn.Module):
-    """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4); both forms, ``fuse()`` takes the batch norms away."""
+    """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4)."""
 
     def __init__(self, inputs: int, outputs: int, variant: Variant) -> None:
         super().__init__()
@@ -98,29 +105,18 @@ class DeployedNEMBlock(nn.Module):
         self.conv2 = conv_of(fold_batchnorm_after(kernel_of(block.conv2), block.bn2), padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, h, w) -> (B, outputs, h / 4, w / 4)."""
         first = self.conv1(self.pool(x))
         active = F.relu(first * self.scale + self.shift) if self.raw_residual else F.relu(first)
         return (first if self.raw_residual else active) + F.relu(self.conv2(active))
 
 
-class NEM(nn.Module):
-    """Noise estimation: image (B, 3, H, W) -> the 37 numbers (B, 37), from a small copy (Table 1, section 3.3).
-
-    Args:
-        size: Height and width of the image.
-        variant: A value of :data:`VARIANTS`.
-        top: Largest value of the incoming image, RGB in [0, top].
-    """
-
-    gain: Tensor
-    offset: Tensor
+class NEM(_Standardized):
+    """Noise estimation: image (B, 3, H, W), RGB in [0, top] -> the 37 numbers (B, 37), from a small copy (Table 1,
+    section 3.3)."""
 
     def __init__(self, size: tuple[int, int], variant: Variant, top: float) -> None:
-        super().__init__()
+        super().__init__(top)
         self.shrink = Downscale(size)
-        for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
-            self.register_buffer(name, value.float()[:, None, None], persistent=False)
         self.conv = nn.Conv2d(3, 64, 3, padding=1)
         self.norm: nn.Module = nn.BatchNorm2d(64)
         self.blocks = nn.ModuleList([NEMBlock(c, 2 * c, variant) for c in (64, 128, 256)])
@@ -149,22 +145,13 @@ class NEM(nn.Module):
         return with_children(self, conv=conv, norm=nn.Identity(), blocks=fused(self.blocks))
 
 
-class DWM(nn.Module):
-    """Differentiable warping: (image (B, 3, H, W), numbers (B, 37)) -> repaired image; clamped in eval mode only.
-
-    Args:
-        size: Height and width of the image in the deploy form; this form takes any.
-        top: Largest value of the incoming image, RGB in [0, top], and of the repaired one.
-    """
-
-    gain: Tensor
-    offset: Tensor
+class DWM(_Standardized):
+    """Differentiable warping: (image (B, 3, H, W), RGB in [0, top], numbers (B, 37)) -> repaired image, clamped in eval
+    mode only. The deploy form takes images of ``size`` alone."""
 
     def __init__(self, size: tuple[int, int], top: float) -> None:
-        super().__init__()
+        super().__init__(top)
         self.size, self.top = size, top
-        for name, value in zip(("gain", "offset"), _standardize(top), strict=True):
-            self.register_buffer(name, value.float()[:, None, None], persistent=False)
 
     def forward(self, image: Tensor, parameters: Tensor) -> Tensor:
         matrix, shift, kernel = parameters.split((9, 3, TAPS * TAPS), 1)
@@ -175,18 +162,11 @@ class DWM(nn.Module):
         return x if self.training else x.clamp(0, self.top)
 
     def fuse(self) -> DynamicFilter:
-        """The mobile form: one image at a time, of the given size."""
         return DynamicFilter(self.size, *_standardize(self.top), self.top).eval()
 
 
 class SyMPIE(Adapter):
-    """The module: image (B, 3, H, W) -> repaired image in the same range.
-
-    Args:
-        size: Height and width of the image.
-        top: Largest value of the incoming image, RGB in [0, top].
-        variant: A key of :data:`VARIANTS`.
-    """
+    """The module: image (B, 3, H, W), RGB in [0, top] -> repaired image in the same range."""
 
     def __init__(self, size: tuple[int, int] = (224, 224), top: float = 1.0, variant: str = "sympie") -> None:
         super().__init__()
@@ -211,7 +191,7 @@ class SyMPIE(Adapter):
         image = site.image_spec()
         return {
             "module": image_component(self, site),
-            "nem": Component(self.nem, (image,), numbers, lambda photo: (photo,)),
+            "nem": Component(self.nem, (image,), numbers),
             "dwm": Component(self.dwm, (image, numbers), repaired, lambda photo: (photo, self.nem(photo))),
         }
 
@@ -229,23 +209,19 @@ def load_official(path: Path, size: tuple[int, int] = (224, 224), top: float = 1
     Raises:
         InputError: The file cannot be read, or holds other weights.
     """
-    state = read_state(path)
+    state, module, renamed = read_state(path), SyMPIE(size, top, "sympie_official"), {}
     names = {"conv": "backbone.0", "norm": "backbone.1", "out": "out"}
-    parts = ("conv1", "bn1", "conv2", "bn2")
-    names |= {f"blocks.{i}.{part}": f"backbone.{i + 3}.{part}" for i in range(3) for part in parts}
-    module = SyMPIE(size, top, "sympie_official")
-    own = module.nem.state_dict()
-    renamed = {}
-    for key in own:
-        layer, number = key.rsplit(".", 1)
-        theirs = f"colm.{names[layer]}.{number}"
+    names |= {f"blocks.{i}": f"backbone.{i + 3}" for i in range(3)}
+    for key, own in module.nem.state_dict().items():
+        (layer,) = (layer for layer in names if key.startswith(f"{layer}."))
+        theirs = f"colm.{names[layer]}{key.removeprefix(layer)}"
         if theirs in state:
-            if state[theirs].shape != own[key].shape:
+            if state[theirs].shape != own.shape:
                 raise InputError(
-                    f"weights file {path}: {theirs} is {tuple(state[theirs].shape)}, needed {tuple(own[key].shape)}"
+                    f"weights file {path}: {theirs} is {tuple(state[theirs].shape)}, needed {tuple(own.shape)}"
                 )
             renamed[key] = state[theirs]
-        elif number != "num_batches_tracked":  # batch norms count their training steps; nothing reads it in eval mode
+        elif not key.endswith("num_batches_tracked"):  # nothing reads it in eval mode
             raise InputError(f"weights file {path}: not the authors' SyMPIE checkpoint: {theirs} is missing")
     module.nem.load_state_dict(renamed, strict=False)
     return module.eval()

@@ -30,7 +30,7 @@ class Regression:
         return int(self.squares[-1, -1])
 
     def add(self, features: Tensor, numbers: Tensor) -> None:
-        """One batch."""
+        """Takes in one batch."""
         known = torch.cat([features, torch.ones_like(features[:, :1])], 1).double()
         sums = torch.cat([known.T @ known, known.T @ numbers.double()], 1)
         if distributed.is_initialized():
@@ -56,9 +56,8 @@ class Regression:
         return (vectors * values.clamp_min(1e-12).rsqrt()) @ vectors.T
 
     def state(self) -> dict[str, Tensor]:
-        """All that :meth:`restore` needs."""
+        """All that :meth:`load_state` needs."""
         return {"squares": self.squares, "products": self.products}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Takes back what :meth:`state` gave."""
         self.squares, self.products = (state[name].double().cpu() for name in ("squares", "products"))

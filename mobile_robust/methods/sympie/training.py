@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from mobile_robust.data.images import Size
+from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.errors import InputError
 from mobile_robust.methods.feature_maps import TailMaps, relative_errors
 from mobile_robust.methods.pipeline import ImagePipeline
@@ -57,14 +57,14 @@ STRENGTHS, MARGIN = (0.0, 0.5, 1.0), 0.02
 class Estimation(Task[ImagePipeline, SyMPIE]):
     """l1 + lambda l2 of Algorithm 1, after a start in closed form. The module is made to change nothing at first."""
 
-    def __init__(self, pipeline: ImagePipeline, crop: Size, top: float, options: SyMPIETraining, steps: int) -> None:
-        super().__init__(pipeline, crop, top, options, steps)
+    def __init__(self, pipeline: ImagePipeline, image: ImageSpec, options: SyMPIETraining, steps: int) -> None:
+        super().__init__(pipeline, image, options, steps)
         fit = steps // 4 if options.fit is None else options.fit
         if fit > steps:
             raise InputError(f"--fit {fit}: allowed are 0 to --steps {steps}")
         self.kind, self.fit = options.loss, fit / steps
         self.from_scratch = not fit
-        self.example = torch.zeros(1, 3, *crop)
+        self.example = torch.zeros(1, 3, *image.size)
         self.maps = self.student_maps = TailMaps(self.pipeline.network, self.example)
         nem = self.nem
         nn.init.zeros_(nem.out.weight)
@@ -138,16 +138,15 @@ class Estimation(Task[ImagePipeline, SyMPIE]):
             out.weight.copy_(weight)
             out.bias.copy_(bias + identity())
         self._whiten(self.regression.whitening().float())
-        self.ema = copy.deepcopy(self.module).requires_grad_(False)
 
     def _whiten(self, root: Tensor) -> None:
         out = self.nem.out
         parametrize.register_parametrization(out, "weight", _Whitened(root.to(out.bias)))
+        self.ema = copy.deepcopy(self.module).requires_grad_(False)
 
     def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         out = list(self.nem.out.parameters())
-        known = set(map(id, out))
-        others = [p for p in self.module.parameters() if id(p) not in known]
+        others = [p for name, p in self.module.named_parameters() if not name.startswith("nem.out.")]
         return [(others, 1.0), (out, OUT_RATE)] if self.from_scratch else [(out, 1.0), (others, FEATURES_RATE)]
 
     def load(self, path: Path, what: str) -> None:
@@ -168,23 +167,21 @@ class Estimation(Task[ImagePipeline, SyMPIE]):
         self.ema.train(self.from_scratch and early)
 
     def on_step_end(self) -> None:
-        """The second copy follows."""
         with torch.no_grad():
             for slow, fast in zip(self.ema.parameters(), self.module.parameters(), strict=True):
                 slow.lerp_(fast, 1 - SMOOTHING)
 
     def checkpoint_state(self) -> dict[str, Tensor]:
-        own = super().checkpoint_state() | {f"ema.{name}": tensor for name, tensor in self.ema.state_dict().items()}
-        own |= {f"regression.{name}": tensor for name, tensor in self.regression.state().items()}
-        return own | {"phase": torch.tensor([self.fitting, self.calibrated])}
+        ema = {f"ema.{name}": tensor for name, tensor in self.ema.state_dict().items()}
+        sums = {f"regression.{name}": tensor for name, tensor in self.regression.state().items()}
+        return {**super().checkpoint_state(), **ema, **sums, "phase": torch.tensor([self.fitting, self.calibrated])}
 
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        phase = state["phase"].tolist()
-        self.fitting, self.calibrated = bool(phase[0]), int(phase[1])
+        fitting, self.calibrated = state["phase"].tolist()
+        self.fitting = bool(fitting)
         self.regression.load_state(_under("regression.", state))
         if any(name.startswith("nem.out.parametrizations.") for name in state):
             self._whiten(torch.eye(self.nem.out.in_features))
-            self.ema = copy.deepcopy(self.module).requires_grad_(False)
         others = ("ema.", "regression.", "phase")
         super().load_checkpoint_state({name: tensor for name, tensor in state.items() if not name.startswith(others)})
         self.ema.load_state_dict(_under("ema.", state))
@@ -209,11 +206,9 @@ class _Whitened(nn.Module):
         self.register_buffer("inverse", torch.linalg.inv(root))
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight in use."""
         return weight @ self.root
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """The weight that learns, of one in use."""
         return weight @ self.inverse
 
 

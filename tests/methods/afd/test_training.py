@@ -28,15 +28,11 @@ def afd(recipes: dict[str, Path], loss: str = "tail") -> Distillation:
     return task
 
 
-def test_the_start_changes_nothing(recipes: dict[str, Path], photos: Path) -> None:
+def test_at_the_start_a_clean_crop_needs_no_repair(recipes: dict[str, Path], photos: Path) -> None:
     task = afd(recipes)
     task.on_step_start(0.9)
     clean, _, labels = jpegs(photos, 2)
-    image = task.images(clean)
-    features = task.pipeline.features(image)
-    assert torch.equal(task.module(image, features), features)
-    losses = task(clean, clean, labels)
-    assert losses["loss"] < 1e-6  # nothing was degraded, nothing is to be repaired
+    assert task(clean, clean, labels)["loss"] < 1e-6
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -45,14 +41,6 @@ def test_a_few_steps_lower_every_loss(recipes: dict[str, Path], photos: Path, lo
     found = losses_of(task, jpegs(photos, 4, seed=1), 15, 3e-3)
     assert found[-1] < 0.95 * found[0]
     assert all(p.grad is None for p in (*task.pipeline.stem.parameters(), *task.pipeline.tail.parameters()))
-
-
-def test_a_quarter_of_the_crops_stays_clean(photos: Path) -> None:
-    clean, degraded, _ = jpegs(photos, 80)
-    assert clean.shape == degraded.shape == (80, 64, 64, 3) and clean.dtype == torch.uint8
-    unchanged = sum(torch.equal(a, b) for a, b in zip(clean, degraded, strict=True))
-    assert 10 <= unchanged <= 32
-    assert len({crop.numpy().tobytes() for crop in clean}) > 70
 
 
 def test_tail_maps_hold_the_last_map_of_every_resolution(recipes: dict[str, Path]) -> None:

@@ -50,15 +50,6 @@ def with_weights(files: tuple[Path, Path], **changes: object) -> Model:
 
 
 @torch.no_grad()
-def test_the_deploy_form_equals_the_pipeline_and_has_no_norms(files) -> None:
-    model = with_weights(files)
-    (image,) = model.example(PHOTO).values()
-    assert relative_error(model.reference(image), model.deploy(image)) < 2e-5
-    assert not [m for m in model.deploy.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert model.provenance.label is None and model.where == "inside cifar_resnet20"
-
-
-@torch.no_grad()
 def test_a_unit_is_a_module_of_its_own(files) -> None:
     unit = with_weights(files, scope="module", part="layer2.0.conv2")
     inputs = unit.example(PHOTO)

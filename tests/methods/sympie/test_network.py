@@ -1,5 +1,6 @@
 """SyMPIE: both forms equal up to the image's border, the authors' checkpoint read right, any resolution."""
 
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -115,30 +116,18 @@ def official(state: dict[str, torch.Tensor], image: torch.Tensor) -> torch.Tenso
 
 @pytest.fixture(scope="module")
 def checkpoint() -> dict[str, torch.Tensor]:
-    generator, state = torch.Generator().manual_seed(7), {}
-
-    def add(name: str, *shape: int, positive: bool = False) -> None:
-        value = torch.randn(*shape, generator=generator) / (max(1, state_inputs(shape)) ** 0.5)
-        state[name] = value.abs() + 0.5 if positive else value
-
-    def state_inputs(shape: tuple[int, ...]) -> int:
-        return int(torch.tensor(shape[1:]).prod()) if len(shape) > 1 else 1
-
-    def pair(conv: str, norm: str, inputs: int, outputs: int) -> None:
-        add(f"{conv}.weight", outputs, inputs, 3, 3)
-        add(f"{conv}.bias", outputs)
-        for name in ("weight", "running_var"):
-            add(f"{norm}.{name}", outputs, positive=True)
-        for name in ("bias", "running_mean"):
-            add(f"{norm}.{name}", outputs)
-
-    pair("colm.backbone.0", "colm.backbone.1", 3, 64)
-    for i, inputs in ((3, 64), (4, 128), (5, 256)):
-        block = f"colm.backbone.{i}"
-        pair(f"{block}.conv1", f"{block}.bn1", inputs, 2 * inputs)
-        pair(f"{block}.conv2", f"{block}.bn2", 2 * inputs, 2 * inputs)
-    add("colm.out.weight", 37, 512)
-    add("colm.out.bias", 37)
+    layers = [("0", "1", 3, 64)]
+    for i, width in ((3, 64), (4, 128), (5, 256)):
+        layers.append((f"{i}.conv1", f"{i}.bn1", width, 2 * width))
+        layers.append((f"{i}.conv2", f"{i}.bn2", 2 * width, 2 * width))
+    shapes: dict[str, tuple[int, ...]] = {"out.weight": (37, 512), "out.bias": (37,)}
+    for conv, norm, inputs, outputs in layers:
+        shapes[f"backbone.{conv}.weight"] = (outputs, inputs, 3, 3)
+        names = (f"{conv}.bias", *(f"{norm}.{name}" for name in ("weight", "bias", "running_mean", "running_var")))
+        shapes |= {f"backbone.{name}": (outputs,) for name in names}
+    generator = torch.Generator().manual_seed(7)
+    state = {f"colm.{k}": torch.randn(v, generator=generator) / prod(v[1:]) ** 0.5 for k, v in shapes.items()}
+    state |= {name: x.abs() + 0.5 for name, x in state.items() if name.endswith("running_var")}
     return state | {"classifier.fc.weight": torch.zeros(3), "clamp.low": torch.zeros(1)}
 
 

@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.methods.deepcorrect.rank.ranking import rank
 from mobile_robust.options import add_split, at_least, file_name, split_of
 from mobile_robust.recipes import load_recipe
+from mobile_robust.reporting.progress import work_bar
+from mobile_robust.reporting.tables import Table
 
 _EXAMPLES = """examples:
   python -m mobile_robust.rank deepcorrect_cifar10_resnet20 --images train/ --corruption awgn --out ranking.json
@@ -42,9 +40,10 @@ def main(argv: list[str]) -> int:
         dataset = dataset.shuffled(options.seed)
     partial = options.out.with_name(options.out.name + ".partial")
     errors = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-        bar = progress.add_task("reading photos", total=None)
+    # PyTorch: too slow for --help and mistyped options
+    from mobile_robust.methods.deepcorrect.rank.ranking import rank
+
+    with work_bar(errors, "photos x filters") as update:
         ranking = rank(
             recipe,
             dataset,
@@ -56,9 +55,7 @@ def main(argv: list[str]) -> int:
             threads=options.threads,
             partial=partial,
             notify=lambda sentence: errors.print(sentence, style="yellow", markup=False, highlight=False),
-            on_progress=lambda layer, done, total: progress.update(
-                bar, completed=done, total=total, description=f"photos x filters, {layer or 'no swap'}"
-            ),
+            on_progress=lambda layer, done, total: update(layer or "no swap", done, total),
         )
     write_output(options.out, ranking.model_dump_json(indent=2) + "\n")
     partial.unlink(missing_ok=True)
@@ -178,11 +175,9 @@ def _print_table(ranking: Ranking) -> None:
         markup=False,
     )
     half = ranking.global_(sum(map(len, ranking.layers.values())) // 2)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in ("layer", "filters", "tau > 0", "best", "tau in %", "in best half"):
-        table.add_column(column, justify="left" if column == "layer" else "right", no_wrap=True)
+    rows = []
     for layer, order in ranking.orders().items():
         tau = ranking.layers[layer]
-        cells = (len(tau), sum(t > 0 for t in tau), order[0], f"{100 * tau[order[0]]:+.2f}", len(half[layer]))
-        table.add_row(layer, *map(str, cells))
-    console.print(table)
+        numbers = (len(tau), sum(t > 0 for t in tau), order[0], f"{100 * tau[order[0]]:+.2f}", len(half[layer]))
+        rows.append([layer, *map(str, numbers)])
+    console.print(Table.of(("layer", "filters", "tau > 0", "best", "tau in %", "in best half"), rows).terminal())

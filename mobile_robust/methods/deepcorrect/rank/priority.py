@@ -7,9 +7,10 @@ that of the clean photo. The layers before it are computed once a batch, those b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from mobile_robust.backbones.split import prefix_suffix
@@ -24,31 +25,18 @@ PHOTOS, COPIES = 16, 2
 
 @dataclass(frozen=True)
 class RankingSetup:
-    """What is ranked, and on what.
+    """What is ranked, and on what."""
 
-    Attributes:
-        network: The classifier, in eval mode.
-        name: Its name.
-        layers: Layer -> number of its filters.
-        photos: The photos from one index up to another, each (H, W, 3) uint8.
-        count: Number of photos.
-        labels: Their classes; None: the network's own predictions for the clean photos.
-        prepare: Photos -> what the network takes, (B, 3, H, W).
-        corruption: A key of :data:`~mobile_robust.corruptions.CORRUPTIONS`.
-        levels: How strong; every photo counts once per level.
-        seed: Of the corruption.
-    """
-
-    network: nn.Module
+    network: nn.Module  # the classifier, in eval mode
     name: str
-    layers: dict[str, int]
-    photos: Callable[[int, int], list[Photo]]
+    layers: dict[str, int]  # number of its filters
+    photos: Callable[[int, int], list[Photo]]  # from one index up to another
     count: int
-    labels: Sequence[int] | None
-    prepare: Callable[[list[Photo]], Tensor]
+    labels: Sequence[int] | None  # None: the network's own predictions for the clean photos
+    prepare: Callable[[list[Photo]], Tensor]  # photos -> what the network takes, (B, 3, H, W)
     corruption: str
-    levels: tuple[float, ...]
-    seed: int
+    levels: tuple[float, ...]  # every photo counts once a level
+    seed: int  # of the corruption
 
     @property
     def work(self) -> int:
@@ -56,23 +44,14 @@ class RankingSetup:
         return self.count * (1 + sum(self.layers.values()))
 
 
-@dataclass
-class Counts:
-    """The counts so far: numbers only, so that they can be saved after any batch.
+class Counts(BaseModel):
+    """The counts so far: numbers only, so that they can be saved after any batch."""
 
-    Attributes:
-        expected: The class of each photo that has been through without a swap.
-        clean: How many of those are right when clean.
-        corrupted: How many are right when corrupted, over all levels.
-        swapped: Layer -> for each filter, how many are right with it swapped, over all levels.
-        done: Layer -> photos counted.
-    """
-
-    expected: list[int] = field(default_factory=list)
-    clean: int = 0
-    corrupted: int = 0
-    swapped: dict[str, list[int]] = field(default_factory=dict)
-    done: dict[str, int] = field(default_factory=dict)
+    expected: list[int] = []  # the class of each photo that has been through without a swap
+    clean: int = 0  # how many of those are right when clean
+    corrupted: int = 0  # how many are right when corrupted, over all levels
+    swapped: dict[str, list[int]] = {}  # layer -> for each filter, how many are right with it swapped, over all levels
+    done: dict[str, int] = {}  # layer -> photos counted
 
     def work(self, setup: RankingSetup) -> int:
         """The steps of :attr:`RankingSetup.work` that are done."""
@@ -110,9 +89,8 @@ def count_hits(setup: RankingSetup, counts: Counts) -> Iterator[str]:
             for level in setup.levels:
                 values = prefix(_corrupted(setup, photos, level, start))
                 hits += _hits_by_filter(suffix, values, clean, expected)
-            counts.swapped[layer] = [
-                before + new for before, new in zip(counts.swapped[layer], hits.tolist(), strict=True)
-            ]
+            before = torch.tensor(counts.swapped[layer])
+            counts.swapped[layer] = (before + hits).tolist()
             counts.done[layer] = start + len(photos)
             yield layer
 
@@ -141,11 +119,7 @@ def _corrupted(setup: RankingSetup, photos: list[Photo], level: float, start: in
 def _hits_by_filter(suffix: nn.Module, values: tuple, clean: Tensor, expected: Tensor) -> Tensor:
     """For each filter, how many of the batch are right with its map swapped for the clean one, (N,).
 
-    Args:
-        suffix: The rest of the network.
-        values: What it takes, the layer's output (B, N, h, w) last.
-        clean: The layer's output for the clean photos.
-        expected: The right classes, (B,).
+    ``values`` are what the rest of the network takes, the layer's output (B, N, h, w) last.
     """
     *around, corrupted = values
     batch, filters = corrupted.shape[:2]

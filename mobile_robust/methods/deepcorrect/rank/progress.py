@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mobile_robust.errors import InputError
 from mobile_robust.files import resume_key, write_output
 from mobile_robust.methods.deepcorrect.rank.priority import COPIES, PHOTOS, Counts
 
 
-class Partial:
-    """The file of an unfinished run.
+class _Saved(BaseModel):
+    key: str
+    counts: Counts
 
-    Args:
-        path: The file.
-        settings: All that the counts depend on; they are resumed with the same settings only.
-    """
+
+class Partial:
+    """The file of an unfinished run, which is resumed with the same settings only: all that the counts depend on."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
@@ -35,12 +33,12 @@ class Partial:
         """
         if not self.path.exists():
             return Counts()
+        reason = "it belongs to a run with other photos, weights or settings"
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
-            if document["key"] == self._key:
-                return TypeAdapter(Counts).validate_python(document["counts"])
-            reason = "it belongs to a run with other photos, weights or settings"
-        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+            saved = _Saved.model_validate_json(self.path.read_bytes())
+            if saved.key == self._key:
+                return saved.counts
+        except (OSError, ValidationError):
             reason = "it cannot be read"
         raise InputError(f"{self.path}: cannot be resumed: {reason}; delete it to start anew, or change --out")
 
@@ -50,4 +48,4 @@ class Partial:
         Raises:
             InputError: The file cannot be written.
         """
-        write_output(self.path, json.dumps({"key": self._key, "counts": asdict(counts)}))
+        write_output(self.path, _Saved(key=self._key, counts=counts).model_dump_json())

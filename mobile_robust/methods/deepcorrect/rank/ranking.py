@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from mobile_robust import __version__
 from mobile_robust.contracts.ranking import Ranking
-from mobile_robust.contracts.recipe import BackboneSection, Recipe
+from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.corruptions import PAPER_LEVELS, SMALL_SIDE, check
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo, centre_crop
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.files import state_hash
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from mobile_robust.methods.deepcorrect.rank.priority import Counts, RankingSetup
-    from mobile_robust.methods.deepcorrect.rank.progress import Partial
+from mobile_robust.layers.normalize import ImageRange, Normalize
+from mobile_robust.methods.deepcorrect.filter_selection import corrected_layers, filter_counts
+from mobile_robust.methods.deepcorrect.rank.priority import Counts, RankingSetup, count_hits
+from mobile_robust.methods.deepcorrect.rank.progress import Partial
+from mobile_robust.methods.site import create_backbone
+from mobile_robust.state_dicts import apply_state, read_state
 
 Notify = Callable[[str], None]
 OnProgress = Callable[[str, int, int], None]
@@ -60,37 +63,28 @@ def rank(
         InputError: No backbone, one that is unknown, weights, layers or labels that do not fit it, an unknown
             corruption or level, no photo that can be read, or a partial file of other settings.
     """
-    size = recipe.input.height_width
+    size, section = recipe.input.height_width, recipe.backbone
     if corruption not in PAPER_LEVELS:
         raise unknown("corruption", corruption, PAPER_LEVELS)
     levels = levels or PAPER_LEVELS[corruption]["cifar" if size[0] <= SMALL_SIDE else "imagenet"]
     for level in levels:
         check(corruption, level)
-    section = recipe.backbone
     if section is None:
         raise InputError(f"recipe {recipe.name} has no backbone to rank")
-
-    import torch  # too slow for mistyped options
-
-    from mobile_robust.methods.deepcorrect.filter_selection import corrected_layers, filter_counts
-    from mobile_robust.methods.deepcorrect.rank.priority import RankingSetup
-    from mobile_robust.methods.deepcorrect.rank.progress import Partial
-
     torch.set_num_threads(threads)
     network, weights = _load(section)
     names = corrected_layers(section.name, recipe.options.get("layers") if layers is None else layers)
-    widths = filter_counts(network, section.name, names)
     photos = dataset.readable(count)
     if message := photos.skipped_message():
         notify(message)
     setup = RankingSetup(
         network=network,
         name=section.name,
-        layers=widths,
+        layers=filter_counts(network, section.name, names),
         photos=lambda start, stop: [centre_crop(photos.read(i), size) for i in range(len(photos))[start:stop]],
         count=len(photos),
         labels=photos.labels,
-        prepare=_preparation(recipe),
+        prepare=_preparation(recipe.input),
         corruption=corruption,
         levels=tuple(levels),
         seed=seed,
@@ -110,7 +104,7 @@ def rank(
         "seed": seed,
     }
     normalization = [recipe.input.mean, recipe.input.std]
-    settings = {**facts, "layers": widths, "classes": setup.labels, "normalization": normalization}
+    settings = {**facts, "layers": setup.layers, "classes": setup.labels, "normalization": normalization}
     counts = _count(setup, Partial(partial, settings) if partial else None, notify, on_progress)
     return Ranking(
         **facts,
@@ -122,8 +116,6 @@ def rank(
 
 def _count(setup: RankingSetup, partial: Partial | None, notify: Notify, on_progress: OnProgress) -> Counts:
     """Counts to the end, from where a stopped run was."""
-    from mobile_robust.methods.deepcorrect.rank.priority import Counts, count_hits
-
     counts = partial.read() if partial else Counts()
     if partial and (done := counts.work(setup)):
         notify(f"resumed at {100 * done / setup.work:.0f} % ({partial.path})")
@@ -136,27 +128,17 @@ def _count(setup: RankingSetup, partial: Partial | None, notify: Notify, on_prog
 
 def _load(section: BackboneSection) -> tuple[nn.Module, str]:
     """The backbone with its weights, frozen, and where these are from."""
-    from mobile_robust.backbones.create import create_network
-    from mobile_robust.state_dicts import apply_state, read_state
-
-    weights = section.weights or ""
-    pretrained = weights.removeprefix("timm:") if weights.startswith("timm:") else None
-    network = create_network(section.name, section.options, pretrained, section.seed).requires_grad_(False)
-    if pretrained:
-        return network, f"timm {pretrained}"
-    if not weights:
+    network = create_backbone(section).requires_grad_(False)
+    if not section.weights:
         return network, f"random, seed {section.seed}"
-    path = Path(weights)
+    if section.weights.startswith("timm:"):
+        return network, f"timm {section.weights.removeprefix('timm:')}"
+    path = Path(section.weights)
     apply_state(network, read_state(path), path, f"backbone {section.name}")
     return network, path.name
 
 
-def _preparation(recipe: Recipe) -> Callable[[list[Photo]], Tensor]:
-    """Photos (H, W, 3) uint8 -> what the recipe's backbone takes, (B, 3, H, W)."""
-    import torch
-
-    from mobile_robust.layers.normalize import ImageRange, Normalize
-
-    spec = ImageSpec(recipe.input.height_width, high=1.0)
-    normalize = Normalize(ImageRange(recipe.input.mean, recipe.input.std))
+def _preparation(image: InputSection) -> Callable[[list[Photo]], Tensor]:
+    """Photos (H, W, 3) uint8 -> what the backbone takes, (B, 3, H, W)."""
+    spec, normalize = ImageSpec(image.height_width, high=1.0), Normalize(ImageRange(image.mean, image.std))
     return lambda photos: normalize(torch.from_numpy(spec.array(photos)))
