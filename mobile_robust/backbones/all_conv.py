@@ -28,7 +28,6 @@ class AllConv(nn.Module):
             before = channels
 
     def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
         x = image
         for number in range(1, len(_LAYERS) + 2):
             conv, norm = self.get_submodule(f"conv{number}"), self.get_submodule(f"bn{number}")

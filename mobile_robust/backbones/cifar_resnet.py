@@ -1,7 +1,6 @@
 """ResNet for 32x32 images: Deep Residual Learning for Image Recognition (He et al., CVPR 2016), section 4.2.
 
-Three stages of 16, 32 and 64 channels behind one 3x3 convolution; where the channels double, the shortcut has no
-weights (option A): every second pixel, padded with zero channels.
+Where the channels double, the shortcut has no weights (option A): every second pixel, padded with zero channels.
 """
 
 from __future__ import annotations
@@ -22,12 +21,10 @@ class BasicBlock(nn.Module):
         self.stride, self.new_channels = stride, channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
         shortcut = x
         if self.new_channels:
-            before = self.new_channels // 2
-            after = self.new_channels - before
-            shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, after))
+            added = self.new_channels // 2
+            shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, added, self.new_channels - added))
         x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + shortcut)
 
@@ -45,7 +42,6 @@ class CifarResNet(nn.Module):
         self.linear = nn.Linear(64, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
         x = F.relu(self.bn1(self.conv1(image)))  # (B, 16, H, W)
         x = self.layer1(x)  # (B, 16, H, W)
         x = self.layer2(x)  # (B, 32, H/2, W/2)

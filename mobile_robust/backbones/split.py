@@ -1,8 +1,7 @@
 """Any timm classifier as stem | tail around a named layer, or as prefix | suffix where a shortcut goes around it.
 
 The network is traced with torch.fx and its graph is cut behind the layer, so both halves are real modules with the
-original weights under their original names. :func:`split` hands over one map and refuses a layer that is no clean cut;
-:func:`prefix_suffix` hands over everything that is still needed.
+original weights under their original names.
 """
 
 from __future__ import annotations
@@ -53,22 +52,27 @@ class Cut:
 
 
 def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
-    """A whole classifier as :meth:`Cut.deployed` makes it: blocks merged, batch norms folded. Leaves it as it is.
+    """A whole classifier as :meth:`Cut.deployed` makes it. Leaves it as it is.
 
     Raises:
         InputError: A network torch.fx cannot trace.
     """
     network = reparameterize_model(copy.deepcopy(network))
-    graph, _ = trace(network, name)
+    graph, _ = trace_ends(network, (), name)
     return fold_batchnorms(fx.GraphModule(network, graph))
 
 
-def default_layer(name: str, network: nn.Module) -> str:
-    """The paper's insertion point for a backbone.
+def cut(network: nn.Module, name: str, layer: str | None) -> Cut:
+    """Splits a network behind ``layer`` (default: the paper's point).
 
     Raises:
-        InputError: No default is known for it.
+        InputError: No layer given where no default is known, or see :func:`split`.
     """
+    layer = layer or _default_layer(name, network)
+    return Cut(name, layer, network, *split(network, layer, name))
+
+
+def _default_layer(name: str, network: nn.Module) -> str:
     for prefix, layer in DEFAULT_LAYERS.items():
         if name.startswith(prefix):
             return layer
@@ -76,72 +80,94 @@ def default_layer(name: str, network: nn.Module) -> str:
     raise InputError(f"backbone {name}: no default insertion point, set backbone.layer; its first layers are {near}")
 
 
-def cut(network: nn.Module, name: str, layer: str | None) -> Cut:
-    """Splits a network behind ``layer`` (default: the paper's point).
-
-    Raises:
-        InputError: Unknown layer, or one behind which the network cannot be cut in two.
-    """
-    layer = layer or default_layer(name, network)
-    return Cut(name, layer, network, *split(network, layer, name))
-
-
 def split(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
     """(stem, tail) of a network; see :class:`Cut`.
 
     Raises:
-        InputError: Unknown layer, a network torch.fx cannot trace, or a layer other paths go around.
+        InputError: As :func:`prefix_suffix`, or a layer other paths go around.
     """
-    graph, end = _cut(network, layer, name)
-    from_image = _depending_on(next(iter(graph.nodes)), graph)
-    nodes = list(graph.nodes)
-    before, after = set(nodes[: nodes.index(end)]), set(nodes[nodes.index(end) + 1 :])
-    around = [n for n in nodes if n in before & from_image and after.intersection(n.users)]
-    if end not in from_image or around:
-        others = ", ".join(str(n) for n in around[:3])
-        raise InputError(f"layer {layer!r} of {name} is no clean cut: {others} also feeds what follows; choose another")
-    return _stem(network, graph, end), _tail(network, graph, end, skip=before & from_image)
+    return _halves(network, layer, name, clean=True)
 
 
 def prefix_suffix(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
     """A network cut behind any layer, shortcuts around it or not: ``suffix(*prefix(image))`` is the network.
 
-    The prefix holds all that does not depend on the layer's output, the suffix only what does.
-
     Returns:
         prefix: image (B, 3, H, W) -> tuple of all values the suffix needs, the layer's own output last.
-        suffix: those values -> logits (B, classes). May change them in place, as the network's own layers do.
+        suffix: those values -> logits (B, classes); holds only what depends on the layer. May change the values in
+            place, as the network's own layers do.
 
     Raises:
         InputError: Unknown layer, a network torch.fx cannot trace, or a layer that does not depend on the image.
     """
-    graph, end = _cut(network, layer, name)
-    from_image = _depending_on(next(iter(graph.nodes)), graph)
+    return _halves(network, layer, name, clean=False)
+
+
+def _halves(network: nn.Module, layer: str, name: str, clean: bool) -> tuple[fx.GraphModule, fx.GraphModule]:
+    """What does not depend on the layer, and what does; ``clean``: with the layer's output alone between them."""
+    graph, (end,) = trace_ends(network, (layer,), name)
+    image, *_, output = graph.nodes
+    from_image = _depending_on(image, graph)
     if end not in from_image:
         raise InputError(f"layer {layer!r} of {name} does not see the image; choose another")
-    after = _depending_on(end, graph) - {end}
-    around = [node for node in graph.nodes if node in from_image - after - {end} and after.intersection(node.users)]
+    behind = _depending_on(end, graph) - {end} | {output}
+    around = [node for node in graph.nodes if node in from_image - behind - {end} and behind.intersection(node.users)]
+    if clean and around:
+        others = ", ".join(map(str, around[:3]))
+        raise InputError(f"layer {layer!r} of {name} is no clean cut: {others} also feeds what follows; choose another")
     first, second = fx.Graph(), fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
-        if node not in after and node.op != "output":
+        if node not in behind:
             copies[node] = first.node_copy(node, copies.__getitem__)
-    first.output(tuple(copies[node] for node in (*around, end)))
-    copies = {node: second.placeholder(node.name) for node in (*around, end)}
+    first.output(copies[end] if clean else tuple(copies[node] for node in (*around, end)))
+    copies = {node: second.placeholder("features" if clean else node.name) for node in (*around, end)}
     for node in graph.nodes:
-        if node in after or node not in from_image:
+        if node in behind or node not in from_image:
             copies[node] = second.node_copy(node, copies.__getitem__)
     return _half(network, first), _half(network, second)
 
 
-def trace(network: nn.Module, name: str) -> tuple[fx.Graph, dict[fx.Node, str]]:
-    """The network's graph, and the qualified name of the layer each node comes from."""
+def _depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:
+    """A value and every value computed from it."""
+    found = {source}
+    for node in graph.nodes:
+        if found.intersection(node.all_input_nodes):
+            found.add(node)
+    return found
+
+
+def _half(network: nn.Module, graph: fx.Graph) -> fx.GraphModule:
+    """A graph over a network's layers, with only those layers that it needs."""
+    half = fx.GraphModule(network, graph)
+    half.graph.eliminate_dead_code()
+    half.delete_all_unused_submodules()
+    half.recompile()
+    return half.eval()
+
+
+def trace_ends(network: nn.Module, layers: Sequence[str], name: str) -> tuple[fx.Graph, list[fx.Node]]:
+    """The network's graph and the last node of every layer in it.
+
+    Raises:
+        InputError: Unknown layer, one that is never called, or a network torch.fx cannot trace.
+    """
+    known = [n for n, _ in network.named_modules() if n]
+    for layer in layers:
+        if layer not in known:
+            raise unknown(f"layer of {name}", layer, known)
     tracer = _Tracer(leaf_modules=list(get_notrace_modules()), autowrap_functions=tuple(get_notrace_functions()))
     try:
         graph = tracer.trace(network)
     except (fx.proxy.TraceError, AssertionError, TypeError, RuntimeError, ValueError) as error:
         raise InputError(f"backbone {name} cannot be split: torch.fx does not trace it ({error})") from None
-    return graph, tracer.node_to_qualname
+    paths, ends = tracer.node_to_qualname, []
+    for layer in layers:
+        inside = [n for n in graph.nodes if n in paths and f"{paths[n]}.".startswith(f"{layer}.")]
+        if not inside:
+            raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
+        ends.append(inside[-1])
+    return graph, ends
 
 
 class Leaf(nn.Module):
@@ -161,67 +187,3 @@ class _Tracer(NodePathTracer):
     def is_leaf_module(self, m: nn.Module, module_qualname: str) -> bool:
         whole = isinstance(m, Leaf) or hasattr(m, "fold_following_batchnorm")
         return whole or super().is_leaf_module(m, module_qualname)
-
-
-def trace_ends(network: nn.Module, layers: Sequence[str], name: str) -> tuple[fx.Graph, list[fx.Node]]:
-    """The network's graph and the last node of every layer in it.
-
-    Raises:
-        InputError: Unknown layer, one that is never called, or a network torch.fx cannot trace.
-    """
-    known = [n for n, _ in network.named_modules() if n]
-    for layer in layers:
-        if layer not in known:
-            raise unknown(f"layer of {name}", layer, known)
-    graph, paths = trace(network, name)
-    ends = []
-    for layer in layers:
-        inside = [n for n in graph.nodes if n in paths and (paths[n] == layer or paths[n].startswith(layer + "."))]
-        if not inside:
-            raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
-        ends.append(inside[-1])
-    return graph, ends
-
-
-def _cut(network: nn.Module, layer: str, name: str) -> tuple[fx.Graph, fx.Node]:
-    """The network's graph and the last node of the layer in it."""
-    graph, (end,) = trace_ends(network, (layer,), name)
-    return graph, end
-
-
-def _depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:
-    """A value and every value computed from it."""
-    found = {source}
-    for node in graph.nodes:
-        if found.intersection(node.all_input_nodes):
-            found.add(node)
-    return found
-
-
-def _stem(network: nn.Module, graph: fx.Graph, end: fx.Node) -> fx.GraphModule:
-    half = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        copies[node] = half.node_copy(node, copies.__getitem__)
-        if node is end:
-            break
-    half.output(copies[end])
-    return fx.GraphModule(network, half).eval()
-
-
-def _tail(network: nn.Module, graph: fx.Graph, end: fx.Node, skip: set[fx.Node]) -> fx.GraphModule:
-    half = fx.Graph()
-    copies = {end: half.placeholder("features")}
-    for node in graph.nodes:
-        if node is not end and node not in skip:
-            copies[node] = half.node_copy(node, copies.__getitem__)
-    return _half(network, half)
-
-
-def _half(network: nn.Module, graph: fx.Graph) -> fx.GraphModule:
-    """A graph over a network's layers, with only those layers that it needs."""
-    half = fx.GraphModule(network, graph)
-    half.graph.eliminate_dead_code()
-    half.delete_all_unused_submodules()
-    half.recompile()
-    return half.eval()

@@ -10,26 +10,6 @@ side is 32 pixels.
 
 from mobile_robust.corruptions.corruption import Corruption
 from mobile_robust.corruptions.papers import IMAGENET_C
-from mobile_robust.corruptions.registry import (
-    CORRUPTIONS,
-    PAPER_LEVELS,
-    SMALL_SIDE,
-    by_family,
-    check,
-    corrupt,
-    parse,
-    select,
-)
+from mobile_robust.corruptions.registry import CORRUPTIONS, SMALL_SIDE, by_family, corrupt, find, select
 
-__all__ = [
-    "CORRUPTIONS",
-    "IMAGENET_C",
-    "PAPER_LEVELS",
-    "SMALL_SIDE",
-    "Corruption",
-    "by_family",
-    "check",
-    "corrupt",
-    "parse",
-    "select",
-]
+__all__ = ["CORRUPTIONS", "IMAGENET_C", "SMALL_SIDE", "Corruption", "by_family", "corrupt", "find", "select"]

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobile_robust.corruptions import Corruption, by_family, select
-from mobile_robust.corruptions.contact_sheet import contact_sheet
+from mobile_robust.contracts.recipe import LEAST_SIDE, MOST_SIDE
+from mobile_robust.corruptions import by_family, corrupt, select
+from mobile_robust.corruptions.contact_sheet import ContactSheet
 from mobile_robust.data.images import Photo, Size, built_in_photos, centre_crop, read_image
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
+from mobile_robust.options import at_least, checked, make_folder
+from mobile_robust.reporting.progress import progress_bar
 
 _EXAMPLES = """examples:
   python -m mobile_robust.corrupt --out sheets
@@ -26,8 +28,8 @@ _EXAMPLES = """examples:
 #: Of the built-in photo.
 _CREDIT = "photo: danielbuechele (Flickr), CC BY 2.0, as it comes with scikit-learn; cropped"
 
-#: Allowed sides in pixels, of the photo and of its small copies on the sheet.
-_SIDES, _CELLS = (32, 4096), (32, 512)
+#: Allowed heights in pixels of the photos on the sheet.
+_CELLS = (32, 512)
 
 
 def main(argv: list[str]) -> int:
@@ -37,22 +39,19 @@ def main(argv: list[str]) -> int:
         InputError: Bad option, unreadable photo, or a folder that cannot be written.
     """
     options = _parser().parse_args(argv)
-    size = _checked(options)
     rows = select(options.names or by_family())
-    photo = _photo(options.image, size)
-    _make_folder(options.out)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("corrupting", total=sum(map(len, rows.values())))
-
-        def on_photo(corruption: Corruption, level: float, corrupted: Photo) -> None:
-            progress.update(bar, advance=1, description=corruption.name)
-            if options.each:
-                _write(options.out / f"{corruption.name}_{level:g}.png", Image.fromarray(corrupted))
-
-        credit = "" if options.image else _CREDIT
-        sheet = contact_sheet(photo, rows, cell=options.cell, seed=options.seed, credit=credit, on_photo=on_photo)
-    _write(options.out / options.sheet, sheet)
+    photo = _photo(options.image, options.size)
+    make_folder(options.out)
+    sheet = ContactSheet(photo, rows, options.cell, "" if options.image else _CREDIT)
+    with progress_bar(Console(stderr=True), "corrupting", sum(map(len, rows.values()))) as step:
+        for corruption, levels in rows.items():
+            for level in levels:
+                step(corruption.name)
+                corrupted = corrupt(photo, corruption.name, level, options.seed, 0)
+                sheet.paste(corruption, level, corrupted)
+                if options.each:
+                    _write(options.out / f"{corruption.name}_{level:g}.png", Image.fromarray(corrupted))
+    _write(options.out / options.sheet, sheet.image)
     print(options.out / options.sheet)
     return 0
 
@@ -65,28 +64,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES + _listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", nargs="?", type=Path, metavar="IMAGE", help="default: a built-in photo")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the sheet; made if missing")
-    parser.add_argument(
-        "--sheet", default="sheet.png", metavar="FILE", help="its name, .png or .jpg (default: sheet.png)"
-    )
-    parser.add_argument("--each", action="store_true", help="also write every corrupted photo, NAME_LEVEL.png")
-    parser.add_argument(
-        "--names",
-        nargs="+",
-        metavar="NAME[:LEVEL]",
-        help="corruptions or families; without LEVEL all levels of the source (default: all)",
-    )
-    parser.add_argument(
-        "--size",
-        default="224",
-        metavar="N|HxW",
-        help="the photo's middle at this size is corrupted, as networks see it (default: 224)",
-    )
-    parser.add_argument(
-        "--cell", type=int, default=160, metavar="N", help="height of a photo on the sheet (default: 160)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    add = parser.add_argument
+    add("image", nargs="?", type=Path, metavar="IMAGE", help="default: a built-in photo")
+    add("--out", required=True, type=Path, metavar="DIR", help="folder of the sheet; made if missing")
+    sheet_help = "its name, .png or .jpg (default: sheet.png)"
+    add("--sheet", default="sheet.png", action=checked(_wrong_sheet), metavar="FILE", help=sheet_help)
+    add("--each", action="store_true", help="also write every corrupted photo, NAME_LEVEL.png")
+    names_help = "corruptions or families; without LEVEL all levels of the source (default: all)"
+    add("--names", nargs="+", metavar="NAME[:LEVEL]", help=names_help)
+    size_help = "the photo's middle at this size is corrupted, as networks see it (default: 224)"
+    add("--size", default="224", type=_size, metavar="N|HxW", help=size_help)
+    cell_help = "height of a photo on the sheet (default: 160)"
+    add("--cell", type=int, default=160, action=checked(_wrong_cell), metavar="N", help=cell_help)
+    add("--seed", type=int, default=0, action=at_least(0), metavar="N", help="of everything random (default: 0)")
     return parser
 
 
@@ -100,17 +90,21 @@ def _listing() -> str:
     return "\n".join(lines)
 
 
-def _checked(options: argparse.Namespace) -> Size:
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", options.size)
-    if not match or not all(_SIDES[0] <= int(side) <= _SIDES[1] for side in match.groups(match[1])):
-        raise InputError(f"--size {options.size}: give N or HxW, sides of {_SIDES[0]} to {_SIDES[1]} pixels")
-    if not _CELLS[0] <= options.cell <= _CELLS[1]:
-        raise InputError(f"--cell {options.cell}: allowed are {_CELLS[0]} to {_CELLS[1]} pixels")
-    if options.seed < 0:
-        raise InputError(f"--seed {options.seed}: must be 0 or more")
-    if Path(options.sheet).name != options.sheet or Path(options.sheet).suffix not in (".png", ".jpg"):
-        raise InputError(f"--sheet {options.sheet}: give a file name that ends with .png or .jpg; its folder is --out")
-    return int(match[1]), int(match[2] or match[1])
+def _size(text: str) -> Size:
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
+        raise InputError(f"--size {text}: give N or HxW, sides of {LEAST_SIDE} to {MOST_SIDE} pixels")
+    return size
+
+
+def _wrong_cell(cell: int) -> str | None:
+    return None if _CELLS[0] <= cell <= _CELLS[1] else f"allowed are {_CELLS[0]} to {_CELLS[1]} pixels"
+
+
+def _wrong_sheet(name: str) -> str | None:
+    good = Path(name).name == name and Path(name).suffix in (".png", ".jpg")
+    return None if good else "give a file name that ends with .png or .jpg; its folder is --out"
 
 
 def _photo(path: Path | None, size: Size) -> Photo:
@@ -122,13 +116,6 @@ def _photo(path: Path | None, size: Size) -> Photo:
         raise InputError(
             "IMAGE: scikit-learn is installed without its sample photos, so give a photo of your own"
         ) from None
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {folder}: cannot be made: {error.strerror or error}") from None
 
 
 def _write(path: Path, image: Image.Image) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mobile_robust.corruptions import Corruption, corrupt
+from mobile_robust.corruptions import Corruption
 from mobile_robust.data.images import Photo
 
 _LABEL, _GAP, _CAPTION, _HEADING, _MARGIN = 190, 6, 18, 34, 20
@@ -17,36 +17,15 @@ _PAPER, _INK, _FAINT, _BAR = "white", "#1a1a1a", "#666666", "#e8edf2"
 _TWO_PANELS = 12
 
 
-def contact_sheet(
-    photo: Photo,
-    rows: Mapping[Corruption, tuple[float, ...]],
-    *,
-    cell: int = 160,
-    seed: int = 0,
-    credit: str = "",
-    on_photo: Callable[[Corruption, float, Photo], None] = lambda corruption, level, photo: None,
-) -> Image.Image:
-    """A photo, corrupted in every way asked for, as one labelled picture.
+class ContactSheet:
+    """A photo, corrupted in every way asked for, as one labelled picture: ``image``, filled cell by cell.
 
     Args:
         photo: (H, W, 3) RGB uint8, the clean one.
         rows: Corruption -> its levels, families together, as :func:`~mobile_robust.corruptions.select` returns them.
         cell: Height of a photo on the sheet in pixels; smaller photos are not enlarged.
-        seed: Of everything random.
         credit: Whose photo it is; may be empty.
-        on_photo: Called with every corrupted photo, at the size of ``photo``.
     """
-    sheet = Sheet(photo, rows, cell, credit)
-    for corruption, levels in rows.items():
-        for level in levels:
-            corrupted = corrupt(photo, corruption.name, level, seed, 0)
-            sheet.paste(corruption, level, corrupted)
-            on_photo(corruption, level, corrupted)
-    return sheet.image
-
-
-class Sheet:
-    """The layout of :func:`contact_sheet`, filled cell by cell; only small copies of the photos are kept."""
 
     def __init__(self, photo: Photo, rows: Mapping[Corruption, tuple[float, ...]], cell: int, credit: str = "") -> None:
         height, width = photo.shape[:2]

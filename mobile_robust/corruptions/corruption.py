@@ -21,12 +21,10 @@ class Corruption:
 
     Attributes:
         name: Unique in the registry.
-        apply: The function.
         family: The group in which it is listed and can be selected.
         source: Paper and section.
-        description: One line.
-        parameters: Second argument of ``apply`` at severity 1, 2, …; empty where that is the level itself.
-        levels: The source's levels from mild to strong; with ``parameters`` the severities.
+        parameters: Second argument of ``apply`` at severities 1 to 5; empty where that is the level itself.
+        levels: The source's, from mild to strong.
         small_levels: The source's levels for images of 32x32 (CIFAR), where they differ.
         unit: Of the level: "severity", "quality", "sigma", …
         limits: Smallest and largest level.
@@ -39,18 +37,15 @@ class Corruption:
     source: str
     description: str
     parameters: tuple[Any, ...] = ()
-    levels: tuple[float, ...] = ()
+    levels: tuple[float, ...] = (1, 2, 3, 4, 5)
     small_levels: tuple[float, ...] = ()
     unit: str = "severity"
     limits: tuple[float, float] = (1, 5)
     whole: bool = True
 
-    def __post_init__(self) -> None:
-        if self.parameters:
-            object.__setattr__(self, "levels", tuple(range(1, len(self.parameters) + 1)))
-            object.__setattr__(self, "limits", (1, len(self.parameters)))
-        if not self.small_levels:
-            object.__setattr__(self, "small_levels", self.levels)
+    def source_levels(self, small: bool) -> tuple[float, ...]:
+        """The source's levels; where ``small``, those for images of 32x32."""
+        return self.small_levels if small and self.small_levels else self.levels
 
     def check(self, level: float) -> None:
         """Raises InputError for a level that is not allowed."""

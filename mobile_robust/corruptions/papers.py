@@ -1,7 +1,8 @@
-"""The papers whose corruptions are registered, as they are cited in :attr:`Corruption.source`."""
+"""The papers whose corruptions are registered, as they are cited in :attr:`Corruption.source`, and their entries."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mobile_robust.corruptions.corruption import Apply, Corruption
@@ -27,3 +28,7 @@ IMAGENET_C = (
 def imagenet_c(name: str, apply: Apply, family: str, description: str, parameters: tuple[Any, ...]) -> Corruption:
     """An entry whose parameters are those of ImageNet-C's published generator."""
     return Corruption(name, apply, family, IMAGENET_C_SOURCE, description, parameters)
+
+
+deepcorrect = partial(Corruption, family="deepcorrect", source=DEEPCORRECT, unit="sigma", whole=False)
+fidelity = partial(Corruption, family="fidelity", source=FIDELITY_OTHERS, whole=False)

@@ -99,14 +99,8 @@ def convolve(image: Floats, kernel: Floats, border: Border = "reflect") -> Float
 
 
 def trail(image: Floats, radius: float, sigma: float, angle: float) -> Floats:
-    """ImageMagick's motion blur, which ImageNet-C's generator calls: one half of a Gaussian, 2 * radius + 1 pixels
-    long, sampled from each pixel along a line at whole pixels.
-
-    Args:
-        image: (…, H, W).
-        radius: Pixels.
-        sigma: Of the Gaussian, pixels.
-        angle: Of the line, degrees: 0 is to the right, 90 down.
+    """ImageMagick's motion blur, which ImageNet-C's generator calls, of planes (…, H, W): one half of a Gaussian, 2 *
+    radius + 1 pixels long, sampled from each pixel at whole pixels along a line. Degrees: 0 is to the right, 90 down.
     """
     steps = np.arange(2 * math.ceil(radius) + 1)
     weights = np.exp(-(steps**2) / (2 * sigma**2))
@@ -130,23 +124,12 @@ def zoomed(image: Image.Image, factor: float) -> Image.Image:
 
 
 def sample(image: Floats, y: Floats, x: Floats) -> Floats:
-    """(C, H, W) at the points (y, x), bilinear, mirrored beyond the border.
-
-    Args:
-        image: The planes.
-        y: Row of each point, any shape.
-        x: Column of each point, same shape.
-    """
+    """(C, H, W) at the points (y, x) of any shape, bilinear, mirrored beyond the border."""
     height, width = image.shape[1:]
-    y, x = _mirrored(y, height), _mirrored(x, width)
+    y, x = (last - np.abs(last - np.mod(points, 2 * last)) for points, last in ((y, height - 1), (x, width - 1)))
     top, left = np.minimum(y.astype(np.int64), height - 2), np.minimum(x.astype(np.int64), width - 2)
     down, right = (y - top).astype(image.dtype), (x - left).astype(image.dtype)
     flat, corner = image.reshape(len(image), -1), top * width + left
     upper = flat[:, corner] * (1 - right) + flat[:, corner + 1] * right
     lower = flat[:, corner + width] * (1 - right) + flat[:, corner + width + 1] * right
     return upper * (1 - down) + lower * down
-
-
-def _mirrored(points: Floats, length: int) -> Floats:
-    last = length - 1
-    return last - np.abs(last - np.mod(points, 2 * last))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import groupby
 from pkgutil import iter_modules
 
 import numpy as np
@@ -35,26 +36,19 @@ def _discover() -> dict[str, Corruption]:
 #: Name -> corruption, family by family.
 CORRUPTIONS = _discover()
 
-#: Name -> the paper's levels for images of 32x32 ("cifar") and for larger ones ("imagenet").
-PAPER_LEVELS: dict[str, dict[str, tuple[float, ...]]] = {
-    name: {"cifar": entry.small_levels, "imagenet": entry.levels} for name, entry in CORRUPTIONS.items()
-}
-
 
 def by_family() -> dict[str, tuple[Corruption, ...]]:
     """Family -> its corruptions, in the registry's order."""
-    families: dict[str, tuple[Corruption, ...]] = {}
-    for entry in CORRUPTIONS.values():
-        families[entry.family] = (*families.get(entry.family, ()), entry)
-    return families
+    groups = groupby(CORRUPTIONS.values(), lambda entry: entry.family)
+    return {family: tuple(members) for family, members in groups}
 
 
-def check(name: str, level: float) -> None:
-    """Raises InputError for an unknown corruption or a level outside its limits."""
-    _find(name).check(level)
+def find(name: str) -> Corruption:
+    """A corruption by its name.
 
-
-def _find(name: str) -> Corruption:
+    Raises:
+        InputError: It is unknown.
+    """
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     return CORRUPTIONS[name]
@@ -73,40 +67,22 @@ def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Pho
     Raises:
         InputError: Unknown corruption, or a level outside its limits.
     """
-    check(name, level)
-    key = hashlib.sha256(f"{name} {float(level)!r} {seed} {index}".encode()).digest()
-    return CORRUPTIONS[name](photo, level, np.random.default_rng(int.from_bytes(key, "little")))
-
-
-def parse(text: str, small: bool = False) -> tuple[Corruption, tuple[float, ...]]:
-    """Resolves ``NAME`` (all levels of its paper) or ``NAME:LEVEL`` (one level).
-
-    Args:
-        text: As given on a command line.
-        small: Use the levels for images of up to :data:`SMALL_SIDE` pixels.
-
-    Raises:
-        InputError: Unknown corruption, or a level that is no number or outside its limits.
-    """
-    name, colon, number = text.partition(":")
-    entry = _find(name)
-    if not colon:
-        return entry, entry.small_levels if small else entry.levels
-    try:
-        level = float(number)
-    except ValueError:
-        least, most = entry.limits
-        raise InputError(f"corruption {text}: {number!r} is no number; allowed are {least:g} to {most:g}") from None
+    entry = find(name)
     entry.check(level)
-    return entry, (level,)
+    key = hashlib.sha256(f"{name} {float(level)!r} {seed} {index}".encode()).digest()
+    return entry(photo, level, np.random.default_rng(int.from_bytes(key, "little")))
 
 
 def select(texts: Iterable[str], small: bool = False) -> dict[Corruption, tuple[float, ...]]:
-    """Corruption -> levels for names, families and ``imagenet_c`` (the fifteen), each with or without a level as in
-    :func:`parse`; repeated levels count once.
+    """Corruption -> levels, for ``NAME`` (all levels of its source) and ``NAME:LEVEL``, where NAME is a corruption, a
+    family or ``imagenet_c`` (the fifteen); repeated levels count once.
+
+    Args:
+        texts: As given on a command line.
+        small: Use the levels for images of up to :data:`SMALL_SIDE` pixels.
 
     Raises:
-        InputError: As :func:`parse`; close matches include families.
+        InputError: Unknown corruption or family, or a level that is no number or outside its limits.
     """
     families = {**by_family(), "imagenet_c": tuple(CORRUPTIONS[name] for name in IMAGENET_C)}
     found: dict[Corruption, tuple[float, ...]] = {}
@@ -114,7 +90,18 @@ def select(texts: Iterable[str], small: bool = False) -> dict[Corruption, tuple[
         name, colon, number = text.partition(":")
         if name not in CORRUPTIONS and name not in families:
             raise unknown("corruption or family", name, [*CORRUPTIONS, *families])
-        for member in [entry.name for entry in families.get(name, ())] or [name]:
-            entry, levels = parse(member + colon + number, small)
+        for entry in families.get(name) or (CORRUPTIONS[name],):
+            levels = (_level(entry, number),) if colon else entry.source_levels(small)
             found[entry] = tuple(dict.fromkeys((*found.get(entry, ()), *levels)))
     return found
+
+
+def _level(entry: Corruption, text: str) -> float:
+    try:
+        level = float(text)
+    except ValueError:
+        least, most = entry.limits
+        name = f"{entry.name}:{text}"
+        raise InputError(f"corruption {name}: {text!r} is no number; allowed are {least:g} to {most:g}") from None
+    entry.check(level)
+    return level

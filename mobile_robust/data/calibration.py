@@ -11,15 +11,7 @@ from mobile_robust.data.images import BUILT_IN_DESCRIPTION, JPEG_QUALITIES, Phot
 
 @dataclass(frozen=True)
 class BuildPhotos:
-    """Photos (uint8, height x width x 3).
-
-    Attributes:
-        calibration: To calibrate with.
-        parity: To compare on.
-        calibration_source: Where the first are from, for the manifest.
-        parity_source: Where the others are from.
-        notice: Names images that could not be read; None: all could.
-    """
+    """Photos (uint8, height x width x 3), with their sources for the manifest; ``notice`` names unreadable ones."""
 
     calibration: list[Photo]
     parity: list[Photo]
@@ -29,14 +21,10 @@ class BuildPhotos:
 
 
 def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: int) -> BuildPhotos:
-    """Calibration and parity photos: different ones as long as there are enough.
+    """So many calibration and parity crops: different photos as long as there are enough.
 
-    Args:
-        dataset: The user's photos; None: photos that ship with the dependencies. Of the user's, every second one for
-            calibration is JPEG-compressed: compressed photos are what the artifacts will meet.
-        size: Of the crops.
-        calibration: How many to calibrate with.
-        parity: How many to compare on.
+    They are the user's or, without a dataset, photos that ship with the dependencies. Of the user's, every second one
+    for calibration is JPEG-compressed: compressed photos are what the artifacts will meet.
 
     Raises:
         InputError: None of the photos can be read.

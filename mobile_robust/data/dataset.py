@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -30,8 +30,7 @@ class PhotoDataset:
     """Photos of a folder. They are decoded one at a time; broken files are skipped and noted.
 
     Attributes:
-        folder: The folder.
-        paths: Its image files. A photo's index is its position here; it seeds the photo's noise.
+        paths: The image files. A photo's index is its position here; it seeds the photo's noise.
         labels: Class index of every photo; None: unknown.
         split: What the folder was split by; None: not at all.
         labels_from: "names", "folders" or the name of a CSV file; None: no labels.
@@ -66,10 +65,8 @@ class PhotoDataset:
         classes = label_images(paths, folder, labels) if labels else None
         if split is not None:
             paths = split.test(paths) if held_out else split.train(paths)
-        if labels is None or classes is None:
-            return cls(folder, tuple(paths), split=split)
-        source = labels if labels in ("names", "folders") else Path(labels).name
-        return cls(folder, tuple(paths), tuple(classes[path] for path in paths), split, source)
+        known = tuple(classes[path] for path in paths) if classes else None
+        return cls(folder, tuple(paths), known, split, Path(labels).name if labels else None)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -111,9 +108,9 @@ class PhotoDataset:
 
     def subset(self, indices: Sequence[int]) -> PhotoDataset:
         """Some of the photos, in the order of ``indices``; what is known of broken files stays known."""
-        labels = None if self.labels is None else tuple(self.labels[i] for i in indices)
-        paths, known = tuple(self.paths[i] for i in indices), (dict(self.broken), set(self._tried))
-        return PhotoDataset(self.folder, paths, labels, self.split, self.labels_from, *known)
+        paths = tuple(self.paths[i] for i in indices)
+        labels = self.labels and tuple(self.labels[i] for i in indices)
+        return replace(self, paths=paths, labels=labels, broken=dict(self.broken), _tried=set(self._tried))
 
     def shuffled(self, seed: int) -> PhotoDataset:
         """All photos in the order of ``numpy.random.default_rng(seed).permutation``."""
@@ -150,7 +147,7 @@ class PhotoDataset:
         return name if self.split is None else f"{name} but those of evaluate {self.split}"
 
     def skipped_message(self) -> str | None:
-        """One line that counts the files found broken and names three; None where there is none."""
+        """See :func:`skipped_message`; None where no broken file was met."""
         return skipped_message(self.broken, len(self._tried))
 
     def none_readable(self) -> InputError:
@@ -161,7 +158,7 @@ class PhotoDataset:
 
 @dataclass(frozen=True)
 class BuiltInPhotos:
-    """``count`` of the photos that ship with the dependencies, for whom a folder is not needed."""
+    """``count`` of the photos that ship with the dependencies, with what commands need of a :class:`PhotoDataset`."""
 
     count: int
 
@@ -174,13 +171,9 @@ class BuiltInPhotos:
     @property
     def digest(self) -> str:
         """Hex SHA-256 over their pixels at 224 x 224."""
-        digest = hashlib.sha256()
-        for photo in self.crops((224, 224)):
-            digest.update(photo.tobytes())
-        return digest.hexdigest()
+        return hashlib.sha256(b"".join(photo.tobytes() for photo in self.crops((224, 224)))).hexdigest()
 
     def describe(self) -> str:
-        """Provenance."""
         return BUILT_IN_DESCRIPTION
 
 

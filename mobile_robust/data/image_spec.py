@@ -24,26 +24,16 @@ def scaled(values: NDArray[np.uint8] | NDArray[np.float32], scale: float) -> NDA
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The image a network or an artifact takes: RGB.
-
-    Attributes:
-        size: Height and width in pixels.
-        low: Value of black.
-        high: Value of white.
-        mean: Of RGB in [0, 1], what the backbone subtracts inside the network.
-        std: Of RGB in [0, 1], what it then divides by.
-    """
+    """The RGB image a network or an artifact takes: height and width in pixels, and the values of black and white."""
 
     size: Size
     low: float = 0.0
     high: float = 255.0
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @classmethod
     def of(cls, section: InputSection) -> ImageSpec:
         """That of a recipe."""
-        return cls(section.height_width, 0.0, float(section.range), section.mean, section.std)
+        return cls(section.height_width, high=float(section.range))
 
     @property
     def scale(self) -> float:

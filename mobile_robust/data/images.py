@@ -37,22 +37,16 @@ _BUILT_IN = (
 _COMMON_SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
-def image_suffixes() -> list[str]:
-    """The file extensions taken for images, lower case: the common ones that the installed Pillow can read."""
-    return sorted(_COMMON_SUFFIXES & Image.registered_extensions().keys())
-
-
 def find_images(folder: Path) -> list[Path]:
     """All images in a folder and its sub-folders, sorted by path.
 
     Raises:
         InputError: The folder is missing, is a file, or holds no image.
     """
-    allowed = image_suffixes()
-    if not folder.exists():
-        raise InputError(f"{folder}: no such folder; give a folder of images ({', '.join(allowed)})")
+    allowed = sorted(_COMMON_SUFFIXES & Image.registered_extensions().keys())
     if not folder.is_dir():
-        raise InputError(f"{folder}: is a file; give a folder of images ({', '.join(allowed)})")
+        wrong = "is a file" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {wrong}; give a folder of images ({', '.join(allowed)})")
     images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in allowed and path.is_file())
     if not images:
         raise InputError(f"{folder}: no image in this folder or below it; looked for {', '.join(allowed)}")
@@ -61,9 +55,6 @@ def find_images(folder: Path) -> list[Path]:
 
 def read_image(path: Path) -> Photo:
     """Reads an image of any common kind: turned upright, transparency over white, 16 bits scaled to 8.
-
-    Returns:
-        uint8, height x width x 3, RGB.
 
     Raises:
         InputError: The file cannot be read or decoded.
@@ -95,9 +86,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def centre_crop(image: Photo, size: Size) -> Photo:
     """A square ``size`` as for ImageNet: the short side scaled to side x 256 / 224, then the middle. Any other size: a
-    camera frame, scaled until it covers ``size``, then the middle.
-
-    An image that has the size already is taken as it is; one whose short side is already right is not resampled.
+    camera frame, scaled until it covers ``size``, then the middle. An image of that very size is taken as it is.
     """
     height, width = size
     if image.shape[:2] == size:
@@ -131,9 +120,6 @@ def built_in_photos(size: Size, count: int) -> list[Photo]:
 
     Crops at many scales and places, some mirrored, all different; every second one is JPEG-compressed because
     compressed photos are what the module will meet. The first n are the same for every ``count``.
-
-    Returns:
-        ``count`` arrays, uint8, height x width x 3, RGB.
 
     Raises:
         InputError: The wheels were installed without their sample photos.

@@ -15,14 +15,10 @@ from mobile_robust.errors import InputError
 class Split:
     """A random split of a folder's photos, the same one for every command that is given both numbers.
 
-    The test photos are the last ``fraction`` after ``numpy.random.default_rng(seed).permutation``.
-
-    Attributes:
-        fraction: Share of the photos that are held out, in (0, 1].
-        seed: Of the permutation, 0 or more.
+    The test photos are the last ``fraction``, in (0, 1], after ``numpy.random.default_rng(seed).permutation``.
 
     Raises:
-        InputError: Another fraction or seed.
+        InputError: Another fraction, or a negative seed.
     """
 
     fraction: float

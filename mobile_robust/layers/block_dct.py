@@ -20,14 +20,6 @@ RGB_TO_YCBCR = (
 )
 
 
-def dct_matrix(dtype: torch.dtype = torch.float64) -> Tensor:
-    """The orthonormal 8-point DCT-II, (frequency, sample)."""
-    k = torch.arange(BLOCK, dtype=dtype)
-    matrix = torch.cos(math.pi * (2 * k[None, :] + 1) * k[:, None] / (2 * BLOCK)) * math.sqrt(2 / BLOCK)
-    matrix[0] /= math.sqrt(2)
-    return matrix
-
-
 class BlockDCT(nn.Module):
     """RGB in [0, 1], (B, 3, H, W) -> (B, 192, H/8, W/8), H and W multiples of 8.
 
@@ -42,7 +34,9 @@ class BlockDCT(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        dct = dct_matrix()
+        k = torch.arange(BLOCK, dtype=torch.float64)
+        dct = torch.cos(math.pi * (2 * k + 1) * k[:, None] / (2 * BLOCK)) * math.sqrt(2 / BLOCK)  # (frequency, sample)
+        dct[0] /= math.sqrt(2)
         basis = torch.einsum("uy,vx->uvyx", dct, dct).reshape(BLOCK * BLOCK, 1, BLOCK, BLOCK)
         # Constants of the transform, not weights: they stay out of the checkpoint.
         self.register_buffer("colour", torch.tensor(RGB_TO_YCBCR, dtype=torch.float64), persistent=False)
@@ -50,7 +44,6 @@ class BlockDCT(nn.Module):
         self.to(torch.get_default_dtype())
 
     def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
         batch, _, height, width = image.shape
         if height % BLOCK or width % BLOCK:
             raise ValueError(f"image is {height}x{width}; both sides must be multiples of {BLOCK}")

@@ -32,10 +32,9 @@ def deployed(network: M) -> M:
 
 def fused(network: M) -> M:
     """The deploy form with shared tensors; a differentiable function of the parameters where gradients are on."""
-    fuse = getattr(network, "fuse", None)
-    return (
-        fuse() if fuse else with_children(network, **{name: fused(child) for name, child in network.named_children()})
-    )
+    if hasattr(network, "fuse"):
+        return network.fuse()
+    return with_children(network, **{name: fused(child) for name, child in network.named_children()})
 
 
 def with_children(network: M, /, **children: Any) -> M:

@@ -16,9 +16,6 @@ class Downscale(nn.Module):
     A bilinear resize by the factor that is left (0.7 to 1.5) does the rest. Pooling the whole frame is the cheapest
     way: at 1080x1920 in TFLite on one thread 0.04 of ResNet-50 at 224, where a triangle low-pass (two strided
     convolutions) takes 0.10 and cutting the frame before pooling it 0.07.
-
-    Args:
-        size: Height and width of the image.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -31,7 +28,6 @@ class Downscale(nn.Module):
         self.top, self.left = (height - SIDE) // 2, (width - SIDE) // 2
 
     def forward(self, image: Tensor) -> Tensor:
-        """See the class."""
         if not self.needed:
             return image
         x = F.avg_pool2d(image, self.block) if self.block > 1 else image

@@ -11,11 +11,10 @@ depthwise convolution with run-time weights, which the GPU engine takes and comp
 The eight points are spread evenly on the circle of directions (tangents of multiples of pi / 8), which keeps the
 rounding of the transforms small: 5e-7 of the range in float32, 2e-3 in half precision, where the direct sum has 1e-3.
 
-Measured at 1080x1920 (XNNPACK, one thread, x86-64, 2026-11-21) as a fraction of ResNet-50 at 224, interleaved in the
-same run: this graph 0.66 to 0.69. Others: matrix product last 0.70; four channels and a 5x5 depthwise convolution
-0.81; six outputs from ten 0.68; block Toeplitz matrices with run-time convolution 2.1, with matrix products and a
-static sum of rows 1.1; bands of rows gain nothing. Eight outputs from twelve take 0.58 to 0.60, but lose a digit
-(7e-6, and 3e-2 in half precision). Reading and writing the frame between these operations alone comes to 0.4.
+Measured at 1080x1920 (XNNPACK, one thread, x86-64, 2026-11-21) as a fraction of ResNet-50 at 224, interleaved: this
+graph 0.66 to 0.69; matrix product last 0.70; four channels and a 5x5 depthwise convolution 0.81; six outputs from ten
+0.68; block Toeplitz matrices 1.1 to 2.1. Eight outputs from twelve take 0.58 to 0.60, but lose a digit (7e-6, and 3e-2
+in half precision). Reading and writing the frame between these operations alone comes to 0.4.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class DynamicFilter(nn.Module):
 
     Args:
         size: Height and width of the frame.
-        gain: Of the affine map into the space the parameters work in, per channel.
-        offset: Of the same map.
+        gain: With ``offset``, the affine map into the space the parameters work in, per channel.
+        offset: See ``gain``.
         top: Largest valid value of the image; the least is 0.
     """
 
@@ -84,7 +83,6 @@ class DynamicFilter(nn.Module):
             self.register_buffer(name, value.float().contiguous(), persistent=False)
 
     def forward(self, image: Tensor, parameters: Tensor) -> Tensor:
-        """See the class."""
         shift = F.linear(parameters, self.spread, self.zero)
         x = image + shift.reshape(1, 1, self.width, 3).permute(0, 3, 1, 2)  # a whole row: the fast way to broadcast
         if self.tail:
@@ -101,11 +99,10 @@ class DynamicFilter(nn.Module):
 
 
 def fast_correlation() -> tuple[Tensor, Tensor, Tensor]:
-    """Four outputs of a five-tap correlation from eight inputs with eight products, in float64.
+    """Four outputs of a five-tap correlation from eight inputs with eight products: the float64 transforms of the
+    inputs (8, points), of the taps (points, 5) and of the outputs (points, 4).
 
-    Returns:
-        Transforms of the inputs (8, points), of the taps (points, 5) and of the outputs (points, 4):
-        output[o] = sum over p of outputs[p, o] * (taps @ filter)[p] * (inputs.T @ window)[p].
+    output[o] = sum over p of outputs[p, o] * (taps @ filter)[p] * (inputs.T @ window)[p]
     """
     count = OUTPUTS + TAPS - 1
     angles = torch.arange(count, dtype=torch.float64) * (math.pi / count)

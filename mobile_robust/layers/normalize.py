@@ -1,4 +1,4 @@
-"""How an image was made from RGB in [0, 1], and the normalization that a backbone wants."""
+"""From RGB in [0, 1] to an image, and from an image to what a backbone wants."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from torch import Tensor, nn
 
 
 class ImageRange(NamedTuple):
-    """How an image was made from RGB in [0, 1]: image = (rgb - mean) / std, per channel.
-
-    The default is RGB in [0, 1] itself, ``ImageRange.of(255)`` RGB in [0, 255]; timm's mean and std describe the
-    tensor that a backbone takes.
-    """
+    """How an image was made from RGB in [0, 1]: image = (rgb - mean) / std, per channel. By default it is that RGB."""
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)

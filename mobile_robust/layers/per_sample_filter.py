@@ -1,8 +1,8 @@
 """Every image of a batch filtered with a kernel of its own, for training.
 
-Autograd's own gradient of such a grouped convolution takes five times as long as the convolution: its kernels are tiny,
-and it runs over every channel by itself. Here the gradient of a kernel's row is one matrix product per image, of which
-the diagonals are what is asked for, and that of the image is the convolution with the kernels turned round.
+Autograd's own gradient of such a grouped convolution takes five times as long as the convolution. Here the gradient of
+a kernel's row is one matrix product per image, of which the diagonals are what is asked for, and that of the image is
+the convolution with the kernels turned round.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from torch import Tensor
 
 
 def per_sample_filter2d(images: Tensor, kernels: Tensor) -> Tensor:
-    """Images (B, C, H, W) and kernels (B, k, k), k odd -> (B, C, H, W), all channels of an image filtered alike.
-
-    Correlation, as convolutions in PyTorch are; outside of the image are zeros.
-    """
+    """Images (B, C, H, W), zeros outside, correlated with kernels (B, k, k), k odd -> (B, C, H, W)."""
     return _PerSampleFilter2d.apply(images.contiguous(), kernels)
 
 

@@ -13,14 +13,9 @@ from mobile_robust.layers.fuse import Kernel, conv_of, fold_batchnorm_after, ker
 class RepConv(nn.Module):
     """relu(norm(3x3(1x1(x))) + norm(1x1(3x3(x))) + norm(1x1(x))), padding 1.
 
-    Training form; ``fuse()`` gives the deploy form. The first branch pads *before* its biased 1x1
-    convolution: padded in between, the border would see zeros where the merged kernel sees the bias.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        stride: 1 or 2.
-        relu: Whether the sum goes through a ReLU (the paper's block); off where a signed residual leaves the network.
+    Training form; ``fuse()`` gives the deploy form. The first branch pads *before* its biased 1x1 convolution: padded
+    in between, the border would see zeros where the merged kernel sees the bias. There is no ReLU where a signed
+    residual leaves the network.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, relu: bool = True) -> None:
@@ -46,10 +41,6 @@ class RepConv(nn.Module):
         """(B, in, H, W) -> (B, out, H / stride, W / stride)."""
         return self.act(self.pointwise_first(x) + self.pointwise_last(x) + self.pointwise_only(x))
 
-    def norms(self) -> list[nn.BatchNorm2d]:
-        """The three branches' batch norms."""
-        return [m for m in self.modules() if isinstance(m, nn.BatchNorm2d)]
-
     def kernel(self) -> Kernel:
         """The 3x3 convolution that this block is in eval mode, at the borders too; the ReLU comes after it."""
         first, last, only = map(_merge_branch, (self.pointwise_first, self.pointwise_last, self.pointwise_only))
@@ -57,19 +48,11 @@ class RepConv(nn.Module):
 
     def fuse(self) -> nn.Module:
         """One 3x3 convolution (and the ReLU)."""
-        conv = conv_of(self.kernel(), self.stride, padding=1)
-        return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
+        return _deployed(self)
 
 
 class PlainConv(nn.Module):
-    """relu(norm(3x3(x))), padding 1: what a :class:`RepConv` deploys to, trained as it is; for comparison.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        stride: 1 or 2.
-        relu: Whether the ReLU is there.
-    """
+    """relu(norm(3x3(x))), padding 1: what a :class:`RepConv` deploys to, trained as it is; for comparison."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, relu: bool = True) -> None:
         super().__init__()
@@ -88,8 +71,12 @@ class PlainConv(nn.Module):
 
     def fuse(self) -> nn.Module:
         """One 3x3 convolution (and the ReLU)."""
-        conv = conv_of(self.kernel(), self.stride, padding=1)
-        return nn.Sequential(conv, self.act) if isinstance(self.act, nn.ReLU) else conv
+        return _deployed(self)
+
+
+def _deployed(block: RepConv | PlainConv) -> nn.Module:
+    conv = conv_of(block.kernel(), block.stride, padding=1)
+    return nn.Sequential(conv, block.act) if isinstance(block.act, nn.ReLU) else conv
 
 
 def _merge_branch(branch: nn.Sequential) -> Kernel:

@@ -19,11 +19,7 @@ from mobile_robust.layers.fuse import Kernel, conv_of
 
 
 class UpsampleConv(nn.Module):
-    """fill(x, 2) -> 3x3 convolution that pads 1, exact at the borders too.
-
-    Args:
-        kernel: Of the 3x3 convolution.
-    """
+    """fill(x, 2) -> 3x3 convolution that pads 1, exact at the borders too; ``kernel`` is the 3x3 one."""
 
     def __init__(self, kernel: Kernel) -> None:
         super().__init__()
@@ -51,11 +47,7 @@ class UpsampleConv(nn.Module):
 
 
 class UpsampleStridedConv(nn.Module):
-    """fill(x, 2) -> 3x3 convolution that pads 1, with a stride of 2: a 2x2 convolution of the small map.
-
-    Args:
-        kernel: Of the 3x3 convolution.
-    """
+    """fill(x, 2) -> 3x3 convolution that pads 1, with a stride of 2: a 2x2 convolution of the small map."""
 
     def __init__(self, kernel: Kernel) -> None:
         super().__init__()

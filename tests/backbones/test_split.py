@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
-from mobile_robust.backbones import create
-from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.create import NETWORKS, create_network
 from mobile_robust.backbones.split import cut, deploy_network, prefix_suffix, split
 from mobile_robust.errors import InputError
 from tests.randomize import randomize, relative_error
@@ -15,134 +16,84 @@ from tests.randomize import randomize, relative_error
 IMAGE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-def network(name: str, **options: object) -> nn.Module:
-    return create_network(name, {"num_classes": 10, **options}, None, 0)
+def network(name: str) -> nn.Module:
+    return create_network(name, {"num_classes": 10}, None, 0)
 
 
 @pytest.mark.parametrize(
     ("name", "layer", "features"),
     [
         ("mobilenetv2_100", "bn1", (32, 32, 32)),
-        ("resnet50", "act1", (64, 32, 32)),
-        ("repvgg_a2", "stem", (64, 32, 32)),
+        ("resnet18", "act1", (64, 32, 32)),
+        ("repvgg_a0", "stem", (48, 32, 32)),
+        ("all_conv", "bn1", (96, 64, 64)),
+        ("cifar_resnet20", "bn1", (16, 64, 64)),
+        ("alexnet", "features.1", (64, 15, 15)),
     ],
 )
-def test_stem_and_tail_are_the_network_at_the_papers_point(name: str, layer: str, features: tuple[int, ...]) -> None:
-    backbone = cut(randomize(network(name)), name, None)
-    assert backbone.layer == layer
-    repaired = backbone.stem(IMAGE)
-    assert repaired.shape[1:] == features
-    expected = backbone.network(IMAGE)
+def test_stem_and_tail_are_the_network_in_both_forms(name: str, layer: str, features: tuple[int, ...]) -> None:
+    backbone = cut(randomize(network(name)).double(), name, layer if name in NETWORKS else None)
+    image = IMAGE.double()
+    repaired = backbone.stem(image)
+    assert backbone.layer == layer and repaired.shape[1:] == features
+    assert name in NETWORKS or repaired.min() == 0  # the papers' points are behind the layer's activation
+    expected = backbone.network(image)
     assert torch.equal(backbone.tail(repaired), expected)
     assert not torch.equal(backbone.tail(repaired * 1.1), expected)
-    halves = {*backbone.stem.state_dict()} | {*backbone.tail.state_dict()}
-    assert halves == {*backbone.network.state_dict()}
-
-
-def test_the_stem_ends_behind_the_layers_activation() -> None:
-    backbone = cut(network("resnet50"), "resnet50", None)
-    assert backbone.stem(IMAGE).min() == 0
-
-
-@pytest.mark.parametrize("name", ["mobilenetv2_100", "resnet50", "repvgg_a2"])
-def test_the_deploy_form_is_equal_and_has_no_norms(name: str) -> None:
-    backbone = cut(randomize(network(name)).double(), name, None)
+    assert {*backbone.stem.state_dict(), *backbone.tail.state_dict()} == {*backbone.network.state_dict()}
     deployed = backbone.deployed()
-    image = IMAGE.double()
-    assert relative_error(backbone.network(image), deployed.tail(deployed.stem(image))) < 1e-10
-    assert relative_error(backbone.stem(image), deployed.stem(image)) < 1e-10
-    for half, norms in ((backbone, True), (deployed, False)):
-        modules = [*half.stem.modules(), *half.tail.modules()]
-        assert any(isinstance(m, nn.BatchNorm2d) for m in modules) == norms
+    assert relative_error(repaired, deployed.stem(image)) < 1e-10
+    assert relative_error(expected, deployed.tail(deployed.stem(image))) < 1e-10
+    assert not [m for m in (*deployed.stem.modules(), *deployed.tail.modules()) if isinstance(m, nn.BatchNorm2d)]
 
 
-@pytest.mark.parametrize("name", ["resnet50", "repvgg_a2", "mobilenetv2_100"])
-def test_a_random_network_depends_on_the_seed_alone_and_has_no_dead_branch(name: str) -> None:
-    state = torch.random.get_rng_state()
-    first, again = (create_network(name, {}, None, 3).state_dict() for _ in range(2))
-    assert torch.equal(torch.random.get_rng_state(), state)
-    assert all(torch.equal(first[k], again[k]) for k in first)
-    other = create_network(name, {}, None, 4).state_dict()
-    assert any(not torch.equal(first[k], other[k]) for k in first)
-    assert [k for k in first if k.endswith("weight") and not first[k].any()] == []
+class Odd(nn.Module):
+    """Branches on its image where ``branches``, and has layers that see no image or are never called."""
 
-
-@pytest.mark.parametrize("name", ["resnet5O", "resnet-50"])
-def test_an_unknown_backbone_has_close_matches(name: str) -> None:
-    with pytest.raises(InputError, match=rf"unknown backbone '{name}'; close matches: .*\bresnet50\b.* known\)"):
-        network(name)
-
-
-def test_an_unknown_layer_has_close_matches() -> None:
-    with pytest.raises(InputError, match=r"unknown layer of resnet50 'layer1\.0\.act'; close .*layer1\.0\.act1"):
-        cut(network("resnet50"), "resnet50", "layer1.0.act")
-
-
-def test_a_layer_with_a_way_around_is_no_clean_cut() -> None:
-    with pytest.raises(InputError, match=r"'layer1\.0\.conv2' of resnet50 is no clean cut: .* choose another"):
-        cut(network("resnet50"), "resnet50", "layer1.0.conv2")
-    cut(network("resnet50"), "resnet50", "layer1.0")
-
-
-def test_a_backbone_without_default_lists_its_first_layers() -> None:
-    net = network("test_efficientnet")
-    with pytest.raises(InputError, match=r"set backbone\.layer; its first layers are conv_stem, bn1, blocks"):
-        cut(net, "test_efficientnet", None)
-    cut(net, "test_efficientnet", "bn1")
-
-
-class Unused(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, branches: bool = False) -> None:
         super().__init__()
-        self.used, self.unused = nn.ReLU(), nn.ReLU()
+        self.branches = branches
+        self.inner, self.blind, self.unused = nn.ReLU(), nn.ReLU(), nn.ReLU()
+        self.constant = nn.Parameter(torch.ones(1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.used(x)
-
-
-class Branching(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = nn.ReLU()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inner(x) if x.sum() > 0 else x
-
-
-def test_a_layer_never_called_and_an_untraceable_network_are_refused() -> None:
-    with pytest.raises(InputError, match=r"'unused' of it is never called"):
-        split(Unused(), "unused", "it")
-    with pytest.raises(InputError, match=r"backbone it cannot be split: torch\.fx does not trace it"):
-        split(Branching(), "inner", "it")
+        return x if self.branches and x.sum() > 0 else self.inner(x) + self.blind(self.constant)
 
 
 @pytest.mark.parametrize(
-    "options", [{"nonsense": 1}, {"act_layer": "nope"}, {"num_classes": "ten"}, {"checkpoint_path": "/nowhere"}]
+    ("name", "layer", "message"),
+    [
+        ("resnet18", "layer1.0.act", r"unknown layer of resnet18 'layer1\.0\.act'; close .*layer1\.0\.act1"),
+        ("resnet18", "layer1.0.conv2", r"'layer1\.0\.conv2' of resnet18 is no clean cut: .* choose another"),
+        ("test_efficientnet", None, r"set backbone\.layer; its first layers are conv_stem, bn1, blocks"),
+    ],
 )
-def test_options_timm_does_not_take_are_named(options: dict[str, object]) -> None:
-    with pytest.raises(InputError, match=rf"backbone mobilenetv2_100: options .*{next(iter(options))}.* not accepted"):
-        network("mobilenetv2_100", **options)
+def test_where_a_network_cannot_be_cut_is_named(name: str, layer: str | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        cut(network(name), name, layer)
 
 
-def test_timm_weights_must_be_of_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*args: object, **kwargs: object) -> nn.Module:
-        raise OSError("no network")
-
-    monkeypatch.setattr(create.timm, "create_model", offline)
-    with pytest.raises(InputError, match="weights timm:mobilenetv2_050 are of another network"):
-        create_network("mobilenetv2_100", {}, "mobilenetv2_050", 0)
-    with pytest.raises(InputError, match="unknown backbone 'mobilenetv2_10'; close matches: .*mobilenetv2_100"):
-        create_network("mobilenetv2_100", {}, "mobilenetv2_10", 0)
-    with pytest.raises(InputError, match="weights timm:mobilenetv2_100.ra_in1k could not be loaded: no network"):
-        create_network("mobilenetv2_100", {}, "mobilenetv2_100.ra_in1k", 0)
+@pytest.mark.parametrize("divide", [split, prefix_suffix])
+@pytest.mark.parametrize(
+    ("branches", "layer", "message"),
+    [
+        (False, "innre", "unknown layer of it 'innre'; known: blind, inner, unused"),
+        (False, "unused", "'unused' of it is never called"),
+        (False, "blind", "'blind' of it does not see the image"),
+        (True, "inner", r"backbone it cannot be split: torch\.fx does not trace it"),
+    ],
+)
+def test_what_cannot_be_divided_is_named(divide: Callable, branches: bool, layer: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        divide(Odd(branches), layer, "it")
 
 
 @pytest.mark.parametrize(
     ("name", "layer", "around"),
     [
-        ("resnet50", "layer1.0.conv2", 1),  # the block's own shortcut
-        ("resnet50", "layer2.1.conv1", 1),
-        ("resnet50", "conv1", 0),
+        ("resnet18", "layer1.0.conv2", 1),  # the block's own shortcut
+        ("resnet18", "layer2.1.conv1", 1),
+        ("resnet18", "conv1", 0),
         ("mobilenetv2_100", "blocks.1.1.conv_dw", 1),
         ("densenet121", "features.denseblock1.denselayer2.conv1", 2),
         ("cifar_resnet20", "layer2.0.conv2", 1),
@@ -167,16 +118,9 @@ def test_prefix_and_suffix_are_the_network_at_any_layer(name: str, layer: str, a
 
 def test_the_suffix_holds_only_what_depends_on_the_layer() -> None:
     """The shortcut's own convolution is called behind conv2, yet need not be done again for every swapped filter."""
-    prefix, suffix = prefix_suffix(network("resnet50"), "layer2.0.conv2", "resnet50")
+    prefix, suffix = prefix_suffix(network("resnet18"), "layer2.0.conv2", "resnet18")
     assert "layer2.0.downsample.0" in {n for n, _ in prefix.named_modules()}
     assert "layer2.0.downsample.0" not in {n for n, _ in suffix.named_modules()}
-
-
-def test_what_has_no_prefix_is_refused() -> None:
-    with pytest.raises(InputError, match="unknown layer of it 'innre'; known: inner"):
-        prefix_suffix(Branching(), "innre", "it")
-    with pytest.raises(InputError, match="does not trace it"):
-        prefix_suffix(Branching(), "inner", "it")
 
 
 class Absorbing(nn.Module):

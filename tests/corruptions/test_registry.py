@@ -11,18 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_robust.corruptions import (
-    CORRUPTIONS,
-    IMAGENET_C,
-    PAPER_LEVELS,
-    Corruption,
-    by_family,
-    check,
-    corrupt,
-    parse,
-    registry,
-    select,
-)
+from mobile_robust.corruptions import CORRUPTIONS, IMAGENET_C, by_family, corrupt, registry, select
 from mobile_robust.data.images import Photo, built_in_photos
 from mobile_robust.errors import InputError
 
@@ -78,7 +67,7 @@ def test_any_size_and_content(name: str, height: int, width: int, seed: int, gre
 def test_damage_grows_with_the_level(name: str) -> None:
     steps = [
         np.mean([np.abs(corrupt(photo, name, level, 0, i).astype(float) - photo)
-                 for photo in photos() for i in range(4 if is_random(name) else 1)])
+                 for photo in photos() for i in range(4 if is_random(name) and name != "glass_blur" else 1)])
         for level in CORRUPTIONS[name].levels
     ]  # fmt: skip
     if name in NOT_STEPWISE:
@@ -91,18 +80,16 @@ def test_damage_grows_with_the_level(name: str) -> None:
 @every
 def test_described_with_levels_inside_its_limits(name: str) -> None:
     entry, photo = CORRUPTIONS[name], photos()[0]
-    assert entry.name == name and entry.description and entry.source and len(entry.levels) >= 5
-    assert PAPER_LEVELS[name] == {"cifar": entry.small_levels, "imagenet": entry.levels}
+    assert entry.name == name and entry.description and entry.source
+    assert len(entry.parameters) in (0, 5) and len(entry.levels) >= 5
     for level in (*entry.levels, *entry.small_levels):
-        check(name, level)
-    if entry.unit == "severity":
+        entry.check(level)
+    if entry.parameters or entry.unit == "severity":
         assert entry.levels == (1, 2, 3, 4, 5)
     least, most = entry.limits
     message = f"corruption {name}: (severity|level) .*: allowed are {'whole numbers from ' * entry.whole}{least:g} to"
     for level in (least - 1, most + 1, float("nan"), float("inf"), *([least + 0.5] if entry.whole else [])):
-        text = f"{name}:{level}"
-        for refuse in (partial(check, name, level), partial(corrupt, photo, name, level, 0, 0),
-                       partial(parse, text), partial(select, [text])):  # fmt: skip
+        for refuse in (partial(corrupt, photo, name, level, 0, 0), partial(select, [f"{name}:{level}"])):
             with pytest.raises(InputError, match=f"{message} {most:g}"):
                 refuse()
 
@@ -126,11 +113,6 @@ def test_what_is_there() -> None:
     assert list(CORRUPTIONS) == [entry.name for members in by_family().values() for entry in members]
 
 
-def test_deepcorrects_levels() -> None:
-    assert PAPER_LEVELS["awgn"] == {"cifar": (5, 10, 15, 20, 25, 30), "imagenet": (10, 20, 40, 60, 80, 100)}
-    assert PAPER_LEVELS["gaussian_blur"] == {"cifar": (0.5, 1, 1.5, 2, 2.5, 3), "imagenet": (1, 2, 3, 4, 5, 6)}
-
-
 def test_a_new_module_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rain.py").write_text(
         "from mobile_robust.corruptions.corruption import Corruption\n"
@@ -146,22 +128,23 @@ def test_a_new_module_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_names_on_a_command_line() -> None:
-    fog, levels = parse("fog")
-    assert isinstance(fog, Corruption) and (fog.name, levels) == ("fog", (1, 2, 3, 4, 5))
-    assert parse("fog:3") == (fog, (3.0,)) and parse("awgn:7.5")[1] == (7.5,)
-    assert parse("awgn", small=True)[1] == (5, 10, 15, 20, 25, 30)
-    chosen = {entry.name: levels for entry, levels in select(["fog:3", "light:2", "fog:1", "fog:3", "jpeg"]).items()}
-    assert chosen == {
+    def chosen(*texts: str, small: bool = False) -> dict[str, tuple[float, ...]]:
+        return {entry.name: levels for entry, levels in select(texts, small).items()}
+
+    assert chosen("fog:3", "light:2", "fog:1", "fog:3", "jpeg", "awgn:7.5") == {
         "fog": (3.0, 1.0), "darken": (2.0,), "horizon": (2.0,), "night": (2.0,), "white_point": (2.0,),
-        "jpeg": (25, 18, 15, 10, 7),
+        "jpeg": (25, 18, 15, 10, 7), "awgn": (7.5,),
     }  # fmt: skip
-    assert [entry.name for entry in select(["imagenet_c"])] == [*IMAGENET_C]
+    assert chosen("imagenet_c") == dict.fromkeys(IMAGENET_C, (1, 2, 3, 4, 5))
+    assert chosen("deepcorrect") == {"awgn": (10, 20, 40, 60, 80, 100), "gaussian_blur": (1, 2, 3, 4, 5, 6)}
+    small = {"awgn": (5, 10, 15, 20, 25, 30), "gaussian_blur": (0.5, 1, 1.5, 2, 2.5, 3), "fog": (1, 2, 3, 4, 5)}
+    assert chosen("deepcorrect", "fog", small=True) == small
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("frogs", r"unknown corruption( or family)? 'frogs'; close matches: .*fog"),
+        ("frogs", r"unknown corruption or family 'frogs'; close matches: .*fog"),
         ("fog:", "corruption fog:: '' is no number; allowed are 1 to 5"),
         ("fog:2.5", "corruption fog: severity 2.5: allowed are whole numbers from 1 to 5"),
         ("jpeg:0", "corruption jpeg: level 0: allowed are whole numbers from 1 to 95"),
@@ -171,12 +154,10 @@ def test_names_on_a_command_line() -> None:
     ],
 )
 def test_bad_names_and_levels(text: str, message: str) -> None:
-    for resolve in (parse, lambda text: select([text])):
-        with pytest.raises(InputError, match=message):
-            resolve(text)
+    with pytest.raises(InputError, match=message):
+        select([text])
 
 
 def test_an_unknown_name_is_answered_with_close_ones() -> None:
-    for refuse in (lambda: check("awgm", 1), lambda: corrupt(photos()[0], "awgm", 1, 0, 0)):
-        with pytest.raises(InputError, match="unknown corruption 'awgm'; .*awgn"):
-            refuse()
+    with pytest.raises(InputError, match="unknown corruption 'awgm'; .*awgn"):
+        corrupt(photos()[0], "awgm", 1, 0, 0)

@@ -45,23 +45,24 @@ def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path
     assert chosen.parity_source == "3 photos of mine"
 
 
-def test_few_photos_are_used_twice_and_it_says_so(tmp_path: Path) -> None:
-    chosen = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", 3)), (64, 64), 4, 2)
-    assert (len(chosen.calibration), len(chosen.parity)) == (3, 2)
-    assert chosen.parity_source == "2 photos of mine (the calibration photos again: the folder holds too few)"
-
-
-@pytest.mark.parametrize(("held", "calibration", "parity"), [(66, 32, 34), (40, 32, 4), (100, 32, 34)])
-def test_a_folder_that_holds_enough_is_split(tmp_path: Path, held: int, calibration: int, parity: int) -> None:
-    chosen = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", held)), (64, 64), calibration, parity)
-    assert (len(chosen.calibration), len(chosen.parity)) == (calibration, parity)
-    assert "again" not in chosen.parity_source
-
-
-def test_parity_photos_come_first_where_photos_are_scarce(tmp_path: Path) -> None:
-    chosen = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", 6)), (64, 64), 5, 3)
-    assert (len(chosen.calibration), len(chosen.parity)) == (3, 3)
-    assert not keys(chosen.calibration) & keys(chosen.parity)
+@pytest.mark.parametrize(
+    ("held", "wanted", "chosen", "again"),
+    [
+        (6, (3, 3), (3, 3), False),
+        (5, (4, 1), (4, 1), False),
+        (9, (3, 3), (3, 3), False),
+        (6, (5, 3), (3, 3), False),  # parity photos come first where photos are scarce
+        (3, (4, 2), (3, 2), True),
+    ],
+)
+def test_photos_are_used_twice_where_a_folder_holds_few(
+    tmp_path: Path, held: int, wanted: tuple[int, int], chosen: tuple[int, int], again: bool
+) -> None:
+    found = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", held)), (64, 64), *wanted)
+    assert (len(found.calibration), len(found.parity)) == chosen
+    note = " (the calibration photos again: the folder holds too few)" * again
+    assert found.parity_source == f"{chosen[1]} photos of mine{note}"
+    assert again or not keys(found.calibration) & keys(found.parity)
 
 
 def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> None:

@@ -1,6 +1,4 @@
-"""Blur: out of focus, through glass, in motion, Gaussian. Lengths are pixels of 224-pixel images and are not scaled: a
-larger photo is blurred relatively less, a smaller one more.
-"""
+"""Blur: out of focus, through glass, in motion, Gaussian. Lengths in pixels are not scaled with the image."""
 
 from __future__ import annotations
 
@@ -12,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_robust.corruptions.corruption import Corruption
-from mobile_robust.corruptions.papers import DEEPCORRECT, FIDELITY_OTHERS, imagenet_c
+from mobile_robust.corruptions.papers import deepcorrect, fidelity, imagenet_c
 from mobile_robust.corruptions.pixels import (
     Border,
     Dtype,
-    Floats,
     convolve,
     from_planes,
     gaussian,
@@ -36,10 +32,6 @@ def defocus_blur(photo: Photo, parameters: tuple[int, float], rng: np.random.Gen
     The kernel's sum is exactly 1; the original loses a trace of light where the soft edge exceeds its kernel.
     """
     radius, softness = parameters
-    return from_planes(convolve(planes(photo), _disk(radius, softness)))
-
-
-def _disk(radius: int, softness: float) -> Floats:
     edge = 1 if radius <= 8 else 2  # radius of the kernel that softens the edge
     side = np.arange(-radius - edge, radius + edge + 1)
     disk = (side[:, None] ** 2 + side**2 <= radius**2).astype(np.float64)
@@ -48,15 +40,14 @@ def _disk(radius: int, softness: float) -> Floats:
     for down in range(-edge, edge + 1):
         for right in range(-edge, edge + 1):  # np.roll wraps around, but only zeros
             soft += weights[down + edge] * weights[right + edge] * np.roll(disk, (down, right), (0, 1))
-    return soft / soft.sum()
+    return from_planes(convolve(planes(photo), soft / soft.sum()))
 
 
 def glass_blur(photo: Photo, parameters: tuple[float, int, int], rng: np.random.Generator) -> Photo:
     """Blurred, pixels replaced by nearby ones, blurred again: (sigma, largest distance, rounds), in pixels.
 
     In each round the original visits the pixels from the last to the first and means to exchange each with a random
-    nearby one; because its NumPy views alias, it copies the nearby one instead. ImageNet-C was made that way, so the
-    same is done here, for all pixels at once and with exactly the sequential result, see :func:`_sources`.
+    nearby one; because its NumPy views alias, it copies the nearby one. So does this, for all pixels at once.
     """
     sigma, distance, rounds = parameters
     image = np.rint(gaussian(planes(photo), sigma) * 255).astype(np.uint8)
@@ -94,12 +85,7 @@ def motion_blur(photo: Photo, parameters: tuple[float, float], rng: np.random.Ge
 
 
 def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
-    """The mean along a line of ``length`` pixels at 45 degrees; no randomness."""
-    return from_planes(convolve(planes(photo), _diagonal(length)))
-
-
-def _diagonal(length: float) -> Floats:
-    """A line through the middle of a kernel, antialiased."""
+    """The mean along an antialiased line of ``length`` pixels at 45 degrees; no randomness."""
     reach = (length - 1) / 2 * np.sqrt(0.5)
     radius = int(np.ceil(reach))
     pixels = np.arange(-radius, radius + 1)
@@ -108,7 +94,7 @@ def _diagonal(length: float) -> Floats:
     down = np.maximum(0, 1 - np.abs(pixels[:, None] + points))
     right = np.maximum(0, 1 - np.abs(pixels[:, None] - points))
     kernel = down @ right.T
-    return kernel / kernel.sum()
+    return from_planes(convolve(planes(photo), kernel / kernel.sum()))
 
 
 def zoom_blur(photo: Photo, parameters: tuple[float, float, float], rng: np.random.Generator) -> Photo:
@@ -179,38 +165,27 @@ ENTRIES = (
         "ImageNet-C's gaussian_blur: sigma 1, 2, 3, 4, 6 pixels",
         (1, 2, 3, 4, 6),
     ),
-    Corruption(
+    deepcorrect(
         "gaussian_blur",
         partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64),
-        "deepcorrect",
-        DEEPCORRECT,
-        "Gaussian blur; the level is sigma in pixels",
+        description="Gaussian blur; the level is sigma in pixels",
         levels=(1, 2, 3, 4, 5, 6),
         small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
-        unit="sigma",
         limits=(0.1, 50),
-        whole=False,
     ),
-    Corruption(
+    fidelity(
         "fidelity_gaussian_blur",
         partial(gaussian_blur, radius=lambda sigma: 6, border="reflect"),
-        "fidelity",
-        FIDELITY_OTHERS,
-        "Gaussian blur, kernel 13x13; the level is sigma in pixels",
-        levels=(1, 2, 3, 4, 5),
+        description="Gaussian blur, kernel 13x13; the level is sigma in pixels",
         unit="sigma",
         limits=(0.1, 50),
-        whole=False,
     ),
-    Corruption(
+    fidelity(
         "fidelity_motion_blur",
         diagonal_motion_blur,
-        "fidelity",
-        FIDELITY_OTHERS,
-        "motion at 45 degrees; the level is its length in pixels",
+        description="motion at 45 degrees; the level is its length in pixels",
         levels=(5, 10, 15, 20, 25),
         unit="length",
         limits=(1, 100),
-        whole=False,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import numpy as np
 from PIL import Image, features
@@ -40,6 +41,8 @@ def avif(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
         return np.array(image.convert("RGB"))
 
 
+_of_quality = partial(Corruption, family="compression", levels=JPEG_QUALITIES, unit="quality")
+
 ORDER = 8
 ENTRIES = (
     imagenet_c(
@@ -49,14 +52,11 @@ ENTRIES = (
         f"JPEG at quality {', '.join(map(str, JPEG_QUALITIES))}",
         JPEG_QUALITIES,
     ),
-    Corruption(
+    _of_quality(
         "jpeg",
         jpeg_compression,
-        "compression",
-        f"{AFD}, section IV (the qualities of ImageNet-C)",
-        "JPEG; the level is the quality",
-        levels=JPEG_QUALITIES,
-        unit="quality",
+        source=f"{AFD}, section IV (the qualities of ImageNet-C)",
+        description="JPEG; the level is the quality",
         limits=(1, 95),
     ),
     Corruption(
@@ -65,17 +65,7 @@ ENTRIES = (
         "compression",
         f"{AFD}, Table VI",
         "JPEG 1 to 5 times at random qualities of 25 to 7",
-        (1, 2, 3, 4, 5),
         unit="times",
     ),
-    Corruption(
-        "avif",
-        avif,
-        "compression",
-        f"{AFD}, Table IX",
-        "AVIF; the level is the quality",
-        levels=JPEG_QUALITIES,
-        unit="quality",
-        limits=(0, 100),
-    ),
+    _of_quality("avif", avif, source=f"{AFD}, Table IX", description="AVIF; the level is the quality", limits=(0, 100)),
 )

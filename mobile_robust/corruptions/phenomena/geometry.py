@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from mobile_robust.corruptions.corruption import Corruption
-from mobile_robust.corruptions.papers import FIDELITY_OTHERS, imagenet_c
-from mobile_robust.corruptions.pixels import Floats, from_planes, gaussian, kernel_radius, planes, sample
+from mobile_robust.corruptions.papers import fidelity, imagenet_c
+from mobile_robust.corruptions.pixels import from_planes, gaussian, kernel_radius, planes, sample
 from mobile_robust.data.images import Photo
 
 
@@ -15,9 +14,8 @@ def elastic_transform(photo: Photo, parameters: tuple[float, float, float], rng:
     """A random affine warp, then an elastic one: (strength, smoothness, range of the affine warp).
 
     The affine warp moves three points around the middle by up to its range, the elastic one moves each pixel by
-    smoothed noise. The published lengths are multiples of an image side of (mistyped) 244 pixels at images of 224; here
-    they scale with the short side, so that any size is bent alike (with unscaled lengths, images of 32 would be turned
-    inside out). Both warps are one interpolation, the original's are two.
+    smoothed noise. The published lengths, multiples of a (mistyped) side of 244 pixels, are for images of 224; here
+    they scale with the short side: any size is bent alike. Both warps are one interpolation, the original's are two.
     """
     height, width = photo.shape[:2]
     scale = min(height, width) / 224
@@ -28,15 +26,11 @@ def elastic_transform(photo: Photo, parameters: tuple[float, float, float], rng:
     # The map from the warped image to the photo, by which the warped image is filled.
     affine = np.linalg.lstsq(np.c_[moved, np.ones(3)], points, rcond=None)[0]  # (3, 2)
     # Smoothing over n pixels weakens noise n-fold: the second factor of scale makes up for the larger smoothness.
-    shift = strength * scale**2 * _smooth_noise(height, width, smoothness * scale, rng)
+    noise, smoothness = rng.uniform(-1, 1, (2, height, width)), smoothness * scale
+    shift = strength * scale**2 * gaussian(noise, smoothness, kernel_radius(smoothness, 3), "symmetric")
     y, x = np.arange(height)[:, None] + shift[0], np.arange(width) + shift[1]
     source = [y * affine[0, i] + x * affine[1, i] + affine[2, i] for i in range(2)]
     return from_planes(sample(planes(photo), *source))
-
-
-def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> Floats:
-    """Uniform noise of -1 to 1 for both directions, (2, H, W), blurred."""
-    return gaussian(rng.uniform(-1, 1, (2, height, width)), sigma, kernel_radius(sigma, 3), "symmetric")
 
 
 def pixelate(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
@@ -74,15 +68,12 @@ ENTRIES = (
         ),
     ),
     imagenet_c("pixelate", pixelate, "digital", "a small image made large", (0.6, 0.5, 0.4, 0.3, 0.25)),
-    Corruption(
+    fidelity(
         "fidelity_crop",
         crop,
-        "fidelity",
-        FIDELITY_OTHERS,
-        "a part of the image; the level is its share of the side",
+        description="a part of the image; the level is its share of the side",
         levels=(0.9, 0.8, 0.7, 0.6, 0.5),
         unit="ratio",
         limits=(0.05, 1),
-        whole=False,
     ),
 )

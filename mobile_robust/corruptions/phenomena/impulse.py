@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobile_robust.corruptions.corruption import Corruption
-from mobile_robust.corruptions.papers import FIDELITY_OTHERS, imagenet_c
+from mobile_robust.corruptions.papers import fidelity, imagenet_c
 from mobile_robust.data.images import Photo
 
 
@@ -24,15 +23,12 @@ ENTRIES = (
         "channel values stuck at 0 or 255 (salt and pepper)",
         (0.03, 0.06, 0.09, 0.17, 0.27),
     ),
-    Corruption(
+    fidelity(
         "fidelity_salt_and_pepper",
         impulse_noise,
-        "fidelity",
-        FIDELITY_OTHERS,
-        "values become 0 or 255; the level is the probability",
+        description="values become 0 or 255; the level is the probability",
         levels=(0.1, 0.2, 0.3, 0.4, 0.5),
         unit="probability",
         limits=(0, 1),
-        whole=False,
     ),
 )

@@ -8,8 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from mobile_robust.corruptions.corruption import Corruption
-from mobile_robust.corruptions.papers import DEEPCORRECT, FIDELITY_NOISE, imagenet_c
+from mobile_robust.corruptions.papers import FIDELITY_NOISE, deepcorrect, fidelity, imagenet_c
 from mobile_robust.corruptions.pixels import Dtype, Floats, from_unit, unit
 from mobile_robust.data.images import Photo
 
@@ -54,15 +53,7 @@ def speckle_noise(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo
     return from_unit(values * (1 + np.float32(sigma) * rng.standard_normal(values.shape, dtype=np.float32)))
 
 
-_varying = partial(
-    Corruption,
-    family="fidelity",
-    source=FIDELITY_NOISE,
-    levels=(0.1, 0.2, 0.3, 0.4, 0.5),
-    unit="sigma",
-    limits=(0, 1),
-    whole=False,
-)
+_awgn = partial(fidelity, source=FIDELITY_NOISE, levels=(0.1, 0.2, 0.3, 0.4, 0.5), unit="sigma", limits=(0, 1))
 
 ORDER = 1
 ENTRIES = (
@@ -77,19 +68,15 @@ ENTRIES = (
     imagenet_c(
         "speckle_noise", speckle_noise, "extra", "noise that grows with brightness", (0.15, 0.2, 0.35, 0.45, 0.6)
     ),
-    Corruption(
+    deepcorrect(
         "awgn",
         partial(white_noise, scale=255, dtype=np.float64),
-        "deepcorrect",
-        DEEPCORRECT,
-        "white Gaussian noise; the level is sigma of 255",
+        description="white Gaussian noise; the level is sigma of 255",
         levels=(10, 20, 40, 60, 80, 100),
         small_levels=(5, 10, 15, 20, 25, 30),
-        unit="sigma",
         limits=(0, 255),
-        whole=False,
     ),
-    _varying("fidelity_awgn", white_noise, description="white Gaussian noise; the level is sigma of 1"),
-    _varying("fidelity_awgn_1d", white_noise_1d, description="noise from 0 to sigma across the image"),
-    _varying("fidelity_awgn_2d", white_noise_2d, description="noise from 0 to sigma away from a random point"),
+    _awgn("fidelity_awgn", white_noise, description="white Gaussian noise; the level is sigma of 1"),
+    _awgn("fidelity_awgn_1d", white_noise_1d, description="noise from 0 to sigma across the image"),
+    _awgn("fidelity_awgn_2d", white_noise_2d, description="noise from 0 to sigma away from a random point"),
 )

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mobile_robust.corruptions import corrupt
-from mobile_robust.corruptions.frost_texture import frost_texture
-from mobile_robust.corruptions.phenomena.weather import _plasma
+from mobile_robust.corruptions.phenomena.weather import _plasma, frost_texture
 from tests.corruptions.flat import flat
 
 

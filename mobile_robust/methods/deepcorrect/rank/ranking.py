@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from mobile_robust import __version__
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
-from mobile_robust.corruptions import PAPER_LEVELS, SMALL_SIDE, check
+from mobile_robust.corruptions import SMALL_SIDE, find
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo, centre_crop
-from mobile_robust.errors import InputError, unknown
+from mobile_robust.errors import InputError
 from mobile_robust.files import state_hash
 from mobile_robust.layers.normalize import ImageRange, Normalize
 from mobile_robust.methods.deepcorrect.filter_selection import corrected_layers, filter_counts
@@ -64,11 +64,10 @@ def rank(
             corruption or level, no photo that can be read, or a partial file of other settings.
     """
     size, section = recipe.input.height_width, recipe.backbone
-    if corruption not in PAPER_LEVELS:
-        raise unknown("corruption", corruption, PAPER_LEVELS)
-    levels = levels or PAPER_LEVELS[corruption]["cifar" if size[0] <= SMALL_SIDE else "imagenet"]
+    entry = find(corruption)
+    levels = levels or entry.source_levels(small=size[0] <= SMALL_SIDE)
     for level in levels:
-        check(corruption, level)
+        entry.check(level)
     if section is None:
         raise InputError(f"recipe {recipe.name} has no backbone to rank")
     torch.set_num_threads(threads)
