@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
@@ -177,16 +178,16 @@ def _show(result: Result, path: Path) -> None:
     print_table(tabulate([result], None), console)
     for run in result.runs:
         for error in run.errors:
-            console.print(f"{run.artifact} on {run.runtime.name}: {error.where}: {error.message}", style="red")
-    console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+            console.print(Text(f"{run.artifact} on {run.runtime.name}: {error.where}: {error.message}", "red"))
+    console.print(Text(str(path)), soft_wrap=True)
 
 
 def _report(options: argparse.Namespace) -> int:
     from mobile_robust.bench.report import write
     from mobile_robust.bench.table import print_table
 
-    report = write(options.results, options.out, base=options.base, scores=options.scores)
-    console = Console()
+    report, console = write(options.results, options.out, base=options.base, scores=options.scores), Console()
     print_table(report.summary, console)
-    console.print("\n".join(map(str, report.files)), highlight=False, markup=False, soft_wrap=True)
+    for file in report.files:
+        console.print(Text(str(file)), soft_wrap=True)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
+from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.evaluation.run import evaluate
@@ -37,18 +38,18 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
-    errors = Console(stderr=True)
-    resumed, made, started = None, 0, 0.0
+    errors, console = Console(stderr=True), Console()
+    begun: tuple[int, float] | None = None
+    made = 0
     with work_bar(errors, "photos x settings x models") as show:
 
         def on_progress(what: str, done: int, total: int | None) -> None:
-            nonlocal resumed, made, started
-            if total is not None and resumed is None:
-                resumed, started = done, monotonic()
+            nonlocal begun, made
+            if total is not None and begun is None:
+                begun = done, monotonic()
                 if done:
-                    note = f"{done} of {total} predictions are in {options.out} already"
-                    errors.print(note, markup=False, highlight=False)
-            made = done - (resumed or 0)
+                    errors.print(Text(f"{done} of {total} predictions are in {options.out} already"))
+            made = done - begun[0] if begun else 0
             show(what, done, total)
 
         scores = evaluate(
@@ -62,17 +63,16 @@ def main(argv: list[str]) -> int:
             jobs=options.jobs,
             out=options.out,
             on_progress=on_progress,
-            on_warning=lambda text: errors.print(text, style="yellow", markup=False, highlight=False),
+            on_warning=lambda text: errors.print(Text(text, "yellow")),
         )
-    if made:
-        seconds = monotonic() - started
+    if made and begun:
+        seconds = monotonic() - begun[1]
         errors.print(f"{made} predictions in {seconds:.0f} s, {made / seconds:.0f} a second", highlight=False)
     from mobile_robust.evaluation.table import print_scores
 
-    console = Console()
     print_scores(scores, console)
-    if scores.files:
-        console.print("\n".join(map(str, scores.files)), highlight=False, markup=False, soft_wrap=True)
+    for file in scores.files:
+        console.print(Text(str(file)), soft_wrap=True)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mobile_robust.evaluation.records import Records
     from mobile_robust.evaluation.scores import Scores
 
-#: Called with what is done now, how many predictions are there, and how many there will be; None: not known yet.
 OnProgress = Callable[[str, int, int | None], None]
 
 
@@ -53,7 +52,8 @@ def evaluate(
         jobs: Processes of one thread each; None: one a CPU core.
         out: Folder that keeps every prediction, so that a stopped evaluation is resumed and only what is missing is
             measured; gets scores.json, scores.csv, table.md and accuracy.png. None: nothing is written.
-        on_progress: See :data:`OnProgress`.
+        on_progress: Called with what is done now, how many predictions are there, and how many there will be; None: not
+            known yet.
         on_warning: Called with sentences on untrained weights, unreadable photos and a damaged file of predictions.
 
     Raises:
@@ -80,25 +80,14 @@ def evaluate(
     on_progress("reading photos", 0, None)
     records = _predict(resolved, photos, settings, seed, jobs, out, on_progress, on_warning)
     unreadable = {photos.paths[index]: reason for index, reason in sorted(records.unreadable.items())}
-    skipped = skipped_message(unreadable, len(photos))
-    if skipped and len(unreadable) == len(photos):
-        raise InputError(f"--images {photos.folder}: no image can be read; {skipped}")
-    if skipped:
+    if skipped := skipped_message(unreadable, len(photos)):
+        if len(unreadable) == len(photos):
+            raise InputError(f"--images {photos.folder}: no image can be read; {skipped}")
         on_warning(skipped)
-    measured_on = {
-        "used": len(photos) - len(unreadable),
-        "sha256": photos.digest,
-        "labels": photos.labels_from,
-        "holdout": photos.split.fraction if photos.split else None,
-        "holdout_seed": photos.split.seed if photos.split else None,
-        "skipped": [
-            {"file": path.relative_to(photos.folder).as_posix(), "reason": reason}
-            for path, reason in unreadable.items()
-        ],
-    }
     measured = score_all(resolved, settings, records)
     errors = mean_corruption_errors(measured, alexnet) if alexnet else {}
-    scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, _facts(seed, measured_on))
+    facts = _facts(seed, photos, unreadable)
+    scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, facts)
     return replace(scores, files=write(scores, out)) if out else scores
 
 
@@ -152,7 +141,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
 
 
-def _facts(seed: int, photos: dict[str, Any]) -> dict[str, Any]:
+def _facts(seed: int, photos: PhotoDataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:
     """What the scores were measured on, and with what."""
     from mobile_robust.evaluation.scores import LEAST_LOSS
     from mobile_robust.export.fingerprint import tool_versions
@@ -163,7 +152,16 @@ def _facts(seed: int, photos: dict[str, Any]) -> dict[str, Any]:
         "tools": {**tool_versions(), "pillow": version("pillow")},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "seed": seed,
-        "photos": photos,
+        "photos": {
+            "used": len(photos) - len(unreadable),
+            "sha256": photos.digest,
+            "labels": photos.labels_from,
+            "holdout": photos.split.fraction if photos.split else None,
+            "holdout_seed": photos.split.seed if photos.split else None,
+            "skipped": [
+                {"file": path.relative_to(photos.folder).as_posix(), "reason": why} for path, why in unreadable.items()
+            ],
+        },
         "intervals": f"bootstrap over photos, 95 %, {RESAMPLES} resamples, seed {SEED}",
         "least_loss": LEAST_LOSS,
     }

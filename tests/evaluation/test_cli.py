@@ -21,14 +21,14 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
-from tests.evaluation.fakes import ALONE, Bright, model
+from tests.evaluation.fakes import ALONE, model
 
 OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
 
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [ALONE, model("int8.tflite", Bright(), method="afd")]
+    found = [ALONE, model("int8.tflite", method="afd")]
     monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: found)
     monkeypatch.setenv("COLUMNS", "120")
 

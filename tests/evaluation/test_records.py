@@ -15,7 +15,7 @@ from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.records import FILE, Records
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting
 from mobile_robust.files import resume_key
-from tests.evaluation.fakes import ALONE, Bright, flat_photos, model
+from tests.evaluation.fakes import ALONE, flat_photos, model
 
 SETTINGS = [CLEAN, CorruptionSetting("jpeg", 25), CorruptionSetting("jpeg", 7), CorruptionSetting("fog", 3)]
 
@@ -41,7 +41,7 @@ def test_only_what_is_missing_is_answered(photos: PhotoDataset, tmp_path: Path) 
     assert fill(tmp_path / "out", photos, [ALONE], SETTINGS[:3], most=3) == (8 + 16) + 2  # a slice, and two photos
     assert fill(tmp_path / "out", photos, [ALONE], SETTINGS[:3]) == 4
     assert fill(tmp_path / "out", photos, [ALONE], SETTINGS) == 10  # a corruption more
-    assert fill(tmp_path / "out", photos, [model("other", Bright()), ALONE], SETTINGS) == 40  # a model more
+    assert fill(tmp_path / "out", photos, [model("other"), ALONE], SETTINGS) == 40  # a model more
     assert fill(tmp_path / "out", photos, [ALONE], SETTINGS) == 0
 
 

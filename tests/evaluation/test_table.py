@@ -14,7 +14,7 @@ from mobile_robust.evaluation.plot import plot
 from mobile_robust.evaluation.scores import Scores
 from mobile_robust.evaluation.settings import select_settings
 from mobile_robust.evaluation.table import as_markdown, grids, print_scores
-from tests.evaluation.fakes import ALONE, Bright, model
+from tests.evaluation.fakes import ALONE, model
 from tests.evaluation.test_scores import right, scored
 
 NAMES = (
@@ -29,7 +29,7 @@ NAMES = (
 
 
 def measured(method: str, *corruptions: str) -> Scores:
-    random, models = np.random.default_rng(0), [ALONE, *(model(n, Bright(), method=method) for n in NAMES)]
+    random, models = np.random.default_rng(0), [ALONE, *(model(n, method=method) for n in NAMES)]
     settings = select_settings(corruptions, [(224, 224)])
     scores = scored({(m, s): right(int(random.integers(0, 41)), 40) for m in models for s in settings})
     return Scores(tuple(models), tuple(settings), tuple(scores))
@@ -93,4 +93,4 @@ def test_the_plot_is_as_wide_as_a_page(corruptions: tuple[str, ...]) -> None:
 
 def test_a_corruption_at_one_level_shows_the_level() -> None:
     (grid,) = grids(measured("afd", "jpeg:7", "fog"))
-    assert grid.settings == ("clean", "jpeg 7", "fog", "mean")
+    assert grid.settings == ["clean", "jpeg 7", "fog", "mean"]

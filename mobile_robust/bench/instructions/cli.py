@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from mobile_robust.contracts.precisions import precisions_of
+from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -65,47 +65,40 @@ def run(options: argparse.Namespace) -> int:
         def notify(file: str) -> None:
             status.update(f"counting on {options.profile}: {file}")
 
-        counted = count_instructions(options.builds, options.precision, options.profile, notify)
-    versions = table.versions_text(counted.versions)
-    console.print(f"Executed instructions of one warm inference, {counted.profile}, {versions}.", highlight=False)
+        counts, versions = count_instructions(options.builds, options.precision, options.profile, notify)
+    what = f"Executed instructions of one warm inference, {options.profile}, {table.versions_text(versions)}."
+    console.print(what, highlight=False)
     if allowed is not None:
-        code = _print_changes(table.compare(counted.counts, allowed, counted.profile), options.check, console)
+        code = _print_changes(table.compare(counts, allowed, options.profile), options.check, console)
     else:
-        _print_kernels(counted.counts, console)
+        _print_kernels(counts, console)
     if options.update:
-        table.update(options.update, counted.counts, counted.profile, counted.versions)
-        console.print(str(options.update), highlight=False, markup=False, soft_wrap=True)
+        table.update(options.update, counts, options.profile, versions)
+        console.print(Text(str(options.update)), soft_wrap=True)
     console.print("A count is not a latency.", style="bold")
     return code
 
 
 def _print_kernels(counts: Sequence[Count], console: Console) -> None:
     for each in counts:
-        table = _table(f"{each.artifact}: {each.total:,}", "kernel", "instructions", "share")
         shown = list(each.kernels.items())[:_MOST_ROWS]
-        for name, number in [*shown, ("the rest", each.total - sum(number for _, number in shown))]:
-            table.add_row(name, f"{number:,}", f"{number / each.total:.1%}")
-        console.print(table)
+        shown.append(("the rest", each.total - sum(number for _, number in shown)))
+        rows = [(name, f"{number:,}", f"{number / each.total:.1%}") for name, number in shown]
+        columns = Column("kernel", "left", fold=True), Column("instructions"), Column("share")
+        console.print(Table(columns, rows, f"{each.artifact}: {each.total:,}").terminal())
 
 
 def _print_changes(changes: Sequence[Change], path: Path, console: Console) -> int:
-    table = _table("", "artifact", "instructions", "table", "change")
+    rows = []
     for change in changes:
         before, growth = change.before, change.growth
         was, grown = (f"{before.total:,}", f"{growth:+.2%}") if before and growth is not None else ("—", "—")
-        table.add_row(change.count.artifact, f"{change.count.total:,}", was, grown)
-    console.print(table)
+        rows.append((change.count.artifact, f"{change.count.total:,}", was, grown))
+    columns = Column("artifact", "left", fold=True), Column("instructions"), Column("table"), Column("change")
+    console.print(Table(columns, rows).terminal())
     failures = [change.failure for change in changes if change.failure]
     for failure in failures:
-        console.print(failure, style="red", highlight=False, markup=False, soft_wrap=True)
+        console.print(Text(failure, "red"), soft_wrap=True)
     if failures:
-        console.print(f"where this is meant to be so: --update {path}", highlight=False, markup=False, soft_wrap=True)
+        console.print(Text(f"where this is meant to be so: --update {path}"), soft_wrap=True)
     return 1 if failures else 0
-
-
-def _table(title: str, first: str, *numbers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title or None, title_justify="left")
-    table.add_column(first, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,7 @@ _DECIDING = ("ai-edge-litert", "qemu-user:amd64")
 
 @dataclass(frozen=True)
 class Count:
-    """Executed instructions of the second inference, in one thread.
+    """Executed instructions of an artifact's second inference, in one thread.
 
     Attributes:
         artifact: File name.
@@ -39,27 +40,9 @@ class Count:
     kernels: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Counted:
-    """Counts of artifacts.
-
-    Attributes:
-        profile: Name of the emulated phone.
-        versions: Of the packages that decide what is executed.
-        counts: One an artifact.
-    """
-
-    profile: str
-    versions: dict[str, str]
-    counts: tuple[Count, ...]
-
-
 def count_instructions(
-    builds: Sequence[Path],
-    precisions: Sequence[str] = (),
-    profile: str = "snapdragon-865",
-    notify: Callable[[str], None] = lambda _: None,
-) -> Counted:
+    builds: Sequence[Path], precisions: Sequence[str], profile: str, notify: Callable[[str], None]
+) -> tuple[list[Count], dict[str, str]]:
     """Counts the instructions of TFLite files on LiteRT's ARM64 kernels.
 
     Args:
@@ -67,6 +50,9 @@ def count_instructions(
         precisions: Only these; none: all there are.
         profile: Name of the emulated phone.
         notify: Called with every file's name before it is counted.
+
+    Returns:
+        The counts, and the versions of the packages that decide what is executed.
 
     Raises:
         InputError: No finished build, no sandbox, no C compiler, or a file that does not run there.
@@ -78,31 +64,22 @@ def count_instructions(
     for model in resolve(builds, precisions, [runtimes()["litert_cpu"]]):
         notify(model.artifact.file)
         try:
-            counts.append(count(model, PROFILES[profile]))
+            counts.append(_count(model, PROFILES[profile]))
         except EngineError as error:
             raise InputError(str(error)) from None
-    return Counted(profile, {name: found.version(name) for name in _DECIDING}, tuple(counts))
+    return counts, {name: found.version(name) for name in _DECIDING}
 
 
-def count(model: Model, profile: Profile) -> Count:
-    """Counts an artifact on the first photo that its build was verified with.
-
-    Raises:
-        InputError: There is no C compiler for the plug-in.
-        EngineError: The file does not run there.
-        RuntimeError: There is no sandbox.
-    """
+def _count(model: Model, profile: Profile) -> Count:
+    """Counts an artifact on the first photo that its build was verified with."""
     inputs = load_reference(model.folder, model.manifest).inputs_of(model.artifact.inputs, 0)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "counts"
-        session = EmulatedSession(tflite_file.read(model.path), profile, *plugin.options(out))
-        try:
+        with closing(EmulatedSession(tflite_file.read(model.path), profile, *plugin.options(out))) as session:
             session.write(inputs)
             memory = MemoryMap(session.ask("count").text)
             executed: Counter[int] = Counter()
             for line in out.read_text().splitlines():
                 address, number = line.split()
                 executed[int(address, 16)] += int(number)
-        finally:
-            session.close()
     return Count(model.artifact.file, executed.total(), by_function(executed, memory))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,4 +110,4 @@ def update(path: Path, counts: Sequence[Count], profile: str, versions: dict[str
     new = {each.artifact: Row(total=each.total, kernels=_large(each), versions=versions) for each in counts}
     profiles[profile] = dict(sorted({**profiles.get(profile, {}), **new}.items()))
     table = Counts(profiles=dict(sorted(profiles.items())))
-    write_output(path, json.dumps(table.model_dump(), indent=2) + "\n")
+    write_output(path, table.model_dump_json(indent=2) + "\n")
