@@ -1,11 +1,13 @@
-"""Builds that the processes of pytest-xdist share."""
+"""What tests of several rooms share: builds that are made once for all processes of pytest-xdist, ends of processes."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,13 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
             build(folder)
             done.touch()
     return folder
+
+
+def wait_for_end(group: int) -> None:
+    """Until no process of a group is left: workers end by themselves when the first process has gone."""
+    deadline = time.monotonic() + 20
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(group, 0)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from mobile_robust.bench.table import Summary, print_table, tabulate
 from mobile_robust.contracts.result import Result
 from mobile_robust.errors import InputError
 from tests.bench.fakes import MODELS, digest, failed, protocol, result, run, written
+from tests.export.test_report import Page
 
 TWO = ("resnet50", "afd_resnet50")
 
@@ -78,33 +78,13 @@ def test_ratios_are_to_the_base_in_the_same_precision(whole: Result) -> None:
         tabulate([result(())], None)
 
 
-class Page(HTMLParser):
-    """Checks that every element is closed and nothing comes from outside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "link", "iframe", "img")
-        for name, value in attributes:
-            assert name not in ("src", "srcset") and not (name.endswith("href") and not (value or "").startswith("#"))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def test_the_page_is_whole_and_stands_alone(tmp_path: Path, whole: Result) -> None:
+def test_the_page_is_whole_and_stands_alone(tmp_path: Path) -> None:
     named = result((run("resnet50").model_copy(update={"title": "<b>&", "label": "untrained: latency only"}),))
-    text = report(tmp_path, named, whole)[".html"]
-    page = Page()
-    page.feed(text)
-    assert page.open == [] and "&lt;b&gt;&amp;" in text and "<b>&" not in text
+    text = report(tmp_path, named, steady(*TWO))[".html"]
+    page = Page(text)
+    assert not {"script", "link", "iframe", "img"} & page.seen and "&lt;b&gt;&amp;" in text and "<b>&" not in text
+    for name, value in page.attributes:
+        assert name not in ("src", "srcset") and not (name.endswith("href") and not (value or "").startswith("#"))
     assert text.count("<svg") == 2 and "untrained: latency only" in text
     assert "RNAN" in text and "is a fraction of the published network" not in re.sub("<details.*?</details>", "", text)
 

@@ -9,10 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,7 +19,8 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
-from tests.evaluation.fakes import ALONE, model
+from tests.evaluation.fakes import ALONE, flat_photos, model
+from tests.shared import wait_for_end
 
 OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
 
@@ -35,11 +34,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(5):
-        Image.fromarray(np.full((37, 55, 3), 20 * i, np.uint8)).save(folder / f"{i}.png")
-    return folder
+    return flat_photos(tmp_path / "photos", 5).folder
 
 
 @pytest.mark.usefixtures("fakes")
@@ -128,13 +123,6 @@ def test_a_label_beyond_the_classes_is_named(photos: Path) -> None:
         main(["b", "--images", str(photos)])
 
 
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["--help"])
-    text = capsys.readouterr().out
-    assert stop.value.code == 0 and "--holdout 0.4" in text and "imagenet_c" in text and "litert_gpu" in text
-
-
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos of ten classes."""
@@ -146,9 +134,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(build: Path, photos: Path, out: Path, *more: str) -> list[str]:
-    file, corruptions = build / "pipeline_int8.tflite", ("gaussian_noise", "fog", "jpeg")
-    words = [file, "--images", photos, "--labels", "folders", "--corruption", *corruptions, "--out", out, *more]
-    return list(map(str, words))
+    words = f"{build}/pipeline_int8.tflite --images {photos} --labels folders --corruption gaussian_noise fog jpeg"
+    return [*words.split(), "--out", str(out), *more]
 
 
 def without_date(out: Path) -> dict:
@@ -174,16 +161,6 @@ def wait_for_answers(out: Path, process: subprocess.Popen) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def wait_for_end(group: int) -> None:
-    """Until no process of a group is left: workers end when the first process has gone."""
-    deadline = time.monotonic() + 20
-    with suppress(ProcessLookupError):
-        while True:
-            os.killpg(group, 0)
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 @pytest.mark.slow

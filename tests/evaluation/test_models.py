@@ -185,7 +185,6 @@ def test_changed_files_and_files_of_no_manifest_are_refused(pipeline_build: Path
         (["gone.toml"], None, "cannot read recipe gone.toml"),
         (["timm:resnet5o"], None, "unknown backbone 'resnet5o'; close matches: .*resnet50"),
         ([], "w.safetensors", "--backbone-weights w.safetensors: only a recipe takes them"),
-        (["sympie_224"], None, "sympie_224 has scope 'module'"),
     ],
 )
 def test_what_a_model_cannot_be(arguments: list[str], weights: str | None, message: str) -> None:

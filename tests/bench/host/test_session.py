@@ -27,6 +27,7 @@ from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 from mobile_robust.runtimes.registry import runtimes
 from tests.bench.fakes import digest, protocol
+from tests.shared import wait_for_end
 
 CPU, GPU = runtimes()["litert_cpu"], runtimes()["litert_gpu"]
 
@@ -51,7 +52,8 @@ def measured(models: Sequence[Model], photos: Photos, path: Path, repetitions: i
 
 
 def test_models_take_turns_and_all_is_written(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
-    models = resolve([pipeline_build], [], [CPU])
+    models, sets = resolve([pipeline_build], [], [CPU]), TestSets(set_of_six, tmp_path)
+    assert sets.of(models[0]) is sets.of(models[1])
     result = measured(models, set_of_six, tmp_path / "r.json")
     assert result.complete and [run.precision for run in result.runs] == ["fp32", "int8"]
     starts = {(r.index, run.precision): r.start for run in result.runs for r in run.repetitions}
@@ -73,10 +75,8 @@ def test_the_answers_are_those_of_the_artifact(pipeline_build: Path, set_of_six:
     with LitertCpu().open(model.path) as session:
         answers = [session.predict({"image": crop[None].astype(np.float32)})["logits"] for crop in crops]
     assert list(run.outputs_sha256) == [hashlib.sha256(x.tobytes()).hexdigest() for x in answers]
-    assert [(output.input, output.name, output.shape) for output in run.outputs] == [
-        (0, "logits", (1, 10)),
-        (1, "logits", (1, 10)),
-    ]
+    kept = [(output.input, output.name, output.shape) for output in run.outputs]
+    assert kept == [(index, "logits", (1, 10)) for index in (0, 1)]
     for output, x in zip(run.outputs, answers, strict=False):
         assert base64.b64decode(output.values) == x.tobytes()
 
@@ -92,20 +92,12 @@ def test_a_module_is_fed_with_features_of_its_backbone(module_build: Path, set_o
     assert len(set(run.outputs_sha256)) == 6
 
 
-def test_models_of_one_build_share_their_inputs(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
-    sets = TestSets(set_of_six, tmp_path)
-    fp32, int8 = (sets.of(model) for model in resolve([pipeline_build], [], [CPU]))
-    assert fp32 is int8
-
-
 def script(build: Path, photos: Path, out: Path) -> list[str]:
     """A run in a process of its own, long enough to be stopped."""
     text = (
-        "import sys; from pathlib import Path; from mobile_robust.bench import inputs, models;"
-        "from mobile_robust.bench.host import session as host;"
-        "from tests.bench.host.test_session import CPU, quick, silent; build, photos, out = map(Path, sys.argv[1:]);"
-        "photos = inputs.open_photos(photos); found = models.resolve([build], [], [CPU]);"
-        "host.measure(found, quick(photos, 4000), photos, out, silent)"
+        "import sys; from pathlib import Path; from tests.bench.host.test_session import *;"
+        "build, photos, out = map(Path, sys.argv[1:]); photos = open_photos(photos);"
+        "measure(resolve([build], [], [CPU]), quick(photos, 4000), photos, out, silent)"
     )
     return [sys.executable, "-c", text, str(build), str(photos), str(out)]
 
@@ -133,14 +125,7 @@ def test_a_killed_run_loses_no_repetition(pipeline_build: Path, photos: Path, tm
         assert after.repetitions[: len(before.repetitions)] == before.repetitions
         assert [r.index for r in after.repetitions] == list(range(there + 1))
         assert (after.load_ns, after.outputs_sha256) == (before.load_ns, before.outputs_sha256)
-    end = time.monotonic() + 20  # the workers of the killed run end by themselves
-    while True:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            break
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for_end(process.pid)
 
 
 @pytest.mark.parametrize(
