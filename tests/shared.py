@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,11 +31,28 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
     return folder
 
 
-def wait_for_end(group: int) -> None:
-    """Until no process of a group is left: workers end by themselves when the first process has gone."""
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen) -> None:
+    """Fails where the process ends before, or two minutes pass."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_end(process: subprocess.Popen) -> None:
+    """Until no process of its group is left: workers end by themselves when the first one has gone."""
     deadline = time.monotonic() + 20
     with suppress(ProcessLookupError):
         while True:
-            os.killpg(group, 0)
+            os.killpg(process.pid, 0)
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Without a chance to tidy up; its workers end too."""
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    wait_for_end(process)

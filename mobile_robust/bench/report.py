@@ -71,11 +71,7 @@ def write(results: Sequence[Path], folder: Path, *, base: str | None = None, sco
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str]]:
-    """The results, and a sentence for each of another schema version, which is left out.
-
-    Raises:
-        InputError: One cannot be read or is no result, or all are of other versions.
-    """
+    """The results, and a sentence for each of another schema version, which is left out; one such alone is an error."""
     results, skipped = [], []
     for path in dict.fromkeys(paths):
         try:

@@ -61,15 +61,8 @@ ColumnKey = tuple[int, str]
 
 @dataclass(frozen=True)
 class Summary:
-    """The table.
-
-    Attributes:
-        base: Name of the recipe that ratios are to.
-        why: Why this one.
-        columns: Of the cells of every row.
-        devices: Name of every result's device, numbered where results are of the same.
-        rows: In the order of the results' runs.
-    """
+    """The table: the recipe that ratios are to and why this one, the name of every result's device (numbered where
+    results are of the same), and rows in the order of the results' runs."""
 
     base: str
     why: str
@@ -91,10 +84,8 @@ class Summary:
 
 
 def tabulate(results: Sequence[Result], base: str | None) -> Summary:
-    """The table over results, side by side.
-
-    ``base`` is the recipe that ratios are to, in the same precision, on the same device and accelerator; None: the
-    default.
+    """The table over results, side by side. ``base`` is the recipe that ratios are to, in the same precision, on the
+    same device and accelerator; None: the default.
 
     Raises:
         InputError: No result has a run, or none of the base.
@@ -163,14 +154,8 @@ def legend(summary: Summary) -> str:
 
 
 def as_table(summary: Summary, *, paper: bool = False, names: bool = False, compact: bool = False) -> Table:
-    """The figures as text.
-
-    Args:
-        summary: The table.
-        paper: With the paper's own figures where some row has them.
-        names: With recipe names in place of their titles, which are longer.
-        compact: Without the parameters, and the precision beside the name.
-    """
+    """The figures as text: with the ``paper``'s own where some row has them, with the recipes' ``names`` in place of
+    their titles, which are longer; ``compact``: without the parameters, and the precision beside the name."""
     titles = ["model", "MACs", "floor"] if compact else ["model", "precision", "parameters", "MACs", "floor"]
     for column in map(summary.column_title, summary.columns):
         titles += [f"{column} ms", f"{column} ratio"]

@@ -58,12 +58,8 @@ class Model:
 
 
 def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Sequence[str]) -> list[Model]:
-    """Everything that is scored for the MODELs of a command line, each once, a baseline first.
-
-    Args:
-        arguments: Folders of finished builds, artifacts in such folders, recipes, or timm:NAME.
-        backbone_weights: For the recipes: a file, or timm:NAME.
-        runtimes: What artifacts are executed with where they can; of several the first.
+    """Everything that is scored for the MODELs of a command line, each once, a baseline first. For the arguments see
+    :func:`~mobile_robust.evaluation.run.evaluate`.
 
     Raises:
         InputError: What MODEL cannot be, a build that is unfinished, changed or gives no classes, weights that do not

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
 from tests.evaluation.fakes import ALONE, flat_photos, model
-from tests.shared import wait_for_end
+from tests.shared import kill, wait_for_end, wait_until
 
 OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
 
@@ -154,13 +153,9 @@ def start(words: list[str]) -> subprocess.Popen:
     )
 
 
-def wait_for_answers(out: Path, process: subprocess.Popen) -> None:
-    """Until three tasks are on disk."""
-    deadline = time.monotonic() + 120
-    while not (out / FILE).exists() or (out / FILE).read_bytes().count(b"\n") < 4:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def wait_for_predictions(out: Path, process: subprocess.Popen) -> None:
+    """Until three batches are on disk."""
+    wait_until(lambda: (out / FILE).exists() and (out / FILE).read_bytes().count(b"\n") > 3, process)
 
 
 @pytest.mark.slow
@@ -169,11 +164,8 @@ def test_a_killed_run_goes_on_and_ends_alike(
 ) -> None:
     assert main(arguments(pipeline_build, real, tmp_path / "whole", "--jobs", "1")) == 0
     process = start(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "2"))
-    wait_for_answers(tmp_path / "killed", process)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    wait_for_end(process.pid)
-    process.communicate()
+    wait_for_predictions(tmp_path / "killed", process)
+    kill(process)
     assert not (tmp_path / "killed" / "scores.json").exists()
     capsys.readouterr()
     assert main(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "1")) == 0
@@ -185,11 +177,11 @@ def test_a_killed_run_goes_on_and_ends_alike(
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_and_keeps_the_answers(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
     process = start(arguments(pipeline_build, real, tmp_path / "out", "--jobs", "2"))
-    wait_for_answers(tmp_path / "out", process)
+    wait_for_predictions(tmp_path / "out", process)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
-    wait_for_end(process.pid)
+    wait_for_end(process)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -20,7 +19,6 @@ from mobile_robust.bench.resume import Key, key, missing, new_run, now, refused,
 from mobile_robust.contracts.result import (
     App,
     ErrorRecord,
-    Output,
     Protocol,
     Repetition,
     Result,
@@ -121,7 +119,7 @@ class _Session:
             return
         self._workers[key(model)] = worker
         if not run.load_ns:  # after a resumption the first load counts, of which nothing was in the machine's caches
-            facts = {"actual": placement, "inputs_sha256": inputs.sha256, "outputs": _outputs(reply)}
+            facts = {"actual": placement, "inputs_sha256": inputs.sha256}
             self._runs[key(model)] = Run.model_validate({**run.model_dump(), **json.loads(reply.text), **facts})
 
     def repeat(self, model: Model, index: int) -> None:
@@ -162,13 +160,3 @@ class _Session:
 def _new_run(model: Model) -> Run:
     info = runtimes()[model.runtime]
     return new_run(model, version(info.packages[0]), info.arithmetic)
-
-
-def _outputs(reply: Message) -> tuple[Output, ...]:
-    """The outputs that the worker kept, by "INPUT NAME"."""
-    found = []
-    for name, x in reply.arrays.items():
-        index, _, output = name.partition(" ")
-        values = b64encode(x.tobytes()).decode()
-        found.append(Output(input=int(index), name=output, shape=x.shape, values=values))
-    return tuple(found)

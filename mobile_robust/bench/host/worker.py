@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from base64 import b64encode
 from contextlib import suppress
 from datetime import datetime, timezone
 from math import prod
@@ -20,11 +21,10 @@ from pathlib import Path
 from time import perf_counter_ns
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from mobile_robust.bench.host import machine as device
-from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Protocol
+from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Output, Protocol
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
 from mobile_robust.runtimes.messages import Message, receive, send
 from mobile_robust.runtimes.process import reply_stream
@@ -101,14 +101,15 @@ def _open(job: Job, info: RuntimeInfo) -> tuple[Session, Message]:
         "baseline_memory_bytes": baseline,
         "peak_memory_bytes": peak,
         "outputs_sha256": digests,
+        "outputs": [output.model_dump() for output in kept],
     }
-    return session, Message("open", json.dumps(facts), kept)
+    return session, Message("open", json.dumps(facts))
 
 
-def _outputs(job: Job, session: Session) -> tuple[list[str], dict[str, NDArray[np.float32]]]:
-    """SHA-256 of the outputs for every input, and the first outputs, small ones only, by "INPUT NAME"."""
+def _outputs(job: Job, session: Session) -> tuple[list[str], list[Output]]:
+    """SHA-256 of the outputs for every input, and the first outputs themselves, small ones only."""
     digests: list[str] = []
-    kept: dict[str, NDArray[np.float32]] = {}
+    kept: list[Output] = []
     for index in range(job.protocol.inputs.count):
         outputs = {name: x.astype("<f4") for name, x in session.predict(job.arrays(index)).items()}
         for name, x in outputs.items():
@@ -116,7 +117,8 @@ def _outputs(job: Job, session: Session) -> tuple[list[str], dict[str, NDArray[n
                 raise RuntimeError(f"output {name} for input {index} has values that are not finite")
         digests.append(hashlib.sha256(b"".join(x.tobytes() for x in outputs.values())).hexdigest())
         if index < INLINE_OUTPUTS and sum(x.size for x in outputs.values()) <= INLINE_VALUES:
-            kept |= {f"{index} {name}": x for name, x in outputs.items()}
+            for name, x in outputs.items():
+                kept.append(Output(input=index, name=name, shape=x.shape, values=b64encode(x.tobytes()).decode()))
     return digests, kept
 
 

@@ -15,8 +15,7 @@ from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
-    from mobile_robust.bench.instructions.count import Count
-    from mobile_robust.bench.instructions.table import Change
+    from mobile_robust.bench.instructions.table import Change, Row
 
 _EXAMPLES = """examples:
   python -m mobile_robust.bench arm64 build/afd_mobilenetv2 --precision int8
@@ -35,24 +34,17 @@ def add_arm64(arm64: argparse.ArgumentParser) -> None:
     """The options."""
     arm64.set_defaults(run=run)
     arm64.formatter_class, arm64.epilog = argparse.RawDescriptionHelpFormatter, _EXAMPLES
-    arm64.add_argument(
-        "builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
-    arm64.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
-    )
-    arm64.add_argument("--profile", choices=tuple(PROFILES), default="snapdragon-865", help="phone (%(default)s)")
+    add = arm64.add_argument
+    add("builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
+    add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
+    add("--profile", choices=tuple(PROFILES), default="snapdragon-865", help="phone (%(default)s)")
     table = arm64.add_mutually_exclusive_group()
     table.add_argument("--check", type=Path, metavar="FILE", help="fail where a count has outgrown this table's")
     table.add_argument("--update", type=Path, metavar="FILE", help="put the counts into this table")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; 1 where a count is more than the table allows.
-
-    Raises:
-        InputError: See :func:`count_instructions`; or no table.
-    """
+    """Runs the command; 1 where a count is more than the table allows."""
     from mobile_robust.bench.instructions import table
     from mobile_robust.bench.instructions.count import count_instructions
 
@@ -65,27 +57,28 @@ def run(options: argparse.Namespace) -> int:
         def notify(file: str) -> None:
             status.update(f"counting on {options.profile}: {file}")
 
-        counts, versions = count_instructions(options.builds, options.precision, options.profile, notify)
-    what = f"Executed instructions of one warm inference, {options.profile}, {table.versions_text(versions)}."
+        counts = count_instructions(options.builds, options.precision, options.profile, notify)
+    versions = table.versions_text(counts[0][1].versions)
+    what = f"Executed instructions of one warm inference, {options.profile}, {versions}."
     console.print(what, highlight=False)
     if allowed is not None:
         code = _print_changes(table.compare(counts, allowed, options.profile), options.check, console)
     else:
         _print_kernels(counts, console)
     if options.update:
-        table.update(options.update, counts, options.profile, versions)
+        table.update(options.update, counts, options.profile)
         console.print(Text(str(options.update)), soft_wrap=True)
     console.print("A count is not a latency.", style="bold")
     return code
 
 
-def _print_kernels(counts: Sequence[Count], console: Console) -> None:
-    for each in counts:
-        shown = list(each.kernels.items())[:_MOST_ROWS]
-        shown.append(("the rest", each.total - sum(number for _, number in shown)))
-        rows = [(name, f"{number:,}", f"{number / each.total:.1%}") for name, number in shown]
+def _print_kernels(counts: Sequence[tuple[str, Row]], console: Console) -> None:
+    for artifact, count in counts:
+        shown = list(count.kernels.items())[:_MOST_ROWS]
+        shown.append(("the rest", count.total - sum(number for _, number in shown)))
+        rows = [(name, f"{number:,}", f"{number / count.total:.1%}") for name, number in shown]
         columns = Column("kernel", "left", fold=True), Column("instructions"), Column("share")
-        console.print(Table(columns, rows, f"{each.artifact}: {each.total:,}").terminal())
+        console.print(Table(columns, rows, f"{artifact}: {count.total:,}").terminal())
 
 
 def _print_changes(changes: Sequence[Change], path: Path, console: Console) -> int:
@@ -93,7 +86,7 @@ def _print_changes(changes: Sequence[Change], path: Path, console: Console) -> i
     for change in changes:
         before, growth = change.before, change.growth
         was, grown = (f"{before.total:,}", f"{growth:+.2%}") if before and growth is not None else ("—", "—")
-        rows.append((change.count.artifact, f"{change.count.total:,}", was, grown))
+        rows.append((change.artifact, f"{change.now.total:,}", was, grown))
     columns = Column("artifact", "left", fold=True), Column("instructions"), Column("table"), Column("change")
     console.print(Table(columns, rows).terminal())
     failures = [change.failure for change in changes if change.failure]

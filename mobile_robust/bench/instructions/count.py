@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mobile_robust.bench.instructions import plugin
 from mobile_robust.bench.instructions.symbols import MemoryMap, by_function
+from mobile_robust.bench.instructions.table import Row
 from mobile_robust.bench.models import Model, resolve
 from mobile_robust.errors import InputError
 from mobile_robust.parity.reference import load_reference
@@ -25,25 +25,10 @@ from mobile_robust.tflite import file as tflite_file
 _DECIDING = ("ai-edge-litert", "qemu-user:amd64")
 
 
-@dataclass(frozen=True)
-class Count:
-    """Executed instructions of an artifact's second inference, in one thread.
-
-    Attributes:
-        artifact: File name.
-        total: All of them, from the call of the interpreter until it returns.
-        kernels: The same by function of XNNPACK or LiteRT, or by library where it tells no functions; largest first.
-    """
-
-    artifact: str
-    total: int
-    kernels: dict[str, int]
-
-
 def count_instructions(
     builds: Sequence[Path], precisions: Sequence[str], profile: str, notify: Callable[[str], None]
-) -> tuple[list[Count], dict[str, str]]:
-    """Counts the instructions of TFLite files on LiteRT's ARM64 kernels.
+) -> list[tuple[str, Row]]:
+    """Counts the instructions of TFLite files on LiteRT's ARM64 kernels: file names, and rows of a table.
 
     Args:
         builds: Folders of finished builds, or TFLite files in such folders.
@@ -51,27 +36,28 @@ def count_instructions(
         profile: Name of the emulated phone.
         notify: Called with every file's name before it is counted.
 
-    Returns:
-        The counts, and the versions of the packages that decide what is executed.
-
     Raises:
         InputError: No finished build, no sandbox, no C compiler, or a file that does not run there.
     """
     found, reason = sandbox.find()
     if found is None:
         raise InputError(f"bench arm64: {reason}")
-    counts = []
+    versions = {name: found.version(name) for name in _DECIDING}
+    rows = []
     for model in resolve(builds, precisions, [runtimes()["litert_cpu"]]):
         notify(model.artifact.file)
         try:
-            counts.append(_count(model, PROFILES[profile]))
+            kernels = _count(model, PROFILES[profile])
         except EngineError as error:
             raise InputError(str(error)) from None
-    return counts, {name: found.version(name) for name in _DECIDING}
+        row = Row(total=sum(kernels.values()), kernels=kernels, versions=versions)
+        rows.append((model.artifact.file, row))
+    return rows
 
 
-def _count(model: Model, profile: Profile) -> Count:
-    """Counts an artifact on the first photo that its build was verified with."""
+def _count(model: Model, profile: Profile) -> dict[str, int]:
+    """Of the second inference on the first photo that the build was verified with, from the call of the interpreter
+    until it returns: by function of XNNPACK or LiteRT, or by library where it tells no functions; largest first."""
     inputs = load_reference(model.folder, model.manifest).inputs_of(model.artifact.inputs, 0)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "counts"
@@ -82,4 +68,4 @@ def _count(model: Model, profile: Profile) -> Count:
             for line in out.read_text().splitlines():
                 address, number = line.split()
                 executed[int(address, 16)] += int(number)
-    return Count(model.artifact.file, executed.total(), by_function(executed, memory))
+    return by_function(executed, memory)
