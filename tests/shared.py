@@ -1,11 +1,15 @@
-"""Builds that the processes of pytest-xdist share."""
+"""What tests of several rooms share: builds that are made once for all processes of pytest-xdist, ends of processes."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,3 +29,30 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
             build(folder)
             done.touch()
     return folder
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen) -> None:
+    """Fails where the process ends before, or two minutes pass."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_end(process: subprocess.Popen) -> None:
+    """Until no process of its group is left: workers end by themselves when the first one has gone."""
+    deadline = time.monotonic() + 20
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(process.pid, 0)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Without a chance to tidy up; its workers end too."""
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    wait_for_end(process)

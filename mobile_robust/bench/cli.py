@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
@@ -34,11 +35,7 @@ Exit code: 0 all measured, 1 some model could not be, 2 bad input.
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command.
-
-    Raises:
-        InputError: See the functions it calls; the message names the file or the option.
-    """
+    """Runs the command."""
     options = _parser().parse_args(arguments)
     return int(options.run(options))
 
@@ -61,63 +58,30 @@ def _parser() -> argparse.ArgumentParser:
 def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
     timed = [name for name, info in registry.runtimes().items() if info.timed]
-    host.add_argument(
-        "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
-    host.add_argument(
-        "--runtime",
-        nargs="+",
-        choices=timed,
-        default=["litert_cpu"],
-        metavar="NAME",
-        help=f"{', '.join(timed)} (default: litert_cpu)",
-    )
-    host.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
-    )
-    host.add_argument(
-        "--threads", type=int, action=at_least(1), default=1, metavar="N", help="of litert_cpu (%(default)s)"
-    )
-    host.add_argument(
-        "--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)"
-    )
-    host.add_argument(
-        "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
-    )
-    host.add_argument(
-        "--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first"
-    )
-    host.add_argument(
-        "--pin",
-        nargs="+",
-        metavar="CPU",
-        help="cores litert_cpu has to stay on, or none (default: the fastest, one a thread)",
-    )
-    host.add_argument(
-        "--cool-down",
-        type=float,
-        action=at_least(0, "seconds"),
-        default=1.0,
-        metavar="S",
-        help="idle seconds before every repetition (%(default)s)",
-    )
-    host.add_argument(
-        "--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)"
-    )
+    add = host.add_argument
+    add("builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
+    names = f"{', '.join(timed)} (default: litert_cpu)"
+    add("--runtime", nargs="+", choices=timed, default=["litert_cpu"], metavar="NAME", help=names)
+    add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
+    add("--threads", type=int, action=at_least(1), default=1, metavar="N", help="of litert_cpu (%(default)s)")
+    add("--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)")
+    add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
+    add("--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first")
+    cores = "cores litert_cpu has to stay on, or none (default: the fastest, one a thread)"
+    add("--pin", nargs="+", metavar="CPU", help=cores)
+    idle = "idle seconds before every repetition (%(default)s)"
+    add("--cool-down", type=float, action=at_least(0, "seconds"), default=1.0, metavar="S", help=idle)
+    add("--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)")
 
 
 def _add_report(report: argparse.ArgumentParser) -> None:
     report.set_defaults(run=_report)
-    report.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result.json of host or of an app")
-    report.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="gets report.html, table.md, .csv, .json"
-    )
-    report.add_argument(
-        "--base", metavar="NAME", help="recipe that ratios are to (default: resnet50 where it is, else the first)"
-    )
-    report.add_argument(
-        "--scores", nargs="+", type=Path, default=[], metavar="FILE", help="scores.json of evaluate, for the accuracy"
-    )
+    add = report.add_argument
+    add("results", nargs="+", type=Path, metavar="RESULT", help="result.json of host or of an app")
+    add("--out", type=Path, required=True, metavar="DIR", help="gets report.html, table.md, .csv, .json")
+    add("--base", metavar="NAME", help="recipe that ratios are to (default: resnet50 where it is, else the first)")
+    scores = "scores.json of evaluate, for the accuracy"
+    add("--scores", nargs="+", type=Path, default=[], metavar="FILE", help=scores)
 
 
 def _host(options: argparse.Namespace) -> int:
@@ -177,16 +141,16 @@ def _show(result: Result, path: Path) -> None:
     print_table(tabulate([result], None), console)
     for run in result.runs:
         for error in run.errors:
-            console.print(f"{run.artifact} on {run.runtime.name}: {error.where}: {error.message}", style="red")
-    console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+            console.print(Text(f"{run.artifact} on {run.runtime.name}: {error.where}: {error.message}", "red"))
+    console.print(Text(str(path)), soft_wrap=True)
 
 
 def _report(options: argparse.Namespace) -> int:
     from mobile_robust.bench.report import write
     from mobile_robust.bench.table import print_table
 
-    report = write(options.results, options.out, base=options.base, scores=options.scores)
-    console = Console()
+    report, console = write(options.results, options.out, base=options.base, scores=options.scores), Console()
     print_table(report.summary, console)
-    console.print("\n".join(map(str, report.files)), highlight=False, markup=False, soft_wrap=True)
+    for file in report.files:
+        console.print(Text(str(file)), soft_wrap=True)
     return 0

@@ -1,5 +1,4 @@
-"""The test set: photos, and the input tensors of every artifact for them, written once to a file that the process which
-measures reads."""
+"""The test set: photos, and the input tensors of every artifact for them in a file that is read while measuring."""
 
 from __future__ import annotations
 
@@ -39,13 +38,8 @@ def describe(photos: Photos) -> Inputs:
 
 @dataclass(frozen=True)
 class TestSet:
-    """The inputs of a model in a file.
-
-    Attributes:
-        path: float32, little-endian; for every photo the tensors of ``shapes`` one after the other.
-        shapes: Input name -> shape.
-        sha256: Of the file.
-    """
+    """The inputs of a model in a file: float32, little-endian; for every photo the tensors of ``shapes`` (by name) one
+    after the other. ``sha256`` is that of the file."""
 
     __test__ = False  # not for pytest
 
@@ -55,12 +49,7 @@ class TestSet:
 
 
 class TestSets:
-    """Writes test sets; models of one build share theirs where they take the same inputs.
-
-    Args:
-        photos: The photos.
-        folder: Where the files go.
-    """
+    """Writes test sets into a folder; models of one build share theirs where they take the same inputs."""
 
     __test__ = False  # not for pytest
 

@@ -22,15 +22,7 @@ class Timed(Protocol):
 
 @dataclass(frozen=True)
 class Model:
-    """An artifact on a runtime.
-
-    Attributes:
-        folder: Of its build.
-        manifest: Of its build.
-        artifact: Its entry there.
-        runtime: Name of the runtime.
-        accelerator: What the runtime asks for, such as "cpu".
-    """
+    """An artifact, the manifest and the folder of its build, on a runtime that asks for an accelerator ("cpu")."""
 
     folder: Path
     manifest: Manifest
@@ -50,7 +42,7 @@ def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequ
     Args:
         arguments: Folders of finished builds, or TFLite files in such folders.
         precisions: Only these; none: all there are.
-        runtimes: The runtimes, of this machine or of a device.
+        runtimes: Of this machine or of a device.
 
     Raises:
         InputError: Not a finished build or not in one, a build that was changed, no file of these precisions, or inputs
@@ -70,22 +62,17 @@ def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequ
 
 def _chosen(folder: Path, manifest: Manifest, file: str | None, precisions: Sequence[str]) -> list[Artifact]:
     files = {artifact.file: artifact for artifact in manifest.artifacts if artifact.target == "tflite"}
-    if file is not None:
-        if file not in files:
-            raise unknown(f"TFLite file of {folder / MANIFEST_NAME}", file, files)
-        return [_plain(folder, files[file])]
-    wanted = [a for a in files.values() if not precisions or a.precision in precisions]
-    if not wanted:
+    if file is not None and file not in files:
+        raise unknown(f"TFLite file of {folder / MANIFEST_NAME}", file, files)
+    fitting = (artifact for artifact in files.values() if not precisions or artifact.precision in precisions)
+    chosen = [files[file]] if file is not None else list(fitting)
+    if not chosen:
         has = ", ".join(artifact.precision for artifact in files.values()) or "none"
         which = f" of --precision {' '.join(precisions)}" if precisions else ""
         raise InputError(f"{folder}: no TFLite file{which}; it has: {has}")
-    return [_plain(folder, artifact) for artifact in wanted]
-
-
-def _plain(folder: Path, artifact: Artifact) -> Artifact:
-    for tensor in (*artifact.inputs, *artifact.outputs):
-        if tensor.dtype != "float32":
-            raise InputError(
-                f"{folder / artifact.file}: {tensor.name} is {tensor.dtype}; bench takes float32 inputs and outputs"
-            )
-    return artifact
+    for artifact in chosen:
+        for tensor in (*artifact.inputs, *artifact.outputs):
+            if tensor.dtype != "float32":
+                where = f"{folder / artifact.file}: {tensor.name}"
+                raise InputError(f"{where} is {tensor.dtype}; bench takes float32 inputs and outputs")
+    return chosen

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from mobile_robust.bench.accuracy import Recovered
+from mobile_robust.bench.statistics import samples_ms
 from mobile_robust.contracts.result import Run
 from mobile_robust.reporting.html import Html
 from mobile_robust.reporting.intervals import Floats
@@ -30,10 +31,6 @@ class Line:
     label: str
     run: Run
 
-    def samples(self) -> list[Floats]:
-        """In ms, a repetition each."""
-        return [np.array(repetition.samples_ns, np.float64) / 1e6 for repetition in self.run.repetitions]
-
     @property
     def colour(self) -> str:
         """Of the accelerator."""
@@ -44,7 +41,7 @@ class Line:
 def latency_plot(lines: Sequence[Line]) -> Html:
     """All samples of every run: box from the 25th to the 75th percentile, line from the 1st to the 99th."""
     figure, axes = row_axes([line.label for line in lines], _WIDTH)
-    pooled = [np.concatenate(line.samples()) for line in lines]
+    pooled = [np.concatenate(samples_ms(line.run)) for line in lines]
     for y, (line, samples) in enumerate(zip(lines, pooled, strict=True)):
         _box(axes, y, samples, line.colour)
     least, most = min(s.min() for s in pooled), max(s.max() for s in pooled)
@@ -58,7 +55,7 @@ def stability_plot(lines: Sequence[Line]) -> Html:
     figure, axes = row_axes([line.label for line in lines], _WIDTH)
     farthest = 1.02
     for y, line in enumerate(lines):
-        samples = line.samples()
+        samples = samples_ms(line.run)
         median = float(np.median(np.concatenate(samples)))
         relative = np.minimum(np.concatenate(samples) / median, _FARTHEST)
         counts, edges = np.histogram(relative, int(np.clip(len(relative) // 6, 8, 60)))
@@ -80,7 +77,7 @@ def accuracy_plot(lines: Sequence[Line], recovered: dict[str, Recovered]) -> Htm
     axes = figure.subplots()
     axes.spines["left"].set_visible(True)
     known = [(line, recovered[line.run.sha256].fraction) for line in lines if line.run.sha256 in recovered]
-    xs = [float(np.mean([each.mean() for each in line.samples()])) for line, _ in known]
+    xs = [float(np.mean([each.mean() for each in samples_ms(line.run)])) for line, _ in known]
     for number, (x, (line, fraction)) in enumerate(zip(xs, known, strict=True), start=1):
         if fraction.low is not None and fraction.high is not None:
             axes.plot([x, x], [100 * fraction.low, 100 * fraction.high], color=line.colour, alpha=0.35, linewidth=2)

@@ -15,14 +15,7 @@ WARM_UP_SECONDS, WARM_UP_RUNS = 1.0, 5
 def make_protocol(
     inputs: Inputs, repetitions: int, threads: int, pin: Sequence[int] | None, cool_down: float
 ) -> Protocol:
-    """The protocol of this host.
-
-    Args:
-        inputs: The test set.
-        repetitions: Of it.
-        threads: Of CPU runtimes.
-        pin: Cores they have to stay on; none: on any; None: one a thread, where this machine can do that.
-        cool_down: Seconds before every repetition.
+    """The protocol of this host; for ``pin`` and the rest see :func:`~mobile_robust.bench.run.benchmark`.
 
     Raises:
         InputError: A core this process may not use, or more threads than cores.
@@ -53,11 +46,7 @@ def make_protocol(
 
 def differences(first: Protocol, second: Protocol) -> list[str]:
     """What two protocols do not share, as "field: value against value"."""
-    ours, theirs = _flat(first), _flat(second)
+    ours, theirs = (
+        {**p.model_dump(), "inputs": f"{p.inputs.count} of SHA-256 {p.inputs.sha256[:16]}…"} for p in (first, second)
+    )
     return [f"{name}: {ours[name]} against {theirs[name]}" for name in ours if ours[name] != theirs[name]]
-
-
-def _flat(protocol: Protocol) -> dict[str, object]:
-    fields = protocol.model_dump()
-    inputs = fields.pop("inputs")
-    return {**fields, "inputs": f"{inputs['count']} of SHA-256 {inputs['sha256'][:16]}…"}

@@ -16,17 +16,17 @@ Results = Sequence[tuple[Path, Result]]
 
 def records(summary: Summary, recovered: Mapping[str, Recovered]) -> list[dict[str, Any]]:
     """A flat record a run, the same keys in each."""
-    found = []
-    for row in summary.rows:
-        for (number, _), cell in zip(summary.columns, row.cells, strict=True):
-            if cell is not None:
-                device = summary.devices[number]
-                found.append({"device": device, **_record(row, cell, summary.base, recovered.get(cell.run.sha256))})
-    return found
+    return [
+        {
+            "device": summary.devices[number],
+            **_record(row, cell, summary.base, recovered.get(cell.run.sha256)),
+        }
+        for row, (number, _), cell in summary.cells()
+    ]
 
 
 def _record(row: Row, cell: Cell, base: str, recovered: Recovered | None) -> dict[str, Any]:
-    run, measured, ratio, paper = cell.run, cell.latency, cell.ratio, row.paper
+    run, measured = cell.run, cell.latency
     return {
         "name": row.name,
         "precision": row.precision,
@@ -36,37 +36,30 @@ def _record(row: Row, cell: Cell, base: str, recovered: Recovered | None) -> dic
         "runtime_version": run.runtime.version,
         "requested": run.requested,
         "arithmetic": run.arithmetic,
-        "actual": run.actual.accelerator if run.actual else None,
-        "placed_ops": run.actual.placed_ops if run.actual else None,
-        "total_ops": run.actual.total_ops if run.actual else None,
+        **_values(run.actual, actual="accelerator", placed_ops="placed_ops", total_ops="total_ops"),
         "parameters": row.parameters,
         "macs": row.macs,
         "load_ms": in_ms(run.load_ns),
         "first_inference_ms": in_ms(run.first_inference_ns),
         "memory_bytes": memory(run),
         "repetitions": len(run.repetitions),
-        "mean_ms": measured.mean.value if measured else None,
-        "mean_low_ms": measured.mean.low if measured else None,
-        "mean_high_ms": measured.mean.high if measured else None,
-        "p50_ms": measured.samples.p50 if measured else None,
-        "p90_ms": measured.samples.p90 if measured else None,
-        "p99_ms": measured.samples.p99 if measured else None,
-        "deviation_ms": measured.samples.deviation if measured else None,
+        **_values(measured and measured.mean, mean_ms="value", mean_low_ms="low", mean_high_ms="high"),
+        **_values(measured and measured.samples, p50_ms="p50", p90_ms="p90", p99_ms="p99", deviation_ms="deviation"),
         "base": base,
-        "ratio": ratio.value if ratio else None,
-        "ratio_low": ratio.low if ratio else None,
-        "ratio_high": ratio.high if ratio else None,
+        **_values(cell.ratio, ratio="value", ratio_low="low", ratio_high="high"),
         "floor": row.floor,
         "regained": recovered.fraction.value if recovered else None,
-        "paper_parameters": paper.parameters if paper else None,
-        "paper_macs": paper.macs if paper else None,
-        "paper_cpu_ms": paper.cpu_ms if paper else None,
-        "paper_gpu_ms": paper.gpu_ms if paper else None,
-        "paper_cpu_ratio": paper.cpu_ratio if paper else None,
-        "paper_gpu_ratio": paper.gpu_ratio if paper else None,
+        **_values(row.paper, paper_parameters="parameters", paper_macs="macs"),
+        **_values(row.paper, paper_cpu_ms="cpu_ms", paper_gpu_ms="gpu_ms"),
+        **_values(row.paper, paper_cpu_ratio="cpu_ratio", paper_gpu_ratio="gpu_ratio"),
         "label": run.label,
         "error": "; ".join(f"{error.where}: {error.message}" for error in run.errors) or None,
     }
+
+
+def _values(thing: object | None, **attributes: str) -> dict[str, Any]:
+    """Attributes of a thing, by key of the record; None where there is no thing."""
+    return {key: getattr(thing, name) if thing else None for key, name in attributes.items()}
 
 
 def in_ms(nanoseconds: int | None) -> float | None:
@@ -85,19 +78,13 @@ def as_document(
     results: Results, summary: Summary, cautions: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The records with every repetition's figures, and what they were measured with."""
-    measured = [cell.latency for row in summary.rows for cell in row.cells if cell]
+    measured = [cell.latency for _, _, cell in summary.cells()]
     spreads = [[asdict(spread) for spread in each.repetitions] if each else [] for each in measured]
     return {
         "base": summary.base,
         "warnings": list(cautions),
         "results": [
-            {
-                "file": path.name,
-                "created": result.created,
-                "app": result.app.model_dump(),
-                "device": result.device.model_dump(),
-                "protocol": result.protocol.model_dump(),
-            }
+            {"file": path.name, **result.model_dump(include={"created", "app", "device", "protocol"})}
             for path, result in results
         ],
         "runs": [{**record, "by_repetition": each} for record, each in zip(rows, spreads, strict=True)],

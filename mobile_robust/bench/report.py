@@ -12,7 +12,7 @@ from mobile_robust.bench.accuracy import Recovered, read_scores
 from mobile_robust.bench.comparability import warnings
 from mobile_robust.bench.records import Results, as_document, in_ms, memory, records
 from mobile_robust.bench.table import Summary, as_markdown, as_table, legend, tabulate
-from mobile_robust.contracts.result import Result, SchemaVersionError, State, read_result
+from mobile_robust.contracts.result import Result, SchemaVersionError, read_result
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 from mobile_robust.methods.registry import excluded
@@ -25,13 +25,7 @@ from mobile_robust.reporting.text import count_text, milliseconds, ratio
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
-
-    Attributes:
-        summary: The table.
-        warnings: Sentences on what must be known before results are compared.
-        files: The files.
-    """
+    """What was written: the table, sentences on what must be known before results are compared, and the files."""
 
     summary: Summary
     warnings: tuple[str, ...]
@@ -52,9 +46,17 @@ def write(results: Sequence[Path], folder: Path, *, base: str | None = None, sco
             cannot be written.
     """
     found, skipped = read_all(results)
-    recovered = read_scores(scores)
+    scored = {path: read_scores(path) for path in scores}
+    recovered = {artifact: each for by_artifact in scored.values() for artifact, each in by_artifact.items()}
+    measured = {run.sha256 for _, result in found for run in result.runs}
+    unmatched = [
+        f"--scores {path}: scores other files than these results measured (by SHA-256); build, evaluate and measure "
+        "the same ones"
+        for path, by_artifact in scored.items()
+        if not measured & by_artifact.keys()
+    ]
     summary = tabulate([result for _, result in found], base)
-    cautions = [*skipped, *warnings(found), *_unmatched(scores, found)]
+    cautions = [*skipped, *warnings(found), *unmatched]
     rows = records(summary, recovered)
     make_folder(folder)
     contents = {
@@ -69,11 +71,7 @@ def write(results: Sequence[Path], folder: Path, *, base: str | None = None, sco
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str]]:
-    """The results, and a sentence for each of another schema version, which is left out.
-
-    Raises:
-        InputError: One cannot be read or is no result, or all are of other versions.
-    """
+    """The results, and a sentence for each of another schema version, which is left out; one such alone is an error."""
     results, skipped = [], []
     for path in dict.fromkeys(paths):
         try:
@@ -83,17 +81,6 @@ def read_all(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[str
     if not results:
         raise InputError("\n".join(skipped))
     return results, skipped
-
-
-def _unmatched(scores: Sequence[Path], results: Results) -> list[str]:
-    """Sentences on files of scores that say nothing of what was measured."""
-    measured = {run.sha256 for _, result in results for run in result.runs}
-    return [
-        f"--scores {path}: scores other files than these results measured (by SHA-256); build, evaluate and measure "
-        "the same ones"
-        for path in scores
-        if not measured & set(read_scores([path]))
-    ]
 
 
 def _page(results: Results, summary: Summary, cautions: Sequence[str], recovered: dict[str, Recovered]) -> str:
@@ -123,8 +110,8 @@ def _page(results: Results, summary: Summary, cautions: Sequence[str], recovered
 
 
 def _labelled(results: Results, label: str) -> str:
-    runs = [run for _, result in results for run in result.runs if run.label == label]
-    return f"{', '.join(dict.fromkeys(run.name for run in runs))}."
+    names = dict.fromkeys(run.name for _, result in results for run in result.runs if run.label == label)
+    return f"{', '.join(names)}."
 
 
 def _paper(summary: Summary) -> Html:
@@ -136,25 +123,12 @@ def _paper(summary: Summary) -> Html:
         if (paper := row.paper) is None:
             continue
         sources[paper.source] = None
-        ours = []
-        for accelerator in ("cpu", "gpu"):
-            cell = row.cells[first[accelerator]] if accelerator in first else None
-            ours.append(ratio(cell.ratio.value) if cell and cell.ratio else "")
+        cells = [row.cells[first[name]] if name in first else None for name in ("cpu", "gpu")]
+        cpu, gpu = (ratio(cell.ratio.value) if cell and cell.ratio else "" for cell in cells)
         latencies = [f"{ms:g} {name}" for ms, name in ((paper.cpu_ms, "CPU"), (paper.gpu_ms, "GPU")) if ms is not None]
-        rows.append(
-            [
-                f"{row.title}, {row.precision}",
-                count_text(row.parameters),
-                count_text(paper.parameters),
-                count_text(row.macs),
-                count_text(paper.macs),
-                ours[0],
-                ratio(paper.cpu_ratio),
-                ours[1],
-                ratio(paper.gpu_ratio),
-                ", ".join(latencies),
-            ]
-        )
+        costs = map(count_text, (row.parameters, paper.parameters, row.macs, paper.macs))
+        ratios = cpu, ratio(paper.cpu_ratio), gpu, ratio(paper.gpu_ratio)
+        rows.append([f"{row.title}, {row.precision}", *costs, *ratios, ", ".join(latencies)])
     if not rows:
         return Html("")
     missing = (el("li", el("b", name), f": {why}.") for name, why in excluded().items())
@@ -167,9 +141,8 @@ def _paper(summary: Summary) -> Html:
 def _plots(summary: Summary, recovered: dict[str, Recovered]) -> Html:
     lines = [
         plot.Line(f"{row.name} {row.precision} · {summary.column_title(column)}", cell.run)
-        for row in summary.rows
-        for column, cell in zip(summary.columns, row.cells, strict=True)
-        if cell and cell.latency
+        for row, column, cell in summary.cells()
+        if cell.latency
     ]
     if not lines:
         return Html("")
@@ -191,25 +164,20 @@ def _plots(summary: Summary, recovered: dict[str, Recovered]) -> Html:
 def _details(summary: Summary) -> Table:
     head = ["Artifact", "On", "p50", "p90", "p99", "Load", "First", "Memory", "Operations"]
     rows = []
-    for row in summary.rows:
-        for column, cell in zip(summary.columns, row.cells, strict=True):
-            if cell is None:
-                continue
-            run, measured = cell.run, cell.latency
-            percentiles = [measured.samples.p50, measured.samples.p90, measured.samples.p99] if measured else [None] * 3
-            times = [*percentiles, in_ms(run.load_ns), in_ms(run.first_inference_ns)]
-            taken, placement = memory(run), run.actual
-            rows.append(
-                [
-                    run.artifact,
-                    summary.column_title(column),
-                    *("" if time is None else f"{milliseconds(time)} ms" for time in times),
-                    "" if taken is None else f"{taken / 1e6:.1f} MB",
-                    f"{placement.placed_ops} of {placement.total_ops} on {placement.accelerator}"
-                    if placement
-                    else "error",
-                ]
-            )
+    for _, column, cell in summary.cells():
+        run, placement, taken = cell.run, cell.run.actual, memory(cell.run)
+        samples = cell.latency and cell.latency.samples
+        percentiles = [samples.p50, samples.p90, samples.p99] if samples else [None] * 3
+        times = [*percentiles, in_ms(run.load_ns), in_ms(run.first_inference_ns)]
+        rows.append(
+            [
+                run.artifact,
+                summary.column_title(column),
+                *("" if time is None else f"{milliseconds(time)} ms" for time in times),
+                "" if taken is None else f"{taken / 1e6:.1f} MB",
+                f"{placement.placed_ops} of {placement.total_ops} on {placement.accelerator}" if placement else "error",
+            ]
+        )
     return Table.of(head, rows, left=("On", "Operations"))
 
 
@@ -217,6 +185,8 @@ def _facts(path: Path, result: Result) -> Html:
     device, protocol = result.device, result.protocol
     fastest = max((cpu.max_khz for cpu in device.cpus if cpu.max_khz), default=None)
     pinned = "no" if protocol.pinned_cpus is None else ", ".join(map(str, protocol.pinned_cpus))
+    repetitions = [repetition for run in result.runs for repetition in run.repetitions]
+    states = [state for r in repetitions for state in (r.state_before, r.state_after)]
     facts = [
         ("file", path.name),
         ("begun", result.created),
@@ -233,16 +203,11 @@ def _facts(path: Path, result: Result) -> Html:
         ("cool-down", f"{protocol.cool_down_seconds:g} s"),
         ("order", "models take turns" if protocol.interleaved else "one model after the other"),
         ("inputs", f"{protocol.inputs.count}: {protocol.inputs.description}"),
-        ("frequency", _range([k for s in _states(result) for k in s.cpu_khz if k is not None], 1e6, "GHz")),
-        ("temperature", _range([t for s in _states(result) for t in s.temperatures_mc.values()], 1e3, "°C")),
-        ("load", _range([s.load for s in _states(result) if s.load is not None], 1, "")),
+        ("frequency", _range([k for state in states for k in state.cpu_khz if k is not None], 1e6, "GHz")),
+        ("temperature", _range([t for state in states for t in state.temperatures_mc.values()], 1e3, "°C")),
+        ("load", _range([state.load for state in states if state.load is not None], 1, "")),
     ]
     return fact_list((name, value) for name, value in facts if value)
-
-
-def _states(result: Result) -> list[State]:
-    repetitions = [repetition for run in result.runs for repetition in run.repetitions]
-    return [state for r in repetitions for state in (r.state_before, r.state_after)]
 
 
 def _range(values: Sequence[float], unit: float, name: str) -> str | None:

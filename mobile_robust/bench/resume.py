@@ -20,13 +20,7 @@ def key(model: Model) -> Key:
 
 
 def new_run(model: Model, version: str, arithmetic: Literal["fp32", "fp16"] | None) -> Run:
-    """The model's run, still without samples.
-
-    Args:
-        model: The model.
-        version: Of its runtime.
-        arithmetic: See :class:`Run`.
-    """
+    """The model's run, still without samples; ``version`` is that of its runtime."""
     recipe, artifact = model.manifest.recipe, model.artifact
     return Run.model_validate(
         {
@@ -52,12 +46,8 @@ def missing(run: Run, repetitions: int) -> list[int]:
 
 
 def resume(old: Result, fresh: Result, path: Path) -> Result:
-    """An earlier result to be completed: its repetitions, without its errors, whose runs are tried again.
-
-    Args:
-        old: The earlier result.
-        fresh: What is asked for now: its protocol and its runs, without samples.
-        path: Of ``old``, for the message.
+    """The earlier result ``old`` (at ``path``) to be completed as ``fresh``, which has no samples, asks: without its
+    errors, whose runs are tried again.
 
     Raises:
         InputError: It is of another protocol, of other artifacts or of another version of a runtime.

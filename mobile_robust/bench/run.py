@@ -33,7 +33,7 @@ def benchmark(
     Args:
         builds: Folders of finished builds, or TFLite files in such folders.
         out: Folder that gets result.json, written anew after every repetition.
-        runtimes: Names of timed runtimes, such as "litert_cpu".
+        runtimes: Timed ones, such as "litert_cpu".
         precisions: Only these of "fp32", "fp16", "int8"; none: all.
         images: Folder of the test set; None: photos from installed packages.
         repetitions: Of the test set.

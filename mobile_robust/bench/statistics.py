@@ -20,29 +20,34 @@ class Spread:
     p99: float
     deviation: float
 
+    @classmethod
+    def of(cls, samples: Floats) -> Spread:
+        p50, p90, p99 = np.percentile(samples, (50, 90, 99))
+        return cls(float(samples.mean()), float(p50), float(p90), float(p99), float(samples.std()))
+
 
 @dataclass(frozen=True)
 class Latency:
-    """A run in figures.
-
-    Attributes:
-        mean: Of the repetitions' means over the test set; bootstrap over repetitions.
-        samples: Of all repetitions together.
-        repetitions: Of each, in their order.
-    """
+    """A run in figures: the mean of its repetitions' means over the test set, the spread of all samples together, and
+    that of each repetition."""
 
     mean: Interval
     samples: Spread
     repetitions: tuple[Spread, ...]
 
 
+def samples_ms(run: Run) -> list[Floats]:
+    """Of each repetition, in their order."""
+    return [np.array(repetition.samples_ns, np.float64) / 1e6 for repetition in run.repetitions]
+
+
 def latency(run: Run) -> Latency | None:
     """None where nothing was measured."""
-    if not run.repetitions:
+    samples = samples_ms(run)
+    if not samples:
         return None
-    samples = [np.array(repetition.samples_ns, dtype=np.float64) / 1e6 for repetition in run.repetitions]
     means = np.array([each.mean() for each in samples])
-    return Latency(mean_interval(means), _spread(np.concatenate(samples)), tuple(map(_spread, samples)))
+    return Latency(mean_interval(means), Spread.of(np.concatenate(samples)), tuple(map(Spread.of, samples)))
 
 
 def latency_ratio(run: Run, base: Run) -> Interval | None:
@@ -58,10 +63,5 @@ def latency_ratio(run: Run, base: Run) -> Interval | None:
 
 def drift(run: Run) -> float:
     """How far the slowest repetition's mean is above the fastest's, as a fraction of it."""
-    means = [float(np.mean(repetition.samples_ns)) for repetition in run.repetitions]
-    return max(means) / min(means) - 1 if means else 0.0
-
-
-def _spread(samples: Floats) -> Spread:
-    p50, p90, p99 = np.percentile(samples, (50, 90, 99))
-    return Spread(float(samples.mean()), float(p50), float(p90), float(p99), float(samples.std()))
+    means = [each.mean() for each in samples_ms(run)]
+    return float(max(means) / min(means)) - 1 if means else 0.0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.text import Text
 
 from mobile_robust.bench.statistics import Latency, latency, latency_ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
+from mobile_robust.methods.method import Latency as PublishedLatency
 from mobile_robust.methods.registry import published_latencies
 from mobile_robust.reporting.intervals import Interval
 from mobile_robust.reporting.tables import Table
@@ -29,16 +31,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Paper:
-    """A row as printed in a paper; ratios are to the base's row there. ``source`` says where."""
+class Paper(PublishedLatency):
+    """A row as printed in a paper; ratios are to the base's row there."""
 
-    parameters: float
-    macs: float
-    cpu_ms: float | None
-    gpu_ms: float | None
     cpu_ratio: float | None
     gpu_ratio: float | None
-    source: str
 
 
 @dataclass(frozen=True)
@@ -58,36 +55,37 @@ class Row:
     paper: Paper | None
 
 
+#: What a cell stands under: number of the result, and accelerator.
+ColumnKey = tuple[int, str]
+
+
 @dataclass(frozen=True)
 class Summary:
-    """The table.
-
-    Attributes:
-        base: Name of the recipe that ratios are to.
-        why: Why this one.
-        columns: What the cells of every row stand under: number of the result, and accelerator.
-        devices: Name of every result's device, numbered where results are of the same.
-        rows: In the order of the results' runs.
-    """
+    """The table: the recipe that ratios are to and why this one, the name of every result's device (numbered where
+    results are of the same), and rows in the order of the results' runs."""
 
     base: str
     why: str
-    columns: tuple[tuple[int, str], ...]
+    columns: tuple[ColumnKey, ...]
     devices: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def column_title(self, column: tuple[int, str]) -> str:
+    def column_title(self, column: ColumnKey) -> str:
         """Such as CPU, with the device where there are several."""
         number, accelerator = column
         return accelerator.upper() if len(self.devices) == 1 else f"{self.devices[number]} {accelerator.upper()}"
 
+    def cells(self) -> Iterator[tuple[Row, ColumnKey, Cell]]:
+        """All that are not empty, row by row."""
+        for row in self.rows:
+            for column, cell in zip(self.columns, row.cells, strict=True):
+                if cell is not None:
+                    yield row, column, cell
+
 
 def tabulate(results: Sequence[Result], base: str | None) -> Summary:
-    """The table over results, side by side.
-
-    Args:
-        results: At least one.
-        base: Recipe that ratios are to, in the same precision, on the same device and accelerator; None: the default.
+    """The table over results, side by side. ``base`` is the recipe that ratios are to, in the same precision, on the
+    same device and accelerator; None: the default.
 
     Raises:
         InputError: No result has a run, or none of the base.
@@ -141,15 +139,9 @@ def _paper(name: str, base: str) -> Paper | None:
     if name not in rows:
         return None
     row, other = rows[name], rows.get(base)
-    return Paper(
-        row.parameters,
-        row.macs,
-        row.cpu_ms,
-        row.gpu_ms,
-        row.cpu_ms / other.cpu_ms if row.cpu_ms and other and other.cpu_ms else None,
-        row.gpu_ms / other.gpu_ms if row.gpu_ms and other and other.gpu_ms else None,
-        row.source,
-    )
+    cpu = row.cpu_ms / other.cpu_ms if row.cpu_ms and other and other.cpu_ms else None
+    gpu = row.gpu_ms / other.gpu_ms if row.gpu_ms and other and other.gpu_ms else None
+    return Paper(**vars(row), cpu_ratio=cpu, gpu_ratio=gpu)
 
 
 def legend(summary: Summary) -> str:
@@ -162,19 +154,11 @@ def legend(summary: Summary) -> str:
 
 
 def as_table(summary: Summary, *, paper: bool = False, names: bool = False, compact: bool = False) -> Table:
-    """The figures as text.
-
-    Args:
-        summary: The table.
-        paper: With the paper's own figures where some row has them.
-        names: With recipe names in place of their titles, which are longer.
-        compact: Without the parameters, and the precision beside the name.
-    """
-    titles = [] if compact else ["precision", "parameters"]
-    titles += ["MACs", "floor"]
-    for column in summary.columns:
-        title = summary.column_title(column)
-        titles += [f"{title} ms", f"{title} ratio"]
+    """The figures as text: with the ``paper``'s own where some row has them, with the recipes' ``names`` in place of
+    their titles, which are longer; ``compact``: without the parameters, and the precision beside the name."""
+    titles = ["model", "MACs", "floor"] if compact else ["model", "precision", "parameters", "MACs", "floor"]
+    for column in map(summary.column_title, summary.columns):
+        titles += [f"{column} ms", f"{column} ratio"]
     with_paper = paper and any(row.paper for row in summary.rows)
     if with_paper:
         titles += ["paper: parameters", "MACs", "CPU ms", "GPU ms", "CPU ratio", "GPU ratio"]
@@ -183,10 +167,9 @@ def as_table(summary: Summary, *, paper: bool = False, names: bool = False, comp
         name = row.name if names else row.title
         first = [f"{name} {row.precision}"] if compact else [name, row.precision, count_text(row.parameters)]
         figures = [text for cell in row.cells for text in _cell_text(cell)]
-        rows.append([*first, count_text(row.macs), ratio(row.floor), *figures])
-        if with_paper:
-            rows[-1] += _paper_text(row.paper)
-    return Table.of(["model", *titles], rows, left=["precision"])
+        theirs = _paper_text(row.paper) if with_paper else []
+        rows.append([*first, count_text(row.macs), ratio(row.floor), *figures, *theirs])
+    return Table.of(titles, rows, left=["precision"])
 
 
 def _cell_text(cell: Cell | None) -> list[str]:
@@ -217,7 +200,7 @@ def print_table(summary: Summary, console: Console) -> None:
     fitting = next((table for table in tables if table.fits(console)), None)
     for table in [fitting] if fitting else tables[-1].pieces(console):
         console.print(table.terminal())
-    console.print(legend(summary), style="dim", highlight=False, markup=False)
+    console.print(Text(legend(summary), "dim"))
 
 
 def as_markdown(summary: Summary) -> str:

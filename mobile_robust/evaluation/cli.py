@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
+from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.evaluation.run import evaluate
@@ -30,25 +31,21 @@ measured then.
 
 
 def main(argv: list[str]) -> int:
-    """Scores models, prints a table and writes the files of ``--out``.
-
-    Raises:
-        InputError: See :func:`evaluate`.
-    """
+    """Scores models, prints a table and writes the files of ``--out``."""
     options = _parser().parse_args(argv)
     photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
-    errors = Console(stderr=True)
-    resumed, made, started = None, 0, 0.0
+    errors, console = Console(stderr=True), Console()
+    begun: tuple[int, float] | None = None
+    made = 0
     with work_bar(errors, "photos x settings x models") as show:
 
         def on_progress(what: str, done: int, total: int | None) -> None:
-            nonlocal resumed, made, started
-            if total is not None and resumed is None:
-                resumed, started = done, monotonic()
+            nonlocal begun, made
+            if total is not None and begun is None:
+                begun = done, monotonic()
                 if done:
-                    note = f"{done} of {total} predictions are in {options.out} already"
-                    errors.print(note, markup=False, highlight=False)
-            made = done - (resumed or 0)
+                    errors.print(Text(f"{done} of {total} predictions are in {options.out} already"))
+            made = done - begun[0] if begun else 0
             show(what, done, total)
 
         scores = evaluate(
@@ -62,17 +59,16 @@ def main(argv: list[str]) -> int:
             jobs=options.jobs,
             out=options.out,
             on_progress=on_progress,
-            on_warning=lambda text: errors.print(text, style="yellow", markup=False, highlight=False),
+            on_warning=lambda text: errors.print(Text(text, "yellow")),
         )
-    if made:
-        seconds = monotonic() - started
+    if made and begun:
+        seconds = monotonic() - begun[1]
         errors.print(f"{made} predictions in {seconds:.0f} s, {made / seconds:.0f} a second", highlight=False)
     from mobile_robust.evaluation.table import print_scores
 
-    console = Console()
     print_scores(scores, console)
-    if scores.files:
-        console.print("\n".join(map(str, scores.files)), highlight=False, markup=False, soft_wrap=True)
+    for file in scores.files:
+        console.print(Text(str(file)), soft_wrap=True)
     return 0
 
 
@@ -86,27 +82,25 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "models",
         nargs="+",
         metavar="MODEL",
         help="folder of a finished build (all that is in it), one artifact in such a folder, recipe (name or .toml; "
         "its PyTorch pipeline), or timm:NAME (a backbone with timm's weights)",
     )
-    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
-    parser.add_argument(
+    add("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
+    add(
         "--labels",
         default="names",
         metavar="names|folders|FILE.csv",
         help="names: the file name is the class index, as in 0123.webp (default); folders: sub-folders are the classes "
         "in alphabetical order; FILE.csv: with the header file,label, files relative to --images",
     )
-    add_split(
-        parser,
-        "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives",
-        whole=True,
-    )
-    parser.add_argument(
+    order = "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives"
+    add_split(parser, order, whole=True)
+    add(
         "--corruption",
         nargs="+",
         default=["jpeg"],
@@ -114,35 +108,14 @@ def _parser() -> argparse.ArgumentParser:
         help="corruptions, families or imagenet_c; without LEVEL all levels of the source; clean photos are always "
         "scored (default: jpeg, at qualities 25 18 15 10 7)",
     )
-    parser.add_argument(
-        "--seed", type=int, action=at_least(0), default=0, metavar="N", help="of the corruptions (default: 0)"
-    )
-    parser.add_argument("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
-    parser.add_argument(
-        "--runtime",
-        nargs="+",
-        default=[],
-        choices=runtimes,
-        metavar="NAME",
-        help=f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)",
-    )
-    parser.add_argument(
-        "--alexnet-errors",
-        type=Path,
-        metavar="FILE.csv",
-        help="corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        action=at_least(1),
-        metavar="N",
-        help="processes of one thread each (default: one a CPU core)",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="keeps every prediction, to resume a stopped run; gets scores.json, scores.csv, table.md, accuracy.png",
-    )
+    add("--seed", type=int, action=at_least(0), default=0, metavar="N", help="of the corruptions (default: 0)")
+    add("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
+    which = f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)"
+    add("--runtime", nargs="+", default=[], choices=runtimes, metavar="NAME", help=which)
+    errors = "corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE"
+    add("--alexnet-errors", type=Path, metavar="FILE.csv", help=errors)
+    processes = "processes of one thread each (default: one a CPU core)"
+    add("--jobs", type=int, action=at_least(1), metavar="N", help=processes)
+    kept = "keeps every prediction, to resume a stopped run; gets scores.json, scores.csv, table.md, accuracy.png"
+    add("--out", type=Path, metavar="DIR", help=kept)
     return parser

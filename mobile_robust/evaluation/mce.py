@@ -14,11 +14,8 @@ from mobile_robust.evaluation.settings import CorruptionSetting, by_corruption
 
 
 def read_errors(path: Path, settings: Sequence[CorruptionSetting]) -> dict[str, float]:
-    """AlexNet's error in % by corruption, for those of ImageNet-C's fifteen that are evaluated.
-
-    Args:
-        path: CSV with the header ``corruption,error``; the error is the mean over the five severities.
-        settings: What is evaluated.
+    """AlexNet's error in % (mean over the five severities) by corruption, for those of ImageNet-C's fifteen that are
+    evaluated, from a CSV file with the header ``corruption,error``.
 
     Raises:
         InputError: The file cannot be read, names what is no corruption of ImageNet-C, names one twice or lacks one

@@ -18,7 +18,7 @@ class McNemar:
 
     @classmethod
     def of(cls, model: NDArray[np.bool_], baseline: NDArray[np.bool_]) -> McNemar:
-        """From which photos each of them classifies right, (photos,)."""
+        """From which photos each of them classifies right: (photos,)."""
         only_model, only_baseline = int((model & ~baseline).sum()), int((baseline & ~model).sum())
         return cls(only_model, only_baseline, p_value(only_model, only_baseline))
 

@@ -43,25 +43,16 @@ class EvaluationBatch:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of one batch.
-
-    Attributes:
-        ranks: By (index of the model, setting): rank of the true class, one digit a photo.
-        unreadable: Why photos are unreadable, by index.
-    """
+    """Of one batch: by (index of the model, setting) the rank of the true class, one digit a photo; and why photos are
+    unreadable, by index."""
 
     ranks: dict[tuple[int, CorruptionSetting], str] = field(default_factory=dict)
     unreadable: dict[int, str] = field(default_factory=dict)
 
 
 class Evaluator:
-    """Evaluates batches; opens a model when it is first needed, and reads the photos of a batch once.
-
-    Args:
-        models: All that batches refer to.
-        photos: The photos, with labels.
-        seed: Of the corruptions.
-    """
+    """Evaluates batches of labelled photos: opens a model when it is first needed, reads the photos of a batch once.
+    ``models`` are all that batches refer to; ``seed`` is that of the corruptions."""
 
     def __init__(self, models: Sequence[Model], photos: PhotoDataset, seed: int) -> None:
         assert photos.labels is not None
@@ -93,7 +84,7 @@ class Evaluator:
         ranks = dict.fromkeys(range(batch.start, batch.stop), UNREADABLE)
         if corrupted:
             if model not in self._opened:
-                self._opened[model] = self._models[model].source.open()
+                self._opened[model] = self._models[model].open()
             logits = self._opened[model](corrupted)  # (photos, classes)
             for index, row in zip(self._crops, logits, strict=True):
                 ranks[index] = min(rank_of(self._labels[index], row), BEYOND_TOP5)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.plot import plot
 from mobile_robust.evaluation.scores import Scores
 from mobile_robust.evaluation.table import as_markdown
@@ -22,9 +20,24 @@ def write(scores: Scores, folder: Path) -> tuple[Path, ...]:
     """
     records = [score.record() for score in scores.scores]
     mce = [{"model": [m.group, m.name, m.runtime], "mce": error} for m, error in scores.mce.items()]
-    models = [_described(model) for model in scores.models]
+    models = [
+        {
+            "group": model.group,
+            "model": model.name,
+            "runtime": model.runtime,
+            "method": model.method,
+            "size": model.size,
+            "classes": model.classes,
+            "sha256": model.sha256,
+            "fingerprint": model.fingerprint,
+            "backbone": model.baseline,
+            "label": model.label,
+        }
+        for model in scores.models
+    ]
+    document = {**scores.facts, "mce": mce, "models": models, "scores": records}
     contents: dict[str, bytes | str] = {
-        "scores.json": json.dumps({**scores.facts, "mce": mce, "models": models, "scores": records}, indent=2) + "\n",
+        "scores.json": json.dumps(document, indent=2) + "\n",
         "scores.csv": csv_text(records),
         "table.md": as_markdown(scores),
         "accuracy.png": plot(scores),
@@ -32,18 +45,3 @@ def write(scores: Scores, folder: Path) -> tuple[Path, ...]:
     for name, content in contents.items():
         write_output(folder / name, content)
     return tuple(folder / name for name in contents)
-
-
-def _described(model: Model) -> dict[str, Any]:
-    return {
-        "group": model.group,
-        "model": model.name,
-        "runtime": model.runtime,
-        "method": model.method,
-        "size": model.size,
-        "classes": model.classes,
-        "sha256": model.sha256,
-        "fingerprint": model.fingerprint,
-        "backbone": model.baseline,
-        "label": model.label,
-    }

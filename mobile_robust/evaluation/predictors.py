@@ -1,12 +1,11 @@
-"""Whatever can be scored, opened: photos in, logits out. A source is small and travels to other processes."""
+"""Whatever can be scored, opened: photos in, logits out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,110 +14,65 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
-from mobile_robust.contracts.manifest import Layout, read_manifest
+from mobile_robust.contracts.manifest import Tensor as ArtifactTensor
+from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import InputSection, Recipe
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
 from mobile_robust.methods.pipeline import Pipeline
-from mobile_robust.pipelines import build_model, load_built
+from mobile_robust.pipelines import build_model, rebuild
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.registry import runtimes
 
 #: uint8 photos of one size, height x width x 3 RGB -> float32 (photos, classes).
 Predict = Callable[[Sequence[Photo]], NDArray[np.float32]]
+#: Opens a model in this process, or raises InputError. Small: it travels to other processes.
+Open = Callable[[], Predict]
 
 
-class Source(Protocol):
-    """Says where a model comes from; equal sources give equal models."""
+def open_file(path: Path, runtime: str, image: ArtifactTensor, logits: str) -> Predict:
+    """An artifact, fed as its manifest says of its input ``image``."""
+    assert image.value_range is not None  # what a recipe says of an image
+    low, high = image.value_range
+    try:
+        session = runtimes()[runtime].make().open(path)
+    except PlacementError as error:
+        raise InputError(f"--runtime {runtime}: {error}") from None
 
-    def open(self) -> Predict:
-        """Opens it in this process.
-
-        Raises:
-            InputError: It cannot be opened, or not with the runtime that was chosen.
-        """
-
-
-@dataclass(frozen=True)
-class FileSource:
-    """An artifact, fed as its manifest says. ``low`` and ``high`` are the values of black and white."""
-
-    path: Path
-    runtime: str
-    image: str
-    layout: Layout
-    low: float
-    high: float
-    logits: str
-
-    def open(self) -> Predict:
+    def predict(photo: Photo) -> NDArray[np.float32]:
+        values = ImageSpec(photo.shape[:2], low, high).array(photo[None], image.layout)
         try:
-            session = runtimes()[self.runtime].make().open(self.path)
-        except PlacementError as error:
-            raise InputError(f"--runtime {self.runtime}: {error}") from None
+            return session.predict({image.name: values})[logits][0]
+        except RuntimeError as error:
+            raise InputError(f"{path}: {runtime} failed: {error}") from error
 
-        def predict(photo: Photo) -> NDArray[np.float32]:
-            spec = ImageSpec(photo.shape[:2], self.low, self.high)
-            try:
-                return session.predict({self.image: spec.array(photo[None], self.layout)})[self.logits][0]
-            except RuntimeError as error:
-                raise InputError(f"{self.path}: {self.runtime} failed: {error}") from error
-
-        return lambda photos: np.stack([predict(photo) for photo in photos])
+    return lambda photos: np.stack([predict(photo) for photo in photos])
 
 
-@dataclass(frozen=True)
-class BuildSource:
-    """The PyTorch reference of a built folder, or its baseline (the backbone alone)."""
-
-    folder: Path
-    baseline: bool
-
-    def open(self) -> Predict:
-        pipeline, section = built(self.folder)
-        return _pytorch(pipeline.baseline if self.baseline else pipeline, section)
+def open_pipeline(origin: Path | str, baseline: bool) -> Predict:
+    """See :func:`pipeline_of`; or its baseline."""
+    pipeline, recipe, _ = pipeline_of(origin)
+    return _pytorch(pipeline.baseline if baseline else pipeline, recipe.input)
 
 
-@dataclass(frozen=True)
-class RecipeSource:
-    """The PyTorch pipeline of a recipe (as JSON), or its baseline."""
-
-    recipe: str
-    baseline: bool
-
-    def open(self) -> Predict:
-        pipeline, section = system(self.recipe)
-        return _pytorch(pipeline.baseline if self.baseline else pipeline, section)
-
-
-@dataclass(frozen=True)
-class TimmSource:
+def open_timm(name: str) -> Predict:
     """A classifier of timm with its own weights and normalization."""
-
-    name: str
-
-    def open(self) -> Predict:
-        network, section = classifier(self.name)
-        normalize = Normalize(ImageRange(section.mean, section.std))
-        return _pytorch(lambda image: network(normalize(image)), section)
+    network, section = classifier(name)
+    normalize = Normalize(ImageRange(section.mean, section.std))
+    return _pytorch(lambda image: network(normalize(image)), section)
 
 
 @cache  # a baseline and the network with its module share one pipeline
-def built(folder: Path) -> tuple[Pipeline, InputSection]:
-    """The pipeline of a built folder, and what image it takes."""
-    manifest = read_manifest(folder)
-    return _channels_last(load_built(folder, manifest)), manifest.recipe.input
-
-
-@cache
-def system(recipe: str) -> tuple[Pipeline, InputSection]:
-    """The pipeline of a recipe, and what image it takes."""
-    made = Recipe.model_validate_json(recipe)
-    pipeline = build_model(made).pipeline
-    assert pipeline is not None
-    return _channels_last(pipeline), made.input
+def pipeline_of(origin: Path | str) -> tuple[Pipeline, Recipe, str | None]:
+    """The PyTorch pipeline of a built folder or of a recipe as JSON, the recipe, and the label of the weights."""
+    if isinstance(origin, Path):
+        model = rebuild(origin, read_manifest(origin))
+    else:
+        model = build_model(Recipe.model_validate_json(origin))
+    assert model.pipeline is not None
+    return _channels_last(model.pipeline), model.recipe, model.provenance.label
 
 
 @cache

@@ -12,14 +12,8 @@ from mobile_robust.methods.registry import methods
 
 
 def published(method: str, corruption: str, levels: Sequence[float], small: bool) -> Published | None:
-    """The paper's figures at these levels; where it has those of two data sets, those of the photos' size.
-
-    Args:
-        method: As in recipes.
-        corruption: As in the registry.
-        levels: All of them must be the paper's.
-        small: The photos are as small as CIFAR's.
-    """
+    """The paper's figures, where it has them at all these levels; where it has those of two data sets, those of CIFAR
+    for ``small`` photos and of ImageNet for others."""
     known = methods()[method].published if method in methods() else ()
     fitting = [figures for figures in known if figures.corruption == corruption and figures.at(levels)]
     return min(fitting, key=lambda p: ("CIFAR" in p.network) != small, default=None)
@@ -28,10 +22,7 @@ def published(method: str, corruption: str, levels: Sequence[float], small: bool
 def summary(method: str, levels: Mapping[str, Sequence[float]], small: bool) -> tuple[float, float] | None:
     """(top-1 with the method, loss recovered) in the paper, both in %: the mean of its corruptions, from their means.
 
-    Args:
-        method: As in recipes.
-        levels: Corruption -> its levels; the paper must have figures for all of them.
-        small: See :func:`published`.
+    ``levels`` are those of each corruption; the paper must have figures for all of them.
     """
     found = [published(method, corruption, at, small) for corruption, at in levels.items()]
     pairs = [p.at(at) for p, at in zip(found, levels.values(), strict=True) if p]

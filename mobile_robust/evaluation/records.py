@@ -80,12 +80,10 @@ class Records:
             for size in dict.fromkeys(model.size for model in models):
                 fitting = [(index, model) for index, model in enumerate(models) if model.size == size]
                 for group in groups:
-                    work = []
-                    for setting in group:
-                        todo = tuple(i for i, model in fitting if self._lacks(model, setting, start, stop))
-                        work += [(setting, todo)] if todo else []
+                    todo = {s: tuple(i for i, model in fitting if self._lacks(model, s, start, stop)) for s in group}
+                    work = tuple((setting, lacking) for setting, lacking in todo.items() if lacking)
                     if work:
-                        yield EvaluationBatch(size, start, stop, tuple(work))
+                        yield EvaluationBatch(size, start, stop, work)
 
     def add(self, batch: EvaluationBatch, predictions: Predictions, models: Sequence[Model]) -> None:
         """Takes the predictions of a batch and appends them to the file.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -14,15 +15,11 @@ from typing import TYPE_CHECKING, Any
 from mobile_robust.corruptions import select
 from mobile_robust.data.dataset import PhotoDataset, skipped_message
 from mobile_robust.errors import InputError
-from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, select_settings
+from mobile_robust.evaluation.settings import CLEAN, select_settings
 
 if TYPE_CHECKING:
     from mobile_robust.evaluation.models import Model
-    from mobile_robust.evaluation.records import Records
     from mobile_robust.evaluation.scores import Scores
-
-#: Called with what is done now, how many predictions are there, and how many there will be; None: not known yet.
-OnProgress = Callable[[str, int, int | None], None]
 
 
 def evaluate(
@@ -36,7 +33,7 @@ def evaluate(
     alexnet_errors: Path | None = None,
     jobs: int | None = None,
     out: Path | None = None,
-    on_progress: OnProgress = lambda what, done, total: None,
+    on_progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
     on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Scores:
     """Scores models on clean and corrupted photos, each beside its baseline, the backbone without a module.
@@ -53,7 +50,8 @@ def evaluate(
         jobs: Processes of one thread each; None: one a CPU core.
         out: Folder that keeps every prediction, so that a stopped evaluation is resumed and only what is missing is
             measured; gets scores.json, scores.csv, table.md and accuracy.png. None: nothing is written.
-        on_progress: See :data:`OnProgress`.
+        on_progress: Called with what is done now, how many predictions are there, and how many there will be; None: not
+            known yet.
         on_warning: Called with sentences on untrained weights, unreadable photos and a damaged file of predictions.
 
     Raises:
@@ -64,10 +62,14 @@ def evaluate(
         raise InputError(f"--out {out}: is a file; give a folder")
     select(text for text in corruptions if text != CLEAN.name)
 
-    from mobile_robust.evaluation import models as found  # PyTorch: too slow for mistyped options
+    # PyTorch: too slow for mistyped options
+    from mobile_robust.evaluation import models as found
     from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
+    from mobile_robust.evaluation.measure import Evaluator
     from mobile_robust.evaluation.output import write
+    from mobile_robust.evaluation.records import Records
     from mobile_robust.evaluation.scores import Scores, score_all
+    from mobile_robust.evaluation.workers import predict_all
 
     on_progress("opening models", 0, None)
     resolved = found.resolve(models, backbone_weights, runtimes)
@@ -77,28 +79,31 @@ def evaluate(
     settings = select_settings(corruptions, [model.size for model in resolved])
     _check_classes(resolved, photos)
     alexnet = read_errors(alexnet_errors, settings) if alexnet_errors else {}
+
     on_progress("reading photos", 0, None)
-    records = _predict(resolved, photos, settings, seed, jobs, out, on_progress, on_warning)
+    with closing(Records(out, photos, seed)) as records:
+        if records.notice:
+            on_warning(records.notice)
+        batches = list(records.missing(resolved, settings))
+        total = len(photos) * len(resolved) * len(settings)
+        done = total - sum(batch.count for batch in batches)
+        processes = max(1, min(jobs or _cores(), len(batches)))
+        what = f"{processes} at a time"
+        on_progress(what, done, total)
+        for batch, predictions in predict_all(Evaluator(resolved, photos, seed), batches, processes):
+            records.add(batch, predictions, resolved)
+            done += batch.count
+            on_progress(what, done, total)
+
     unreadable = {photos.paths[index]: reason for index, reason in sorted(records.unreadable.items())}
-    skipped = skipped_message(unreadable, len(photos))
-    if skipped and len(unreadable) == len(photos):
-        raise InputError(f"--images {photos.folder}: no image can be read; {skipped}")
-    if skipped:
+    if skipped := skipped_message(unreadable, len(photos)):
+        if len(unreadable) == len(photos):
+            raise InputError(f"--images {photos.folder}: no image can be read; {skipped}")
         on_warning(skipped)
-    measured_on = {
-        "used": len(photos) - len(unreadable),
-        "sha256": photos.digest,
-        "labels": photos.labels_from,
-        "holdout": photos.split.fraction if photos.split else None,
-        "holdout_seed": photos.split.seed if photos.split else None,
-        "skipped": [
-            {"file": path.relative_to(photos.folder).as_posix(), "reason": reason}
-            for path, reason in unreadable.items()
-        ],
-    }
     measured = score_all(resolved, settings, records)
     errors = mean_corruption_errors(measured, alexnet) if alexnet else {}
-    scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, _facts(seed, measured_on))
+    facts = _facts(seed, photos, unreadable)
+    scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, facts)
     return replace(scores, files=write(scores, out)) if out else scores
 
 
@@ -113,46 +118,12 @@ def _check_classes(models: Sequence[Model], photos: PhotoDataset) -> None:
             )
 
 
-def _predict(
-    models: Sequence[Model],
-    photos: PhotoDataset,
-    settings: Sequence[CorruptionSetting],
-    seed: int,
-    jobs: int | None,
-    out: Path | None,
-    on_progress: OnProgress,
-    on_warning: Callable[[str], None],
-) -> Records:
-    """Makes every prediction that is not there yet."""
-    from mobile_robust.evaluation.measure import Evaluator
-    from mobile_robust.evaluation.records import Records
-    from mobile_robust.evaluation.workers import predict_all
-
-    records = Records(out, photos, seed)
-    if records.notice:
-        on_warning(records.notice)
-    batches = list(records.missing(models, settings))
-    total = len(photos) * len(models) * len(settings)
-    done = total - sum(batch.count for batch in batches)
-    processes = max(1, min(jobs or _cores(), len(batches)))
-    what = f"{processes} at a time"
-    try:
-        on_progress(what, done, total)
-        for batch, predictions in predict_all(Evaluator(models, photos, seed), batches, processes):
-            records.add(batch, predictions, models)
-            done += batch.count
-            on_progress(what, done, total)
-    finally:
-        records.close()
-    return records
-
-
 def _cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
 
 
-def _facts(seed: int, photos: dict[str, Any]) -> dict[str, Any]:
+def _facts(seed: int, photos: PhotoDataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:
     """What the scores were measured on, and with what."""
     from mobile_robust.evaluation.scores import LEAST_LOSS
     from mobile_robust.export.fingerprint import tool_versions
@@ -163,7 +134,16 @@ def _facts(seed: int, photos: dict[str, Any]) -> dict[str, Any]:
         "tools": {**tool_versions(), "pillow": version("pillow")},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "seed": seed,
-        "photos": photos,
+        "photos": {
+            "used": len(photos) - len(unreadable),
+            "sha256": photos.digest,
+            "labels": photos.labels_from,
+            "holdout": photos.split.fraction if photos.split else None,
+            "holdout_seed": photos.split.seed if photos.split else None,
+            "skipped": [
+                {"file": path.relative_to(photos.folder).as_posix(), "reason": why} for path, why in unreadable.items()
+            ],
+        },
         "intervals": f"bootstrap over photos, 95 %, {RESAMPLES} resamples, seed {SEED}",
         "least_loss": LEAST_LOSS,
     }

@@ -28,12 +28,11 @@ class Score:
     """One model under one corruption setting, or its mean over several. Fractions of ``photos``.
 
     Attributes:
-        model: The model.
         corruption: "clean", a name of the registry, or "all".
         level: None for the mean over the levels of the corruption, and for clean photos.
         photos: How many were read.
-        top1: Fraction of photos whose true class comes first (of the mean: mean of the levels, then of corruptions).
-        top5: Fraction of photos whose true class is among the first five.
+        top1: How often the true class comes first (of the mean: mean of the levels, then of corruptions).
+        top5: How often it is among the first five.
         gain: Top-1 less the baseline's under the same setting; on clean photos what the module costs.
         recovered: Loss recovered, (with - direct) / (clean - direct), the baseline giving clean and direct; of a mean,
             from the means. None where the loss is below LEAST_LOSS, and for the baseline.
@@ -83,8 +82,8 @@ class Scores:
     """An evaluation.
 
     Attributes:
-        models: What was evaluated, the baselines included; see :class:`Model`.
-        settings: Corruption settings, clean first.
+        models: What was evaluated, the baselines included.
+        settings: Clean first.
         scores: Of every model under every setting, then its means over each corruption and over all.
         mce: Mean corruption errors in %, where AlexNet's errors were given.
         facts: What the scores were measured on, and with what: the head of scores.json.
@@ -117,14 +116,16 @@ class _Row:
     weights: Floats
 
 
-def score_all(models: Sequence[Model], settings: Sequence[CorruptionSetting], records: Records) -> list[Score]:
-    """Scores of all models under all settings, then means over corruptions, model by model.
+@dataclass(frozen=True)
+class _Difference:
+    """Of two accuracies by row: (rows,), and in every resample, (resamples, rows)."""
 
-    Args:
-        models: A baseline before those that are compared with it.
-        settings: Clean first.
-        records: Predictions for all of them.
-    """
+    point: Floats
+    samples: Floats
+
+
+def score_all(models: Sequence[Model], settings: Sequence[CorruptionSetting], records: Records) -> list[Score]:
+    """Scores of all models under all settings (clean first), then means over corruptions, model by model."""
     ranks = np.stack([[records.ranks(model, setting) for setting in settings] for model in models])
     ranks = ranks[:, :, ranks[0, 0] != UNREADABLE]  # (models, settings, photos)
     right = ranks < 1
@@ -155,21 +156,12 @@ def score_all(models: Sequence[Model], settings: Sequence[CorruptionSetting], re
     return scores
 
 
-@dataclass(frozen=True)
-class _Difference:
-    """Of two accuracies by row: (rows,), and in every resample, (resamples, rows)."""
-
-    point: Floats
-    samples: Floats
-
-
 def _rows(settings: Sequence[CorruptionSetting]) -> list[_Row]:
     """Every setting, in their order, then the mean of every corruption, then that of all."""
     single = np.eye(len(settings))
     rows = [_Row(s.corruption, s.level, w) for s, w in zip(settings, single, strict=True)]
-    means = []
-    for corruption, members in by_corruption(settings).items():
-        means.append(_Row(corruption, None, single[[settings.index(s) for s in members]].mean(0)))
+    groups = by_corruption(settings).items()
+    means = [_Row(name, None, single[[settings.index(s) for s in members]].mean(0)) for name, members in groups]
     overall = [_Row(ALL, None, np.mean([mean.weights for mean in means], 0))] if means else []
     return rows + means + overall
 

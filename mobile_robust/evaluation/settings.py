@@ -32,11 +32,8 @@ CLEAN = CorruptionSetting()
 
 
 def select_settings(texts: Iterable[str], sizes: Iterable[Size]) -> list[CorruptionSetting]:
-    """Clean, then every corruption that is named at its levels from mild to strong.
-
-    Args:
-        texts: Names, families and groups of the registry with or without ":LEVEL"; "clean" is always among them.
-        sizes: Of the crops; small ones have levels of their own.
+    """Clean, then every corruption named (by name, family or group, with or without ":LEVEL") at its levels from mild
+    to strong. Small crops have levels of their own.
 
     Raises:
         InputError: Unknown corruption or level, or sizes whose levels differ.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.console import Console
+from rich.text import Text
 
 from mobile_robust.corruptions import SMALL_SIDE
 from mobile_robust.evaluation.published import published, summary
 from mobile_robust.evaluation.scores import ALL, Score, Scores
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, by_corruption
+from mobile_robust.reporting.intervals import Interval
 from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import plus_minus
 
@@ -24,8 +27,7 @@ LEGEND = (
 _MOST_COLUMNS = 8
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A model under a corruption setting: its accuracy, and what it recovers of the loss."""
 
     accuracy: str = ""
@@ -34,26 +36,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """The models of one group under all settings; ``cells`` has a row a model.
-
-    Attributes:
-        title: The group.
-        models: (name, runtime), or ("paper", method).
-        settings: Titles of the columns.
-        cells: A row a model.
-        sources: Where the papers' figures are from.
-    """
+    """The models of one group, (name, runtime) or ("paper", method), under the settings with these titles; ``cells``
+    has a row a model. ``sources`` say where the papers' figures are from."""
 
     title: str
-    models: tuple[tuple[str, str], ...]
-    settings: tuple[str, ...]
-    cells: tuple[tuple[Cell, ...], ...]
-    sources: tuple[str, ...]
+    models: Sequence[tuple[str, str]]
+    settings: Sequence[str]
+    cells: Sequence[Sequence[Cell]]
+    sources: Sequence[str]
 
     def table(self, between_names: str, between_figures: str) -> Table:
         """A row a model."""
         rows = [
-            [between_names.join(model), *(between_figures.join(filter(None, (c.accuracy, c.recovered))) for c in cells)]
+            [between_names.join(model), *(between_figures.join(filter(None, cell)) for cell in cells)]
             for model, cells in zip(self.models, self.cells, strict=True)
         ]
         return Table.of(["", *self.settings], rows)
@@ -68,34 +63,33 @@ def grids(scores: Scores) -> list[Grid]:
     found = []
     for group in dict.fromkeys(model.group for model in scores.models):
         members = [model for model in scores.models if model.group == group]
-        shown = dict.fromkeys([*(baselines[model.baseline] for model in members), *members])
         names, cells, sources = [], [], []
-        for model in shown:
+        for model in dict.fromkeys([*(baselines[model.baseline] for model in members), *members]):
             by_setting = scores.of(model)
-            mce = (Cell(f"{scores.mce[model]:.1f}"),) if scores.mce else ()
+            mce = [Cell(f"{scores.mce[model]:.1f}")] if scores.mce else []
             names.append((model.name, model.runtime))
-            cells.append((*(_cell(by_setting[column]) for column in columns), *mce))
+            cells.append([*(_cell(by_setting[column]) for column in columns), *mce])
         for method in dict.fromkeys(model.method for model in members if model.method):
             row, source = _paper(method, columns, scores.settings, members[0].size[0] <= SMALL_SIDE)
             if source:
                 names.append(("paper", method))
-                cells.append((*row, *(Cell() for _ in titles[len(row) :])))
+                cells.append([*row, *(Cell() for _ in titles[len(row) :])])
                 sources.append(f"paper: {source}")
-        found.append(Grid(group, tuple(names), tuple(titles), tuple(cells), tuple(sources)))
+        found.append(Grid(group, names, titles, cells, sources))
     return found
 
 
 def print_scores(scores: Scores, console: Console) -> None:
     """To a terminal: models as rows where that fits, as columns where not."""
-    console.print(f"{scores.photos} photos: {LEGEND}", highlight=False, markup=False)
+    console.print(Text(f"{scores.photos} photos: {LEGEND}"))
     for grid in grids(scores):
-        console.print(f"\n{grid.title}", style="bold", highlight=False, markup=False)
+        console.print(Text(f"\n{grid.title}", "bold"))
         table = grid.table("\n", "\n")
         whole = len(grid.settings) <= _MOST_COLUMNS and table.fits(console)
         for piece in [table] if whole else table.transposed().pieces(console):
             console.print(piece.terminal())
         for source in grid.sources:
-            console.print(source, highlight=False, markup=False, style="dim")
+            console.print(Text(source, "dim"))
 
 
 def as_markdown(scores: Scores) -> str:
@@ -133,14 +127,17 @@ def _title(corruption: str, level: float | None, single: bool) -> str:
 
 def _cell(score: Score) -> Cell:
     star = "*" if score.mcnemar and score.mcnemar.p < 0.05 else ""
-    accuracy = f"{100 * score.top1.value:.1f}{plus_minus(score.top1, 1, 100)}{star}"
+    accuracy = _percent(score.top1, 1) + star
     if score.gain is None:
         return Cell(accuracy)
     if score.corruption == CLEAN.corruption:
-        return Cell(accuracy, f"{100 * score.gain.value:+.1f}{plus_minus(score.gain, 1, 100)}")
-    if score.recovered is None:
-        return Cell(accuracy, "–")
-    return Cell(accuracy, f"{100 * score.recovered.value:.0f}{plus_minus(score.recovered, 0, 100)} %")
+        return Cell(accuracy, _percent(score.gain, 1, "+"))
+    return Cell(accuracy, f"{_percent(score.recovered, 0)} %" if score.recovered else "–")
+
+
+def _percent(interval: Interval, digits: int, sign: str = "") -> str:
+    """A fraction in %, and half its interval."""
+    return f"{100 * interval.value:{sign}.{digits}f}{plus_minus(interval, digits, 100)}"
 
 
 def _paper(

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 import torch
 
@@ -25,10 +24,7 @@ def predict_all(
 ) -> Iterator[tuple[EvaluationBatch, Predictions]]:
     """Every batch with its predictions, in whatever order they are ready.
 
-    Args:
-        evaluator: Evaluates a batch; a copy of it goes to every process.
-        batches: What is to be evaluated.
-        jobs: Processes; with 1, everything is done in this one.
+    A copy of ``evaluator`` goes to each of ``jobs`` processes; with 1, everything is done in this one.
 
     Raises:
         InputError: From ``evaluator``; or a process died.
@@ -83,15 +79,15 @@ def _send(connection: Connection, batch: EvaluationBatch, busy: dict[Connection,
 
 def _receive(connection: Connection) -> Predictions:
     try:
-        kind, content = connection.recv()
+        reply: Predictions | InputError = connection.recv()
     except (EOFError, ConnectionError):
         raise InputError(
             "a process of --jobs died, for lack of memory perhaps; what was predicted is kept in --out, "
             "so give the command again, with fewer --jobs"
         ) from None
-    if kind == "error":
-        raise InputError(content)
-    return content
+    if isinstance(reply, InputError):
+        raise reply
+    return reply
 
 
 def _serve(evaluator: Evaluator, connection: Connection) -> None:
@@ -99,12 +95,10 @@ def _serve(evaluator: Evaluator, connection: Connection) -> None:
     with _one_thread(), suppress(EOFError, ConnectionError):
         while True:
             batch: EvaluationBatch = connection.recv()
-            reply: tuple[str, Any]
             try:
-                reply = "predictions", evaluator(batch)
+                connection.send(evaluator(batch))
             except InputError as error:
-                reply = "error", str(error)
-            connection.send(reply)
+                connection.send(error)
     evaluator.close()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,32 +40,19 @@ def percentile_interval(samples: Floats) -> tuple[Floats, Floats]:
 
 
 def resampled_means(values: NDArray[np.bool_] | Floats) -> Floats:
-    """Means over observations drawn with replacement, the same draw for every row: differences stay paired.
+    """Means over observations drawn with replacement: (rows, observations) -> (RESAMPLES, rows).
 
-    Args:
-        values: (rows, observations).
-
-    Returns:
-        (RESAMPLES, rows); the same on every call.
+    The draw is the same for every row, so that differences stay paired, and on every call.
     """
     rows, observations = values.shape
     columns = np.ascontiguousarray(values.T, dtype=np.float32)
-    means = np.empty((RESAMPLES, rows))
-    done = 0
-    for counts in _counts(observations):
-        means[done : done + len(counts)] = counts @ columns / observations
-        done += len(counts)
+    means, random = np.empty((RESAMPLES, rows)), np.random.default_rng(SEED)
+    blocks = min(RESAMPLES, ceil(RESAMPLES * observations / _COUNTS))
+    for block in np.array_split(means, blocks):
+        drawn = (random.integers(0, observations, observations) for _ in block)
+        counts = np.stack([np.bincount(each, minlength=observations) for each in drawn]).astype(np.float32)
+        block[:] = counts @ columns / observations
     return means
-
-
-def _counts(observations: int) -> Iterator[NDArray[np.float32]]:
-    """How often every observation is drawn: (some resamples, observations), RESAMPLES in all."""
-    random = np.random.default_rng(SEED)
-    block = max(1, _COUNTS // observations)
-    for start in range(0, RESAMPLES, block):
-        size = min(block, RESAMPLES - start)
-        drawn = (random.integers(0, observations, observations) for _ in range(size))
-        yield np.stack([np.bincount(each, minlength=observations) for each in drawn]).astype(np.float32)
 
 
 def mean_interval(values: Floats) -> Interval:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 from rich.console import Console
 from rich.progress import (
@@ -12,6 +13,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -20,35 +22,11 @@ from rich.text import Text
 
 
 @contextmanager
-def progress_bars(
-    console: Console, titles: Sequence[str], total: int, unit: str = ""
-) -> Iterator[Callable[[str, str, int], None]]:
-    """A bar for each title; call what it yields with a title, what is done now, and how many are done."""
-    columns = (
-        TextColumn("{task.fields[title]}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *([TextColumn(unit)] if unit else []),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bars = {title: progress.add_task("", total=total, title=title) for title in titles}
-        yield lambda title, what, done: progress.update(bars[title], completed=done, description=what)
-
-
-@contextmanager
 def progress_bar(console: Console, title: str, steps: int) -> Iterator[Callable[[str], None]]:
     """A bar of steps; call what it yields with the name of each step as it begins."""
-    begun = -1
-    with progress_bars(console, [title], steps) as update:
-
-        def step(what: str) -> None:
-            nonlocal begun
-            begun += 1
-            update(title, what, begun)
-
-        yield step
+    with _bar(console, title, TimeElapsedColumn(), total=steps) as (progress, bar):
+        done = count()
+        yield lambda what: progress.update(bar, completed=next(done), description=what)
 
 
 @contextmanager
@@ -57,11 +35,18 @@ def work_bar(console: Console, title: str) -> Iterator[Callable[[str, int, int |
 
     Call what it yields with what is done now, how many units are done, and how many there are; None: not known yet.
     """
-    what_now = TextColumn("{task.description}", markup=False)
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn(), what_now)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
+    with _bar(console, title, _Speed(), TimeRemainingColumn()) as (progress, bar):
         yield lambda what, done, total: progress.update(bar, completed=done, total=total, description=what)
+
+
+@contextmanager
+def _bar(
+    console: Console, title: str, *columns: ProgressColumn, total: int | None = None
+) -> Iterator[tuple[Progress, TaskID]]:
+    name, what = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("fields[title]", "description"))
+    shown = name, BarColumn(), MofNCompleteColumn(), *columns, what
+    with Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress, progress.add_task("", total=total, title=title)
 
 
 class _Speed(ProgressColumn):

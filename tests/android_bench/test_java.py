@@ -211,15 +211,11 @@ def test_the_apps_runtime_computes_what_this_machines_does(measured: tuple[Path,
 def expected_outputs(folder: Path, job: Job, model: JobModel) -> np.ndarray:
     """Of Python's LiteRT for the inputs whose outputs are kept, one row an input."""
     described = WorkerJob(
-        artifact=str(folder / model.file),
+        artifact=folder / model.file,
         runtime="litert_cpu",
-        threads=1,
-        pinned_cpus=None,
-        warm_up_seconds=0,
-        warm_up_runs=0,
-        inputs=str(folder / model.inputs_file),
+        protocol=job.protocol,
+        inputs=folder / model.inputs_file,
         shapes={tensor.name: tensor.shape for tensor in model.inputs},
-        count=job.protocol.inputs.count,
     )
     rows = []
     with LitertCpu().open(folder / model.file) as session:

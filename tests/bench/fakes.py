@@ -13,7 +13,6 @@ from mobile_robust.contracts.result import (
     App,
     Cpu,
     Device,
-    ErrorRecord,
     Inputs,
     Protocol,
     Repetition,
@@ -52,27 +51,18 @@ def protocol(repetitions: int = 10, count: int = 8, **changes: object) -> Protoc
     return Protocol.model_validate({**fields, **changes})
 
 
-def run(
-    name: str, precision: Precision = "fp32", requested: str = "cpu", how: Protocol | None = None, slow: float = 1.0
-) -> Run:
+def run(name: str, precision: Precision = "fp32", requested: str = "cpu", how: Protocol | None = None) -> Run:
     """A run of a machine that gets 2 % slower every repetition, for all models alike."""
     how = how or protocol()
     title, parameters, macs, cpu, gpu = MODELS[name]
-    base = (cpu if requested == "cpu" else gpu) * slow * (0.4 if precision == "int8" else 1.0)
+    base = (cpu if requested == "cpu" else gpu) * (0.4 if precision == "int8" else 1.0)
     random = np.random.default_rng(int(digest(name + precision + requested)[:8], 16))
     repetitions = []
     for index in range(how.repetitions):
         samples = base * 1.02**index * (1 + 0.03 * random.gamma(1.5, size=how.inputs.count))
+        ns = tuple((1e6 * samples).astype(int).tolist())
         state = State(cpu_khz=(1_800_000 - 10_000 * index,), temperatures_mc={"soc": 40_000 + 500 * index}, load=0.5)
-        repetitions.append(
-            Repetition(
-                index=index,
-                start=WHEN,
-                samples_ns=tuple(int(1e6 * x) for x in samples),
-                state_before=state,
-                state_after=state,
-            )
-        )
+        repetitions.append(Repetition(index=index, start=WHEN, samples_ns=ns, state_before=state, state_after=state))
     return Run(
         name=name,
         title=title,
@@ -93,26 +83,14 @@ def run(
     )
 
 
-def failed(name: str, requested: str) -> Run:
-    """A run whose accelerator refused an operation."""
-    record = ErrorRecord(when=WHEN, where="load", message="the GPU engine refuses BITWISE_XOR")
-    return run(name, "fp32", requested).model_copy(
-        update={"actual": None, "load_ns": None, "first_inference_ns": None, "repetitions": (), "errors": (record,)}
-    )
+def device(name: str = "Host 1") -> Device:
+    cpus = (Cpu(index=0, max_khz=1_800_000),)
+    return Device(name=name, os="Linux 6", abi="x86_64", cpus=cpus, memory_bytes=8 * 10**9)
 
 
-def result(runs: tuple[Run, ...], how: Protocol | None = None, device: str = "Host 1", **changes: object) -> Result:
-    made = Result(
-        created=WHEN,
-        app=App(platform="host", name="mobile-robust", version="0.1.0"),
-        device=Device(
-            name=device, os="Linux 6", abi="x86_64", cpus=(Cpu(index=0, max_khz=1_800_000),), memory_bytes=8 * 10**9
-        ),
-        protocol=how or protocol(),
-        runs=runs,
-        complete=True,
-    )
-    return made.model_copy(update=changes)
+def result(runs: tuple[Run, ...], how: Protocol | None = None) -> Result:
+    app = App(platform="host", name="mobile-robust", version="0.1.0")
+    return Result(created=WHEN, app=app, device=device(), protocol=how or protocol(), runs=runs, complete=True)
 
 
 def written(folder: Path, made: Result, name: str = "result.json") -> Path:

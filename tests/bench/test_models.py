@@ -26,15 +26,6 @@ def test_folders_and_files_are_taken_once(pipeline_build: Path) -> None:
     assert int8.artifact.precision == "int8" and int8.path.is_file()
 
 
-def test_what_is_no_build_is_named(pipeline_build: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder; give the folder of a finished build"):
-        resolve([tmp_path / "gone"], [], CPU)
-    with pytest.raises(InputError, match="unknown TFLite file of .*known: pipeline_fp32.tflite, pipeline_int8.tflite"):
-        resolve([pipeline_build / "x.tflite"], [], CPU)
-    with pytest.raises(InputError, match="no TFLite file of --precision fp16; it has: fp32, int8"):
-        resolve([pipeline_build], ["fp16"], CPU)
-
-
 def test_a_changed_file_is_named(pipeline_build: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
     (copy / "pipeline_fp32.tflite").write_bytes(b"other")
@@ -53,10 +44,11 @@ def test_inputs_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: P
         resolve([copy], [], CPU)
 
 
-def test_cores_are_chosen_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_protocol_of_this_host_has_cores_that_are_chosen_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "allowed_cpus", lambda: [2, 3])
     monkeypatch.setattr(device, "fastest_cpus", lambda count: [3] if count == 1 else None)
-    assert make_protocol(INPUTS, 10, 1, None, 1).pinned_cpus == (3,)
+    made = make_protocol(INPUTS, 10, 1, None, 1)
+    assert made.pinned_cpus == (3,) and made.warm_up_seconds >= 1 and made.warm_up_runs >= 5 and made.interleaved
     assert make_protocol(INPUTS, 10, 2, None, 1).pinned_cpus is None
     assert make_protocol(INPUTS, 10, 2, [3, 2], 1).pinned_cpus == (2, 3)
     assert make_protocol(INPUTS, 10, 2, [], 1).pinned_cpus is None
@@ -67,11 +59,6 @@ def test_cores_are_chosen_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "allowed_cpus", lambda: None)
     with pytest.raises(InputError, match="--pin: this system cannot keep a process on some cores"):
         make_protocol(INPUTS, 10, 1, [0], 1)
-
-
-def test_the_warm_up_is_a_second_and_five_runs() -> None:
-    made = make_protocol(INPUTS, 10, 1, [], 0)
-    assert made.warm_up_seconds >= 1 and made.warm_up_runs >= 5 and made.interleaved
 
 
 def test_what_protocols_do_not_share_is_said() -> None:

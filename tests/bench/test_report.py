@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from rich.console import Console
 from mobile_robust.bench.comparability import warnings
 from mobile_robust.bench.report import read_all, write
 from mobile_robust.bench.table import Summary, print_table, tabulate
-from mobile_robust.contracts.result import Result
+from mobile_robust.contracts.result import ErrorRecord, Result
 from mobile_robust.errors import InputError
-from tests.bench.fakes import MODELS, digest, failed, protocol, result, run, written
+from tests.bench.fakes import MODELS, WHEN, device, digest, protocol, result, run, written
+from tests.export.test_report import Page
 
 TWO = ("resnet50", "afd_resnet50")
 
@@ -78,33 +78,13 @@ def test_ratios_are_to_the_base_in_the_same_precision(whole: Result) -> None:
         tabulate([result(())], None)
 
 
-class Page(HTMLParser):
-    """Checks that every element is closed and nothing comes from outside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "link", "iframe", "img")
-        for name, value in attributes:
-            assert name not in ("src", "srcset") and not (name.endswith("href") and not (value or "").startswith("#"))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def test_the_page_is_whole_and_stands_alone(tmp_path: Path, whole: Result) -> None:
+def test_the_page_is_whole_and_stands_alone(tmp_path: Path) -> None:
     named = result((run("resnet50").model_copy(update={"title": "<b>&", "label": "untrained: latency only"}),))
-    text = report(tmp_path, named, whole)[".html"]
-    page = Page()
-    page.feed(text)
-    assert page.open == [] and "&lt;b&gt;&amp;" in text and "<b>&" not in text
+    text = report(tmp_path, named, steady(*TWO))[".html"]
+    page = Page(text)
+    assert not {"script", "link", "iframe", "img"} & page.seen and "&lt;b&gt;&amp;" in text and "<b>&" not in text
+    for name, value in page.attributes:
+        assert name not in ("src", "srcset") and not (name.endswith("href") and not (value or "").startswith("#"))
     assert text.count("<svg") == 2 and "untrained: latency only" in text
     assert "RNAN" in text and "is a fraction of the published network" not in re.sub("<details.*?</details>", "", text)
 
@@ -148,7 +128,7 @@ def steady(*names: str, **changes: object) -> Result:
 
 
 def test_devices_stand_side_by_side_without_a_warning_where_all_is_alike() -> None:
-    phone = steady(*TWO).model_copy(update={"device": result((), device="Phone").device})
+    phone = steady(*TWO).model_copy(update={"device": device("Phone")})
     assert cautions(steady(*TWO), phone) == []
     summary = tabulate([steady(*TWO), phone], None)
     assert [summary.column_title(column) for column in summary.columns] == ["Host 1 CPU", "Phone CPU"]
@@ -170,14 +150,16 @@ def test_mixed_results_are_warned_of() -> None:
     assert "was given other inputs in" in said
     short = one.runs[1].model_copy(update={"repetitions": one.runs[1].repetitions[:1]})
     said = cautions(one.model_copy(update={"runs": (one.runs[0], short), "complete": False}))
-    assert "is not complete" in said[0] and said[1].endswith(
-        "afd_resnet50_fp32.tflite on litert_cpu: 1 of 2 repetitions"
-    )
+    assert "is not complete" in said[0]
+    assert said[1].endswith("afd_resnet50_fp32.tflite on litert_cpu: 1 of 2 repetitions")
 
 
 def test_an_unsteady_device_and_an_error_are_warned_of_in_every_form(tmp_path: Path) -> None:
     how = protocol(10, 100)
-    files = report(tmp_path, result((run("resnet50", how=how), failed("arcnn", "gpu")), how))
+    record = ErrorRecord(when=WHEN, where="load", message="the GPU engine refuses BITWISE_XOR")
+    nothing = {"actual": None, "load_ns": None, "first_inference_ns": None, "repetitions": (), "errors": (record,)}
+    failed = run("arcnn", "fp32", "gpu").model_copy(update=nothing)
+    files = report(tmp_path, result((run("resnet50", how=how), failed), how))
     error, unsteady = json.loads(files[".json"])["warnings"]
     assert error.endswith("arcnn_fp32.tflite on litert_gpu: load: the GPU engine refuses BITWISE_XOR")
     assert "was not steady: of 1 of 2 models" in unsteady
@@ -212,11 +194,8 @@ def test_the_terminal_shows_every_figure_it_has_room_for(whole: Result, width: i
 @pytest.mark.slow
 def test_a_table_of_several_devices_is_printed_in_pieces_that_show_every_model(whole: Result) -> None:
     console = Console(record=True, width=80)
-    phones = [whole.model_copy(update={"device": result((), device=f"Phone {i}").device}) for i in range(3)]
+    phones = [whole.model_copy(update={"device": device(f"Phone {i}")}) for i in range(3)]
     print_table(tabulate(phones, None), console)
     text = console.export_text()
-    assert (
-        text.count("afd_resnet50 fp32") > 1
-        and text.count("4.83 ± 0.18") == 3
-        and max(map(len, text.splitlines())) <= 80
-    )
+    assert text.count("afd_resnet50 fp32") > 1 and text.count("4.83 ± 0.18") == 3
+    assert max(map(len, text.splitlines())) <= 80

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +14,33 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.evaluation.models import Model
-from mobile_robust.evaluation.predictors import Predict, Source
+from mobile_robust.evaluation.predictors import Open, Predict
 
 
-@dataclass(frozen=True)
-class Bright:
+def bright(off: float = 0) -> Predict:
     """Knows ten classes; class i is a flat photo of brightness 20 i + ``off``."""
 
-    off: float = 0
+    def predict(photos: Sequence[Photo]) -> np.ndarray:
+        means = np.array([[photo.mean()] for photo in photos])
+        return -np.abs(np.arange(10)[None] * 20 + off - means).astype(np.float32)
 
-    def open(self) -> Predict:
-        def predict(photos: Sequence[Photo]) -> np.ndarray:
-            means = np.array([[photo.mean()] for photo in photos])
-            return -np.abs(np.arange(10)[None] * 20 + self.off - means).astype(np.float32)
-
-        return predict
+    return predict
 
 
-@dataclass(frozen=True)
-class Refusing:
-    """Cannot be opened."""
-
-    def open(self) -> Predict:
-        raise InputError("x.tflite: truncated")
+def refusing() -> Predict:
+    raise InputError("x.tflite: truncated")
 
 
-@dataclass(frozen=True)
-class Dying:
+def dying() -> Predict:
     """Takes its process with it, as a process that is killed for memory goes."""
-
-    def open(self) -> Predict:
-        os._exit(9)
+    os._exit(9)
 
 
-def model(name: str, source: Source, baseline: str = "baseline", method: str | None = None) -> Model:
-    return Model("b", name, "r", (32, 32), 10, name, baseline, method, None, source)
+def model(name: str, opened: Open = bright, method: str | None = None) -> Model:
+    return Model("b", name, "r", (32, 32), 10, name, "baseline", opened, method)
 
 
-ALONE = model("baseline", Bright(off=9))
+ALONE = model("baseline", partial(bright, 9))
 
 
 def flat_photos(folder: Path, count: int) -> PhotoDataset:

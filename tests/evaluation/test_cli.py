@@ -8,11 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,25 +18,22 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
-from tests.evaluation.fakes import ALONE, Bright, model
+from tests.evaluation.fakes import ALONE, flat_photos, model
+from tests.shared import kill, wait_for_end, wait_until
 
 OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
 
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [ALONE, model("int8.tflite", Bright(), method="afd")]
+    found = [ALONE, model("int8.tflite", method="afd")]
     monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: found)
     monkeypatch.setenv("COLUMNS", "120")
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(5):
-        Image.fromarray(np.full((37, 55, 3), 20 * i, np.uint8)).save(folder / f"{i}.png")
-    return folder
+    return flat_photos(tmp_path / "photos", 5).folder
 
 
 @pytest.mark.usefixtures("fakes")
@@ -128,13 +122,6 @@ def test_a_label_beyond_the_classes_is_named(photos: Path) -> None:
         main(["b", "--images", str(photos)])
 
 
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["--help"])
-    text = capsys.readouterr().out
-    assert stop.value.code == 0 and "--holdout 0.4" in text and "imagenet_c" in text and "litert_gpu" in text
-
-
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos of ten classes."""
@@ -146,9 +133,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(build: Path, photos: Path, out: Path, *more: str) -> list[str]:
-    file, corruptions = build / "pipeline_int8.tflite", ("gaussian_noise", "fog", "jpeg")
-    words = [file, "--images", photos, "--labels", "folders", "--corruption", *corruptions, "--out", out, *more]
-    return list(map(str, words))
+    words = f"{build}/pipeline_int8.tflite --images {photos} --labels folders --corruption gaussian_noise fog jpeg"
+    return [*words.split(), "--out", str(out), *more]
 
 
 def without_date(out: Path) -> dict:
@@ -167,23 +153,9 @@ def start(words: list[str]) -> subprocess.Popen:
     )
 
 
-def wait_for_answers(out: Path, process: subprocess.Popen) -> None:
-    """Until three tasks are on disk."""
-    deadline = time.monotonic() + 120
-    while not (out / FILE).exists() or (out / FILE).read_bytes().count(b"\n") < 4:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def wait_for_end(group: int) -> None:
-    """Until no process of a group is left: workers end when the first process has gone."""
-    deadline = time.monotonic() + 20
-    with suppress(ProcessLookupError):
-        while True:
-            os.killpg(group, 0)
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+def wait_for_predictions(out: Path, process: subprocess.Popen) -> None:
+    """Until three batches are on disk."""
+    wait_until(lambda: (out / FILE).exists() and (out / FILE).read_bytes().count(b"\n") > 3, process)
 
 
 @pytest.mark.slow
@@ -192,11 +164,8 @@ def test_a_killed_run_goes_on_and_ends_alike(
 ) -> None:
     assert main(arguments(pipeline_build, real, tmp_path / "whole", "--jobs", "1")) == 0
     process = start(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "2"))
-    wait_for_answers(tmp_path / "killed", process)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    wait_for_end(process.pid)
-    process.communicate()
+    wait_for_predictions(tmp_path / "killed", process)
+    kill(process)
     assert not (tmp_path / "killed" / "scores.json").exists()
     capsys.readouterr()
     assert main(arguments(pipeline_build, real, tmp_path / "killed", "--jobs", "1")) == 0
@@ -208,11 +177,11 @@ def test_a_killed_run_goes_on_and_ends_alike(
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_and_keeps_the_answers(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
     process = start(arguments(pipeline_build, real, tmp_path / "out", "--jobs", "2"))
-    wait_for_answers(tmp_path / "out", process)
+    wait_for_predictions(tmp_path / "out", process)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
-    wait_for_end(process.pid)
+    wait_for_end(process)
 
 
 @pytest.mark.slow

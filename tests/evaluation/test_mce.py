@@ -48,8 +48,3 @@ def test_alexnet_errors_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=rf"alexnet\.csv.*{message}"):
         read_errors(errors_file(tmp_path, text), select_settings(corruptions, [(224, 224)]))
-
-
-def test_missing_alexnet_errors_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--alexnet-errors .*gone.csv: no such file"):
-        read_errors(tmp_path / "gone.csv", select_settings(["fog"], [(224, 224)]))

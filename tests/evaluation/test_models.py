@@ -17,7 +17,7 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.errors import InputError
 from mobile_robust.evaluation import predictors
 from mobile_robust.evaluation.models import resolve
-from mobile_robust.evaluation.predictors import FileSource
+from mobile_robust.evaluation.predictors import Predict, open_file
 from mobile_robust.pipelines import load_built
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
 from mobile_robust.runtimes.litert_cpu import LitertCpu
@@ -41,7 +41,7 @@ def test_a_build_is_all_that_is_in_it(pipeline_build: Path) -> None:
     pipeline = load_built(pipeline_build, read_manifest(pipeline_build))
     image = torch.from_numpy(np.stack(PHOTOS)).permute(0, 3, 1, 2).float()
     for model, expected in zip(models, [pipeline.baseline(image), *[pipeline(image)] * 4], strict=True):
-        logits = model.source.open()(PHOTOS)
+        logits = model.open()(PHOTOS)
         tolerance = 0.1 if "int8" in model.name else 2e-3
         assert logits.shape == (3, 10) and np.ptp(expected.numpy()) > 0
         assert np.abs(logits - expected.numpy()).max() < tolerance * max(1.0, np.ptp(expected.numpy())), model.name
@@ -55,25 +55,17 @@ def test_single_artifacts_share_one_backbone(pipeline_build: Path) -> None:
     assert {m.fingerprint for m in models} <= whole
 
 
-def test_a_recipe_is_its_pytorch_system_on_the_same_backbone(pipeline_build: Path, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, "pipeline", "pipeline", RESNET)
-    models = resolve([str(recipe), str(pipeline_build)], None, [])
+def test_a_recipe_and_its_build_share_their_backbone(pipeline_build: Path, tmp_path: Path) -> None:
+    recipe, none = write_recipe(tmp_path, "pipeline", "pipeline", RESNET), tmp_path / "none.toml"
+    text = recipe.read_text().replace('method = "afd"', 'method = "none"')
+    none.write_text(text.replace('options = { variant = "afd_nano" }', "").replace('layer = "act1"', ""))
+    models = resolve([str(none), str(recipe), str(pipeline_build)], None, [])
     assert [(m.group, m.name) for m in models[:3]] == [
-        (str(recipe), "baseline"),
+        (str(none), "baseline"),
         (str(recipe), "with module"),
-        (str(pipeline_build), "fp32.tflite"),  # its backbone alone and its reference are those of the recipe
+        (str(pipeline_build), "fp32.tflite"),  # its baseline and its reference are those of the recipe
     ]
     assert {m.baseline for m in models} == {models[0].fingerprint} and models[1].label == "untrained: latency only"
-
-
-def test_a_recipe_without_a_module_is_the_backbone_alone(pipeline_build: Path, tmp_path: Path) -> None:
-    with_module = write_recipe(tmp_path, "pipeline", "pipeline", RESNET)
-    alone = tmp_path / "alone.toml"
-    text = with_module.read_text().replace('method = "afd"', 'method = "none"')
-    alone.write_text(text.replace('options = { variant = "afd_nano" }', "").replace('layer = "act1"', ""))
-    models = resolve([str(alone), str(with_module)], None, [])
-    assert [m.name for m in models] == ["baseline", "with module"]
-    assert {m.baseline for m in models} == {models[0].fingerprint}
 
 
 def test_other_backbone_weights_are_another_backbone(tmp_path: Path) -> None:
@@ -96,7 +88,7 @@ def test_a_backbone_of_timm_has_its_own_normalization(monkeypatch: pytest.Monkey
     normalized = (photo / 255 - config["mean"]) / config["std"]
     with torch.no_grad():
         expected = network(torch.from_numpy(normalized).permute(2, 0, 1)[None].float())
-    np.testing.assert_allclose(model.source.open()([photo]), expected, atol=1e-4)
+    np.testing.assert_allclose(model.open()([photo]), expected, atol=1e-4)
     predictors.classifier.cache_clear()
 
 
@@ -121,24 +113,25 @@ def open_echo(self: LitertCpu, artifact: Path, threads: int = 1) -> Session:
     return Echo()
 
 
-def test_a_file_is_fed_as_its_manifest_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_is_fed_as_its_manifest_says(
+    pipeline_build: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(LitertCpu, "open", open_echo)
     photo = np.random.default_rng(0).integers(0, 200, (4, 6, 3), dtype=np.uint8)
-    facts: dict[str, Any] = {
-        "path": tmp_path / "x.tflite",
-        "runtime": "litert_cpu",
-        "image": "image",
-        "logits": "logits",
-    }
-    nhwc = FileSource(**facts, layout="NHWC", low=0, high=1).open()([photo, photo + 1])
+    image = read_manifest(pipeline_build).artifacts[0].inputs[0]
+
+    def opened(layout: str, low: int, high: int, name: str = "x") -> Predict:
+        told = image.model_copy(update={"layout": layout, "value_range": (low, high)})
+        return open_file(tmp_path / f"{name}.tflite", "litert_cpu", told, "logits")
+
+    nhwc = opened("NHWC", 0, 1)([photo, photo + 1])
     np.testing.assert_allclose(nhwc, np.stack([photo, photo + 1]).reshape(2, -1) / 255, rtol=1e-6)
-    nchw = FileSource(**facts, layout="NCHW", low=-1, high=1).open()([photo])
+    nchw = opened("NCHW", -1, 1)([photo])
     np.testing.assert_allclose(nchw[0], photo.transpose(2, 0, 1).ravel() / 127.5 - 1, rtol=1e-5, atol=1e-6)
     with pytest.raises(InputError, match=r"x\.tflite: litert_cpu failed: the engine failed"):
-        FileSource(**facts, layout="NHWC", low=0, high=255).open()([np.full_like(photo, 255)])
-    refused = {**facts, "path": tmp_path / "refused.tflite"}
+        opened("NHWC", 0, 255)([np.full_like(photo, 255)])
     with pytest.raises(InputError, match="--runtime litert_cpu: refused.tflite: the GPU engine refuses XOR"):
-        FileSource(**refused, layout="NHWC", low=0, high=1).open()
+        opened("NHWC", 0, 1, "refused")
 
 
 def test_no_runtime_tells_why(pipeline_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +152,7 @@ def test_the_gpu_engine_runs_the_file(pipeline_build: Path) -> None:
     file = str(pipeline_build / "pipeline_fp32.tflite")
     (_, cpu), (alone, gpu) = resolve([file], None, []), resolve([file], None, ["litert_gpu"])
     assert gpu.runtime == "litert_gpu" and gpu.fingerprint != cpu.fingerprint and alone.fingerprint == cpu.baseline
-    np.testing.assert_allclose(gpu.source.open()(PHOTOS[:1]), cpu.source.open()(PHOTOS[:1]), atol=1e-3)
+    np.testing.assert_allclose(gpu.open()(PHOTOS[:1]), cpu.open()(PHOTOS[:1]), atol=1e-3)
 
 
 def test_what_gives_no_classes_is_refused(pipeline_build: Path, tmp_path: Path) -> None:
@@ -192,7 +185,6 @@ def test_changed_files_and_files_of_no_manifest_are_refused(pipeline_build: Path
         (["gone.toml"], None, "cannot read recipe gone.toml"),
         (["timm:resnet5o"], None, "unknown backbone 'resnet5o'; close matches: .*resnet50"),
         ([], "w.safetensors", "--backbone-weights w.safetensors: only a recipe takes them"),
-        (["sympie_224"], None, "sympie_224 has scope 'module'"),
     ],
 )
 def test_what_a_model_cannot_be(arguments: list[str], weights: str | None, message: str) -> None:

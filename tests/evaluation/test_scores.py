@@ -14,9 +14,9 @@ from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.records import Records
 from mobile_robust.evaluation.scores import Score, score_all
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting
-from tests.evaluation.fakes import ALONE, Bright, model
+from tests.evaluation.fakes import ALONE, model
 
-WITH = model("int8.tflite", Bright(), method="afd")
+WITH = model("int8.tflite", method="afd")
 FOG = [CorruptionSetting("fog", 1), CorruptionSetting("fog", 2)]
 
 

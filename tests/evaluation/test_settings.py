@@ -38,20 +38,6 @@ def test_small_photos_have_levels_of_their_own() -> None:
     assert len(select_settings(["jpeg", "awgn:5"], [(32, 32), (224, 224)])) == 7
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("jpg", "unknown corruption or family 'jpg'; close matches: .*jpeg"),
-        ("fog:6", "corruption fog: severity 6: allowed are whole numbers from 1 to 5"),
-        ("jpeg:0", "corruption jpeg: level 0: allowed are whole numbers from 1 to 95"),
-        ("fog:x", "'x' is no number; allowed are 1 to 5"),
-    ],
-)
-def test_unknown_ones_are_answered_with_what_there_is(text: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        names(text)
-
-
 def test_the_crop_is_corrupted_as_the_registry_says() -> None:
     assert CLEAN.apply(PHOTO, 1, 2) is PHOTO
     assert np.array_equal(CorruptionSetting("jpeg", 10).apply(PHOTO, 1, 2), jpeg(PHOTO, 10))

@@ -28,12 +28,15 @@ def describe(root: Path = Path("/")) -> Device:
 def state(root: Path = Path("/")) -> State:
     """This machine now. ``root`` is where ``proc`` and ``sys`` are."""
     load = _text(root / "proc/loadavg")
+    supplies = sorted((root / "sys/class/power_supply").glob("*"))
+    battery = next((supply for supply in supplies if _text(supply / "type") == "Battery"), root / "no battery")
+    tenths, status = _number(_text(battery / "temp")), _text(battery / "status")
     return State(
         temperatures_mc=_temperatures(root),
         cpu_khz=tuple(_frequency(root, i, "scaling_cur_freq") for i in _indices(root)),
-        battery_percent=_number(_battery(root, "capacity")),
-        battery_mc=_tenths(_number(_battery(root, "temp"))),
-        charging=_charging(_battery(root, "status")),
+        battery_percent=_number(_text(battery / "capacity")),
+        battery_mc=None if tenths is None else 100 * tenths,  # the kernel gives tenths of a degree
+        charging=None if status in (None, "Unknown") else status in ("Charging", "Full"),
         load=float(load.split()[0]) if load else None,
     )
 
@@ -91,22 +94,6 @@ def _temperatures(root: Path) -> dict[str, int]:
             kind = _text(zone / "type") or zone.name
             found[kind if kind not in found else f"{kind} ({zone.name})"] = value
     return found
-
-
-def _battery(root: Path, name: str) -> str | None:
-    for supply in sorted((root / "sys/class/power_supply").glob("*")):
-        if _text(supply / "type") == "Battery":
-            return _text(supply / name)
-    return None
-
-
-def _charging(status: str | None) -> bool | None:
-    return None if status in (None, "Unknown") else status in ("Charging", "Full")
-
-
-def _tenths(value: int | None) -> int | None:
-    """Tenths of a degree, as the kernel gives a battery's temperature, in thousandths."""
-    return None if value is None else 100 * value
 
 
 def _kilobytes(path: Path, key: str) -> int | None:

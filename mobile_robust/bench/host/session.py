@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from mobile_robust import __version__
 from mobile_robust.bench.host import machine as device
@@ -21,7 +19,6 @@ from mobile_robust.bench.resume import Key, key, missing, new_run, now, refused,
 from mobile_robust.contracts.result import (
     App,
     ErrorRecord,
-    Output,
     Protocol,
     Repetition,
     Result,
@@ -42,12 +39,7 @@ Notify = Callable[[str, int], None]
 def measure(models: Sequence[Model], protocol: Protocol, photos: Photos, path: Path, notify: Notify) -> Result:
     """Measures what is missing in the result at ``path``, and writes it anew after every repetition.
 
-    Args:
-        models: What is measured.
-        protocol: How.
-        photos: The test set.
-        path: Of the result; where it exists, its repetitions are kept. What went wrong before is tried again.
-        notify: See :data:`Notify`.
+    Where there is a result, its repetitions are kept, and what went wrong before is tried again.
 
     Raises:
         InputError: The result there is of another protocol, of other artifacts or of another machine; or it cannot be
@@ -65,7 +57,7 @@ def measure(models: Sequence[Model], protocol: Protocol, photos: Photos, path: P
                 if index in session.missing(model):
                     notify(f"{model.artifact.file} on {model.runtime}", session.done)
                     session.repeat(model, index)
-    session.finish()
+    session.write(complete=True)
     return session.result
 
 
@@ -74,18 +66,22 @@ class _Session:
 
     def __init__(self, models: Sequence[Model], protocol: Protocol, path: Path) -> None:
         self._path, self._protocol = path, protocol
-        self._runs = {key(model): _new_run(model) for model in models}
         self._workers: dict[Key, Worker] = {}
         self._failed: set[Key] = set()
-        fresh = Result(
+        self.result = Result(
             created=now(),
             app=App(platform="host", name="mobile-robust", version=__version__),
             device=device.describe(),
             protocol=protocol,
-            runs=tuple(self._runs.values()),
+            runs=tuple(map(_new_run, models)),
             complete=False,
         )
-        self.result = self._resumed(read_result(path), fresh) if path.exists() else fresh
+        if path.exists():
+            old = read_result(path)
+            if (old.device, old.app) != (self.result.device, self.result.app):
+                raise refused(path, "of another machine or program version")
+            self.result = resume(old, self.result, path)
+        self._runs = {run.key: run for run in self.result.runs}
 
     @property
     def done(self) -> int:
@@ -95,9 +91,7 @@ class _Session:
 
     def missing(self, model: Model) -> list[int]:
         """Repetitions that are still to be measured."""
-        if key(model) in self._failed:
-            return []
-        return missing(self._runs[key(model)], self._protocol.repetitions)
+        return [] if key(model) in self._failed else missing(self._runs[key(model)], self._protocol.repetitions)
 
     def load(self, model: Model, inputs: TestSet, stack: ExitStack) -> None:
         """Starts the model's process; whether all operations are where they should be is found out before."""
@@ -110,15 +104,21 @@ class _Session:
             return
         worker = Worker(**launch(_WORKER, [], runtime.environment()))
         stack.callback(worker.close)
-        reply = worker.ask(_job(model, inputs, self._protocol).message())
+        job = Job(
+            artifact=model.path.resolve(),
+            runtime=model.runtime,
+            protocol=self._protocol,
+            inputs=inputs.path,
+            shapes=inputs.shapes,
+        )
+        reply = worker.ask(Message("job", job.model_dump_json()))
         if reply.kind == "error":
             self._fail(model, "load", reply.text)
             return
         self._workers[key(model)] = worker
-        facts: dict[str, Any] = {"actual": placement, "inputs_sha256": inputs.sha256, "outputs": _outputs(reply)}
-        loaded = Run.model_validate({**run.model_dump(), **json.loads(reply.text), **facts})
-        # After a resumption it is the first load that counts, of which nothing was in the machine's caches.
-        self._runs[key(model)] = run if run.load_ns else loaded
+        if not run.load_ns:  # after a resumption the first load counts, of which nothing was in the machine's caches
+            facts = {"actual": placement, "inputs_sha256": inputs.sha256}
+            self._runs[key(model)] = Run.model_validate({**run.model_dump(), **json.loads(reply.text), **facts})
 
     def repeat(self, model: Model, index: int) -> None:
         """Measures one repetition and writes the result."""
@@ -128,7 +128,6 @@ class _Session:
         if reply.kind == "error":
             self._fail(model, f"repetition {index}", reply.text)
             return
-        run = self._runs[key(model)]
         measured = Repetition(
             index=index,
             start=reply.text,
@@ -136,58 +135,24 @@ class _Session:
             state_before=before,
             state_after=device.state(),
         )
+        run = self._runs[key(model)]
         ordered = tuple(sorted([*run.repetitions, measured], key=lambda repetition: repetition.index))
         self._runs[key(model)] = run.model_copy(update={"repetitions": ordered})
-        self._write()
+        self.write()
 
-    def finish(self) -> None:
-        """Sets the done marker."""
-        self.result = self.result.model_copy(update={"complete": True})
-        self._write()
+    def write(self, complete: bool = False) -> None:
+        """Writes the result; ``complete`` sets its done marker."""
+        self.result = self.result.model_copy(update={"runs": tuple(self._runs.values()), "complete": complete})
+        write_result(self.result, self._path)
 
     def _fail(self, model: Model, where: str, message: str) -> None:
         """A record in the place of the numbers that will not come."""
         run, record = self._runs[key(model)], ErrorRecord(when=now(), where=where, message=message)
         self._runs[key(model)] = run.model_copy(update={"errors": (*run.errors, record)})
         self._failed.add(key(model))
-        self._write()
-
-    def _write(self) -> None:
-        self.result = self.result.model_copy(update={"runs": tuple(self._runs.values())})
-        write_result(self.result, self._path)
-
-    def _resumed(self, old: Result, fresh: Result) -> Result:
-        if old.device != fresh.device or old.app != fresh.app:
-            raise refused(self._path, "of another machine or program version")
-        result = resume(old, fresh, self._path)
-        self._runs = {run.key: run for run in result.runs}
-        return result
+        self.write()
 
 
 def _new_run(model: Model) -> Run:
     info = runtimes()[model.runtime]
     return new_run(model, version(info.packages[0]), info.arithmetic)
-
-
-def _job(model: Model, inputs: TestSet, protocol: Protocol) -> Job:
-    return Job(
-        artifact=str(model.path.resolve()),
-        runtime=model.runtime,
-        threads=protocol.threads,
-        pinned_cpus=protocol.pinned_cpus,
-        warm_up_seconds=protocol.warm_up_seconds,
-        warm_up_runs=protocol.warm_up_runs,
-        inputs=str(inputs.path),
-        shapes=inputs.shapes,
-        count=protocol.inputs.count,
-    )
-
-
-def _outputs(reply: Message) -> tuple[Output, ...]:
-    """The outputs that the worker kept, by "INPUT NAME"."""
-    found = []
-    for name, x in reply.arrays.items():
-        index, _, output = name.partition(" ")
-        values = b64encode(x.tobytes()).decode()
-        found.append(Output(input=int(index), name=output, shape=x.shape, values=values))
-    return tuple(found)

@@ -13,17 +13,18 @@ import json
 import os
 import signal
 import sys
+from base64 import b64encode
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from math import prod
 from pathlib import Path
 from time import perf_counter_ns
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from mobile_robust.bench.host import machine as device
-from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES
+from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Output, Protocol
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
 from mobile_robust.runtimes.process import Message, receive, reply_stream, send
 from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
@@ -32,45 +33,23 @@ from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
 _FAILURES = (PlacementError, RuntimeError, ValueError, MemoryError)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker is to measure.
+class Job(BaseModel):
+    """What a worker is to measure: an artifact, whose inputs and outputs are float32, on a timed runtime.
 
-    Attributes:
-        artifact: Path of the file; its inputs and outputs are float32.
-        runtime: Name of a timed runtime.
-        threads: Of a runtime on the CPU.
-        pinned_cpus: The cores a runtime on the CPU has to stay on; None: any.
-        warm_up_seconds: At least this long before every repetition.
-        warm_up_runs: And at least so many inferences.
-        inputs: Path of the test set: float32, for every sample of the test set all tensors one after the other.
-        shapes: Input name -> shape, in the order of ``inputs``.
-        count: Size of the test set.
+    ``inputs`` is the path of the test set: float32, for every sample all tensors of ``shapes`` one after the other.
     """
 
-    artifact: str
+    artifact: Path
     runtime: str
-    threads: int
-    pinned_cpus: tuple[int, ...] | None
-    warm_up_seconds: float
-    warm_up_runs: int
-    inputs: str
+    protocol: Protocol
+    inputs: Path
     shapes: dict[str, tuple[int, ...]]
-    count: int
 
     def arrays(self, index: int) -> Arrays:
         """One sample of the test set, read from the disk: float32 by name, as the file takes it."""
-        sizes = {name: int(np.prod(shape)) for name, shape in self.shapes.items()}
-        size, arrays, start = sum(sizes.values()), {}, 0
-        row = np.fromfile(self.inputs, "<f4", size, offset=4 * size * index)
-        for name, shape in self.shapes.items():
-            arrays[name] = row[start : start + sizes[name]].reshape(shape)
-            start += sizes[name]
-        return arrays
-
-    def message(self) -> Message:
-        """To be sent first."""
-        return Message("job", json.dumps(asdict(self)))
+        *starts, size = np.cumsum([prod(shape) for shape in self.shapes.values()]).tolist()
+        parts = np.split(np.fromfile(self.inputs, "<f4", size, offset=4 * size * index), starts)
+        return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
 
 def main() -> None:
@@ -78,10 +57,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
     stream, requests = reply_stream(), sys.stdin.buffer
     with suppress(EOFError, BrokenPipeError):  # the other process has gone
-        job = Job(**json.loads(receive(requests).text))
-        info = runtimes()[job.runtime]
-        if job.pinned_cpus is not None and info.accelerator == "cpu":
-            os.sched_setaffinity(0, job.pinned_cpus)  # before the runtime makes its threads, which inherit it
+        job = Job.model_validate_json(receive(requests).text)
+        info, pinned = runtimes()[job.runtime], job.protocol.pinned_cpus
+        if pinned is not None and info.accelerator == "cpu":
+            os.sched_setaffinity(0, pinned)  # before the runtime makes its threads, which inherit it
         try:
             session, message = _open(job, info)
         except _FAILURES as error:
@@ -107,7 +86,7 @@ def _open(job: Job, info: RuntimeInfo) -> tuple[Session, Message]:
     runtime.import_engine()
     baseline = device.resident_bytes() if device.forget_peak() else None
     start = perf_counter_ns()
-    session = runtime.load(Path(job.artifact), job.threads)
+    session = runtime.load(job.artifact, job.protocol.threads)
     loaded = perf_counter_ns()
     session.write(first)
     written = perf_counter_ns()
@@ -121,37 +100,40 @@ def _open(job: Job, info: RuntimeInfo) -> tuple[Session, Message]:
         "baseline_memory_bytes": baseline,
         "peak_memory_bytes": peak,
         "outputs_sha256": digests,
+        "outputs": [output.model_dump() for output in kept],
     }
-    return session, Message("open", json.dumps(facts), kept)
+    return session, Message("open", json.dumps(facts))
 
 
-def _outputs(job: Job, session: Session) -> tuple[list[str], dict[str, NDArray[np.float32]]]:
-    """SHA-256 of the outputs for every input, and the first outputs, small ones only, by "INPUT NAME"."""
+def _outputs(job: Job, session: Session) -> tuple[list[str], list[Output]]:
+    """SHA-256 of the outputs for every input, and the first outputs themselves, small ones only."""
     digests: list[str] = []
-    kept: dict[str, NDArray[np.float32]] = {}
-    for index in range(job.count):
+    kept: list[Output] = []
+    for index in range(job.protocol.inputs.count):
         outputs = {name: x.astype("<f4") for name, x in session.predict(job.arrays(index)).items()}
         for name, x in outputs.items():
             if not np.isfinite(x).all():
                 raise RuntimeError(f"output {name} for input {index} has values that are not finite")
         digests.append(hashlib.sha256(b"".join(x.tobytes() for x in outputs.values())).hexdigest())
         if index < INLINE_OUTPUTS and sum(x.size for x in outputs.values()) <= INLINE_VALUES:
-            kept |= {f"{index} {name}": x for name, x in outputs.items()}
+            for name, x in outputs.items():
+                kept.append(Output(input=index, name=name, shape=x.shape, values=b64encode(x.tobytes()).decode()))
     return digests, kept
 
 
 def _repeat(job: Job, session: Session) -> Message:
     """Warms up, then measures the test set once."""
+    protocol = job.protocol
     session.write(job.arrays(0))
-    runs, end = 0, perf_counter_ns() + int(job.warm_up_seconds * 1e9)
-    while runs < job.warm_up_runs or perf_counter_ns() < end:
+    runs, end = 0, perf_counter_ns() + int(protocol.warm_up_seconds * 1e9)
+    while runs < protocol.warm_up_runs or perf_counter_ns() < end:
         session.run()
         runs += 1
     begun = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     samples = []
     gc.disable()
     try:
-        for index in range(job.count):
+        for index in range(protocol.inputs.count):
             session.write(job.arrays(index))
             start = perf_counter_ns()
             session.run()

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from mobile_robust.contracts.precisions import precisions_of
+from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
-    from mobile_robust.bench.instructions.count import Count
-    from mobile_robust.bench.instructions.table import Change
+    from mobile_robust.bench.instructions.table import Change, Row
 
 _EXAMPLES = """examples:
   python -m mobile_robust.bench arm64 build/afd_mobilenetv2 --precision int8
@@ -35,24 +34,17 @@ def add_arm64(arm64: argparse.ArgumentParser) -> None:
     """The options."""
     arm64.set_defaults(run=run)
     arm64.formatter_class, arm64.epilog = argparse.RawDescriptionHelpFormatter, _EXAMPLES
-    arm64.add_argument(
-        "builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
-    arm64.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
-    )
-    arm64.add_argument("--profile", choices=tuple(PROFILES), default="snapdragon-865", help="phone (%(default)s)")
+    add = arm64.add_argument
+    add("builds", nargs="+", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
+    add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
+    add("--profile", choices=tuple(PROFILES), default="snapdragon-865", help="phone (%(default)s)")
     table = arm64.add_mutually_exclusive_group()
     table.add_argument("--check", type=Path, metavar="FILE", help="fail where a count has outgrown this table's")
     table.add_argument("--update", type=Path, metavar="FILE", help="put the counts into this table")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; 1 where a count is more than the table allows.
-
-    Raises:
-        InputError: See :func:`count_instructions`; or no table.
-    """
+    """Runs the command; 1 where a count is more than the table allows."""
     from mobile_robust.bench.instructions import table
     from mobile_robust.bench.instructions.count import count_instructions
 
@@ -65,47 +57,41 @@ def run(options: argparse.Namespace) -> int:
         def notify(file: str) -> None:
             status.update(f"counting on {options.profile}: {file}")
 
-        counted = count_instructions(options.builds, options.precision, options.profile, notify)
-    versions = table.versions_text(counted.versions)
-    console.print(f"Executed instructions of one warm inference, {counted.profile}, {versions}.", highlight=False)
+        counts = count_instructions(options.builds, options.precision, options.profile, notify)
+    versions = table.versions_text(counts[0][1].versions)
+    what = f"Executed instructions of one warm inference, {options.profile}, {versions}."
+    console.print(what, highlight=False)
     if allowed is not None:
-        code = _print_changes(table.compare(counted.counts, allowed, counted.profile), options.check, console)
+        code = _print_changes(table.compare(counts, allowed, options.profile), options.check, console)
     else:
-        _print_kernels(counted.counts, console)
+        _print_kernels(counts, console)
     if options.update:
-        table.update(options.update, counted.counts, counted.profile, counted.versions)
-        console.print(str(options.update), highlight=False, markup=False, soft_wrap=True)
+        table.update(options.update, counts, options.profile)
+        console.print(Text(str(options.update)), soft_wrap=True)
     console.print("A count is not a latency.", style="bold")
     return code
 
 
-def _print_kernels(counts: Sequence[Count], console: Console) -> None:
-    for each in counts:
-        table = _table(f"{each.artifact}: {each.total:,}", "kernel", "instructions", "share")
-        shown = list(each.kernels.items())[:_MOST_ROWS]
-        for name, number in [*shown, ("the rest", each.total - sum(number for _, number in shown))]:
-            table.add_row(name, f"{number:,}", f"{number / each.total:.1%}")
-        console.print(table)
+def _print_kernels(counts: Sequence[tuple[str, Row]], console: Console) -> None:
+    for artifact, count in counts:
+        shown = list(count.kernels.items())[:_MOST_ROWS]
+        shown.append(("the rest", count.total - sum(number for _, number in shown)))
+        rows = [(name, f"{number:,}", f"{number / count.total:.1%}") for name, number in shown]
+        columns = Column("kernel", "left", fold=True), Column("instructions"), Column("share")
+        console.print(Table(columns, rows, f"{artifact}: {count.total:,}").terminal())
 
 
 def _print_changes(changes: Sequence[Change], path: Path, console: Console) -> int:
-    table = _table("", "artifact", "instructions", "table", "change")
+    rows = []
     for change in changes:
         before, growth = change.before, change.growth
         was, grown = (f"{before.total:,}", f"{growth:+.2%}") if before and growth is not None else ("—", "—")
-        table.add_row(change.count.artifact, f"{change.count.total:,}", was, grown)
-    console.print(table)
+        rows.append((change.artifact, f"{change.now.total:,}", was, grown))
+    columns = Column("artifact", "left", fold=True), Column("instructions"), Column("table"), Column("change")
+    console.print(Table(columns, rows).terminal())
     failures = [change.failure for change in changes if change.failure]
     for failure in failures:
-        console.print(failure, style="red", highlight=False, markup=False, soft_wrap=True)
+        console.print(Text(failure, "red"), soft_wrap=True)
     if failures:
-        console.print(f"where this is meant to be so: --update {path}", highlight=False, markup=False, soft_wrap=True)
+        console.print(Text(f"where this is meant to be so: --update {path}"), soft_wrap=True)
     return 1 if failures else 0
-
-
-def _table(title: str, first: str, *numbers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title or None, title_justify="left")
-    table.add_column(first, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mobile_robust.bench.instructions import plugin
 from mobile_robust.bench.instructions.symbols import MemoryMap, by_function
+from mobile_robust.bench.instructions.table import Row
 from mobile_robust.bench.models import Model, resolve
 from mobile_robust.errors import InputError
 from mobile_robust.parity.reference import load_reference
@@ -24,43 +25,10 @@ from mobile_robust.tflite import file as tflite_file
 _DECIDING = ("ai-edge-litert", "qemu-user:amd64")
 
 
-@dataclass(frozen=True)
-class Count:
-    """Executed instructions of the second inference, in one thread.
-
-    Attributes:
-        artifact: File name.
-        total: All of them, from the call of the interpreter until it returns.
-        kernels: The same by function of XNNPACK or LiteRT, or by library where it tells no functions; largest first.
-    """
-
-    artifact: str
-    total: int
-    kernels: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Counts of artifacts.
-
-    Attributes:
-        profile: Name of the emulated phone.
-        versions: Of the packages that decide what is executed.
-        counts: One an artifact.
-    """
-
-    profile: str
-    versions: dict[str, str]
-    counts: tuple[Count, ...]
-
-
 def count_instructions(
-    builds: Sequence[Path],
-    precisions: Sequence[str] = (),
-    profile: str = "snapdragon-865",
-    notify: Callable[[str], None] = lambda _: None,
-) -> Counted:
-    """Counts the instructions of TFLite files on LiteRT's ARM64 kernels.
+    builds: Sequence[Path], precisions: Sequence[str], profile: str, notify: Callable[[str], None]
+) -> list[tuple[str, Row]]:
+    """Counts the instructions of TFLite files on LiteRT's ARM64 kernels: file names, and rows of a table.
 
     Args:
         builds: Folders of finished builds, or TFLite files in such folders.
@@ -74,35 +42,30 @@ def count_instructions(
     found, reason = sandbox.find()
     if found is None:
         raise InputError(f"bench arm64: {reason}")
-    counts = []
+    versions = {name: found.version(name) for name in _DECIDING}
+    rows = []
     for model in resolve(builds, precisions, [runtimes()["litert_cpu"]]):
         notify(model.artifact.file)
         try:
-            counts.append(count(model, PROFILES[profile]))
+            kernels = _count(model, PROFILES[profile])
         except EngineError as error:
             raise InputError(str(error)) from None
-    return Counted(profile, {name: found.version(name) for name in _DECIDING}, tuple(counts))
+        row = Row(total=sum(kernels.values()), kernels=kernels, versions=versions)
+        rows.append((model.artifact.file, row))
+    return rows
 
 
-def count(model: Model, profile: Profile) -> Count:
-    """Counts an artifact on the first photo that its build was verified with.
-
-    Raises:
-        InputError: There is no C compiler for the plug-in.
-        EngineError: The file does not run there.
-        RuntimeError: There is no sandbox.
-    """
+def _count(model: Model, profile: Profile) -> dict[str, int]:
+    """Of the second inference on the first photo that the build was verified with, from the call of the interpreter
+    until it returns: by function of XNNPACK or LiteRT, or by library where it tells no functions; largest first."""
     inputs = load_reference(model.folder, model.manifest).inputs_of(model.artifact.inputs, 0)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "counts"
-        session = EmulatedSession(tflite_file.read(model.path), profile, *plugin.options(out))
-        try:
+        with closing(EmulatedSession(tflite_file.read(model.path), profile, *plugin.options(out))) as session:
             session.write(inputs)
             memory = MemoryMap(session.ask("count").text)
             executed: Counter[int] = Counter()
             for line in out.read_text().splitlines():
                 address, number = line.split()
                 executed[int(address, 16)] += int(number)
-        finally:
-            session.close()
-    return Count(model.artifact.file, executed.total(), by_function(executed, memory))
+    return by_function(executed, memory)

@@ -26,22 +26,22 @@ def options(out: Path) -> tuple[str, str]:
     return "-plugin", path
 
 
+def compiler() -> str | None:
+    """Of C, on this machine."""
+    return shutil.which("gcc") or shutil.which("cc")
+
+
 def _built() -> Path:
     library = sandbox.base() / f"plugin-{sha256(_SOURCE)[:16]}.so"
     if library.is_file():
         return library
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
+    found = compiler()
+    if found is None:
         raise InputError("bench arm64 builds its counter with a C compiler, and there is none: install gcc")
     temporary = library.with_suffix(f".{os.getpid()}.tmp")
     flags = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-shared", "-fPIC")
-    done = subprocess.run(
-        [compiler, *flags, str(_SOURCE), "-o", str(temporary)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run([found, *flags, _SOURCE, "-o", temporary], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InputError(f"{_SOURCE}: {compiler} fails: {done.stderr.strip()}")
+        raise InputError(f"{_SOURCE}: {found} fails: {done.stderr.strip()}")
     temporary.replace(library)
     return library

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,11 +22,7 @@ _SYMBOL_TABLE, _FUNCTION = 2, 2
 
 
 class MemoryMap:
-    """The files that a process has mapped.
-
-    Args:
-        text: Its /proc/self/maps.
-    """
+    """The files that a process has mapped, out of its /proc/self/maps."""
 
     def __init__(self, text: str) -> None:
         spans: dict[str, list[int]] = {}
@@ -39,7 +36,7 @@ class MemoryMap:
         """The function there; where its file has no symbol for it, the file's name."""
         for start, end, path in self._files:
             if start <= address < end:
-                return _Functions.of(path).name(address - start) or path.name
+                return _functions(path).name(address - start) or path.name
         return "unknown"
 
 
@@ -59,12 +56,6 @@ class _Functions:
         functions = table[(table["info"] & 0xF == _FUNCTION) & (table["section"] != 0)]
         self._functions: NDArray[Any] = np.sort(functions, order=("value", "size"))
 
-    @staticmethod
-    @lru_cache(maxsize=64)
-    def of(path: Path) -> _Functions:
-        """Of a file, read once."""
-        return _Functions(path)
-
     def name(self, address: int) -> str | None:
         index = int(np.searchsorted(self._functions["value"], address, side="right")) - 1
         if index < 0:
@@ -74,6 +65,9 @@ class _Functions:
             return None
         start = int(found["name"])
         return readable(self._names[start : self._names.index(b"\0", start)].decode())
+
+
+_functions = lru_cache(maxsize=64)(_Functions)
 
 
 def readable(symbol: str) -> str:
@@ -90,8 +84,7 @@ def readable(symbol: str) -> str:
 
 def by_function(counts: Mapping[int, int], memory: MemoryMap) -> dict[str, int]:
     """Counts by address as counts by function, the largest first."""
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for address, count in counts.items():
-        name = memory.name(address)
-        found[name] = found.get(name, 0) + count
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+        found[memory.name(address)] += count
+    return dict(found.most_common())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mobile_robust.bench.instructions.count import Count
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 
@@ -40,42 +38,42 @@ class Counts(_Strict):
 
 @dataclass(frozen=True)
 class Change:
-    """A count against the table's. ``before`` is None of an artifact that the table lacks."""
+    """The count of an artifact against the table's. ``before`` is None of an artifact that the table lacks."""
 
-    count: Count
+    artifact: str
+    now: Row
     before: Row | None
 
     @property
     def growth(self) -> float | None:
         """As a fraction; negative where it shrank."""
-        return None if self.before is None else self.count.total / self.before.total - 1
+        return None if self.before is None else self.now.total / self.before.total - 1
 
     @property
     def failure(self) -> str | None:
         """A sentence where the table has to be updated."""
         if self.before is None:
-            return f"{self.count.artifact}: not in the table"
-        if self.count.total <= self.before.total * (1 + ALLOWED_GROWTH):
+            return f"{self.artifact}: not in the table"
+        if self.now.total <= self.before.total * (1 + ALLOWED_GROWTH):
             return None
-        now, old = _large(self.count), self.before.kernels
+        now, old = _large(self.now), self.before.kernels
         most = max(now, key=lambda name: now[name] - old.get(name, 0))
-        was, become = old.get(most, 0), now[most]
         return (
-            f"{self.count.artifact}: {self.before.total} instructions have become {self.count.total}, "
-            f"{self.growth:+.1%}, allowed {ALLOWED_GROWTH:+.0%}; most of it in {most}: {was} -> {become}; "
+            f"{self.artifact}: {self.before.total} instructions have become {self.now.total}, {self.growth:+.1%}, "
+            f"allowed {ALLOWED_GROWTH:+.0%}; most of it in {most}: {old.get(most, 0)} -> {now[most]}; "
             f"the table's was counted with {versions_text(self.before.versions)}"
         )
 
 
-def versions_text(versions: dict[str, str]) -> str:
+def versions_text(versions: Mapping[str, str]) -> str:
     """As people read them."""
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _large(count: Count) -> dict[str, int]:
+def _large(row: Row) -> dict[str, int]:
     """The kernels as the table keeps them."""
-    large = {name: n for name, n in count.kernels.items() if n >= _LEAST_SHARE * count.total}
-    rest = count.total - sum(large.values())
+    large = {name: n for name, n in row.kernels.items() if n >= _LEAST_SHARE * row.total}
+    rest = row.total - sum(large.values())
     return {**large, _REST: rest} if rest else large
 
 
@@ -95,20 +93,20 @@ def read(path: Path) -> Counts:
         raise InputError(f"{path}: not a table of counts: {where}: {first['msg']}") from None
 
 
-def compare(counts: Iterable[Count], table: Counts, profile: str) -> list[Change]:
-    """Every count beside the table's."""
+def compare(counts: Iterable[tuple[str, Row]], table: Counts, profile: str) -> list[Change]:
+    """Every artifact's count beside the table's."""
     rows = table.profiles.get(profile, {})
-    return [Change(count, rows.get(count.artifact)) for count in counts]
+    return [Change(artifact, count, rows.get(artifact)) for artifact, count in counts]
 
 
-def update(path: Path, counts: Sequence[Count], profile: str, versions: dict[str, str]) -> None:
+def update(path: Path, counts: Iterable[tuple[str, Row]], profile: str) -> None:
     """Puts counts into a table, which is made where it is missing; its other rows stay.
 
     Raises:
         InputError: The file is no table, or cannot be written.
     """
     profiles = read(path).profiles if path.exists() else {}
-    new = {each.artifact: Row(total=each.total, kernels=_large(each), versions=versions) for each in counts}
+    new = {artifact: row.model_copy(update={"kernels": _large(row)}) for artifact, row in counts}
     profiles[profile] = dict(sorted({**profiles.get(profile, {}), **new}.items()))
     table = Counts(profiles=dict(sorted(profiles.items())))
-    write_output(path, json.dumps(table.model_dump(), indent=2) + "\n")
+    write_output(path, table.model_dump_json(indent=2) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from mobile_robust.bench.instructions import plugin
 from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import Runtime
 from mobile_robust.runtimes.emulator.runtime import LitertArm64
+
+needs_compiler = pytest.mark.skipif(plugin.compiler() is None, reason="no C compiler")
 
 
 @pytest.mark.emulator
@@ -62,9 +63,8 @@ def source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "plugin.c"
 
 
+@needs_compiler
 def test_the_plug_in_is_built_once(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shutil.which("gcc") is None and shutil.which("cc") is None:
-        pytest.skip("no C compiler")
     flag, option = plugin.options(Path("counts"))
     library = Path(option.removesuffix(",out=counts"))
     assert flag == "-plugin" and library.parent == plugin.sandbox.base() and library.is_file()
@@ -79,9 +79,8 @@ def test_a_compiler_is_needed(source: Path, monkeypatch: pytest.MonkeyPatch) -> 
         plugin.options(Path("counts"))
 
 
+@needs_compiler
 def test_a_compiler_that_fails_is_reported(source: Path) -> None:
-    if shutil.which("gcc") is None and shutil.which("cc") is None:
-        pytest.skip("no C compiler")
     source.write_text("int qemu_plugin_version = one;\n")
     with pytest.raises(InputError, match=r"plugin\.c: .*cc fails: (?s:.*)one"):
         plugin.options(Path("counts"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.bench.instructions.plugin import compiler
 from mobile_robust.bench.instructions.symbols import MemoryMap, by_function, readable
 
 SOURCE = "static int hidden(int x) { return x * 3; }\nint (*pointer(void))(int) { return hidden; }\n"
@@ -16,12 +17,11 @@ SOURCE = "static int hidden(int x) { return x * 3; }\nint (*pointer(void))(int) 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
+    if compiler() is None:
         pytest.skip("no C compiler")
     folder = tmp_path_factory.mktemp("library")
     (folder / "a.c").write_text(SOURCE)
-    subprocess.run([compiler, "-shared", "-fPIC", folder / "a.c", "-o", folder / "liba.so"], check=True)
+    subprocess.run([compiler(), "-shared", "-fPIC", folder / "a.c", "-o", folder / "liba.so"], check=True)
     return folder / "liba.so"
 
 

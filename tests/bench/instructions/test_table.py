@@ -7,25 +7,24 @@ from pathlib import Path
 import pytest
 
 from mobile_robust.bench.instructions import table
-from mobile_robust.bench.instructions.count import Count
 from mobile_robust.errors import InputError
 
-VERSIONS = {"ai-edge-litert": "2.3.0"}
 COMMITTED = Path(table.__file__).with_name("counts.json")
 
 
-def count(total: int = 1000, name: str = "a_int8.tflite", small: int = 5) -> Count:
-    return Count(name, total, {"xnn_gemm": total - 200 - small, "xnn_add": 200, "tiny": small})
+def count(total: int = 1000, name: str = "a_int8.tflite") -> list[tuple[str, table.Row]]:
+    kernels = {"xnn_gemm": total - 205, "xnn_add": 200, "tiny": 5}
+    return [(name, table.Row(total=total, kernels=kernels, versions={"ai-edge-litert": "2.3.0"}))]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    table.update(tmp_path / "counts.json", [count(), count(2000, "b.tflite")], "armv9", VERSIONS)
+    table.update(tmp_path / "counts.json", count() + count(2000, "b.tflite"), "armv9")
     return tmp_path / "counts.json"
 
 
-def failure(path: Path, now: Count, profile: str = "armv9") -> str | None:
-    (change,) = table.compare([now], table.read(path), profile)
+def failure(path: Path, now: list[tuple[str, table.Row]], profile: str = "armv9") -> str | None:
+    (change,) = table.compare(now, table.read(path), profile)
     return change.failure
 
 
@@ -47,8 +46,8 @@ def test_what_is_not_in_the_table_fails(path: Path) -> None:
 
 
 def test_an_update_leaves_the_other_rows(path: Path) -> None:
-    table.update(path, [count(3000)], "armv9", VERSIONS)
-    table.update(path, [count(7000)], "snapdragon-865", VERSIONS)
+    table.update(path, count(3000), "armv9")
+    table.update(path, count(7000), "snapdragon-865")
     rows = {
         profile: {name: row.total for name, row in rows.items()} for profile, rows in table.read(path).profiles.items()
     }
@@ -71,7 +70,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"counts\.json: not a table of counts: "):
         table.read(path)
     with pytest.raises(InputError, match=r"counts\.json: not a table of counts: "):
-        table.update(path, [count()], "armv9", VERSIONS)
+        table.update(path, count(), "armv9")
     assert path.read_text() == text
 
 
