@@ -22,32 +22,6 @@ class UnauthorizedError(DeviceError):
         )
 
 
-class ForbiddenError(DeviceError):
-    """This computer's system keeps adb from it."""
-
-    def __init__(self, serial: str) -> None:
-        super().__init__(
-            serial,
-            "this system does not let adb open it: on Linux, apt-get install android-sdk-platform-tools-common, be in "
-            "the group plugdev, plug it in again, and give the command again",
-        )
-
-
-class OfflineError(DeviceError):
-    """adb sees it, but it does not respond as a running device; ``state``: what adb calls it."""
-
-    def __init__(self, serial: str, state: str) -> None:
-        super().__init__(
-            serial,
-            f"adb calls it {state}: plug it in again, or turn USB debugging off and on in its developer options, and "
-            "give the command again",
-        )
-
-
-class NotInstalledError(DeviceError):
-    """The benchmark app is not there, or its folder may not be entered."""
-
-
 #: Package manager's code -> what to do.
 _REFUSALS = {
     "VERSION_DOWNGRADE": "a newer version of the app is there: adb uninstall {package}, and give the command again",
@@ -64,21 +38,9 @@ _REFUSALS = {
 }
 
 
-class InstallError(DeviceError):
-    """The package manager refuses the app.
-
-    Args:
-        serial: The device.
-        package: The app.
-        output: What the package manager printed.
-
-    Attributes:
-        code: Its code, such as VERSION_DOWNGRADE; empty where it gave none.
-    """
-
-    def __init__(self, serial: str, package: str, output: str) -> None:
-        found = re.search(r"INSTALL_(?:FAILED_|PARSE_FAILED_)?([A-Z_]+)", output)
-        self.code = found[1] if found else ""
-        advice = _REFUSALS.get(self.code, "see what it says, and try to install the APK by hand")
-        printed = " ".join(output.split())[-300:]
-        super().__init__(serial, f"cannot install the app: {advice.format(package=package)} ({printed})")
+def install_error(serial: str, package: str, printed: str) -> DeviceError:
+    """The error of an app that the package manager refuses, of what it printed."""
+    found = re.search(r"INSTALL_(?:FAILED_|PARSE_FAILED_)?([A-Z_]+)", printed)
+    advice = _REFUSALS.get(found[1] if found else "", "see what it says, and try to install the APK by hand")
+    end = " ".join(printed.split())[-300:]
+    return DeviceError(serial, f"cannot install the app: {advice.format(package=package)} ({end})")

@@ -10,8 +10,7 @@ from mobile_robust.bench.android.adb import AdbLink, choose, find_adb
 from mobile_robust.bench.android.apk.build import build_apk, current_apk
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.android.transport import AdbTransport
-from mobile_robust.bench.device.devices import Notify, Step
-from mobile_robust.bench.device.measure import DeviceMeasurements, measure_on_devices
+from mobile_robust.bench.device.measure import DeviceMeasurements, Notify, Step, measure_on_devices
 from mobile_robust.bench.device.plan import choose_models
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.bench.inputs import describe, open_photos
@@ -63,14 +62,11 @@ def measure_on_android(
     models = choose_models(ANDROID, builds, precisions, accelerators)
     photos = open_photos(images)
     protocol = make_protocol(describe(photos), repetitions, threads, [], cool_down)
-    app = apk or _current_or_built(apk_folder, notify)
+    if apk is None:
+        notify(Step("building the app"))
+        apk = current_apk(apk_folder) or build_apk(apk_folder, lambda line: notify(Step(line)))
 
     def connect(serial: str, pause: Callable[[float], None], say: Callable[[str], None]) -> DeviceTransport:
-        return AdbTransport(AdbLink(program, serial, pause), app, _RECONNECT, say)
+        return AdbTransport(AdbLink(program, serial, pause), apk, _RECONNECT, say)
 
     return measure_on_devices(ANDROID, chosen, connect, models, photos, protocol, out, keep=keep, notify=notify)
-
-
-def _current_or_built(folder: Path, notify: Notify) -> Path:
-    notify(Step("building the app"))
-    return current_apk(folder) or build_apk(folder, lambda line: notify(Step(line)))

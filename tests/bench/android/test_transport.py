@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench.device.devices import folder_of
+from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from tests.bench.android.fake_phone import FakePhone
 from tests.bench.android.harness import AdbHarness

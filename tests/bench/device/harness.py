@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mobile_robust.bench.device.devices import Connect, folder_of, measure_all
+from mobile_robust.bench.device.measure import Connect, folder_of, measure_all
 from mobile_robust.bench.device.monitor import Limits
 from mobile_robust.bench.device.plan import MeasurementPlan
 from mobile_robust.contracts.result import RESULT_NAME, Result, read_result

@@ -37,14 +37,11 @@ _KNOWN_WARNING = re.compile(r"unexpected element <uses-native-library>")
 
 
 def build_apk(out: Path, notify: Notify = lambda _: None) -> Path:
-    """Builds, signs and checks the app.
+    """Builds, signs and checks the app; gives the path of the APK.
 
     Args:
         out: Folder; gets the APK, under a temporary name until it is whole.
         notify: Gets one line a step, before a download, and on what the checks have found.
-
-    Returns:
-        Path of the APK.
 
     Raises:
         InputError: Tools are missing, Maven Central cannot be reached, a tool failed, or the APK fails a check.
@@ -86,17 +83,7 @@ def version_code(version: str) -> int:
 
 
 def assemble(folder: Path, tools: Toolchain, scratch: Path, notify: Notify = lambda _: None) -> Path:
-    """The APK without a signature, aligned.
-
-    Args:
-        folder: The sources.
-        tools: See :func:`mobile_robust.bench.android.apk.toolchain.find`.
-        scratch: Empty folder; gets everything in between as well.
-        notify: See :func:`build_apk`.
-
-    Raises:
-        InputError: A tool failed.
-    """
+    """The APK of the sources in ``folder``, unsigned, aligned; everything in between goes to ``scratch`` as well."""
     libraries = fetch(read_dependencies(folder)["app"], notify=notify)
     jars, packed = _unpack(libraries, scratch / "libraries")
     notify("native code")
@@ -104,7 +91,7 @@ def assemble(folder: Path, tools: Toolchain, scratch: Path, notify: Notify = lam
     notify("resources")
     linked, generated = _link(folder, tools, scratch)
     notify("classes")
-    classes = _compile(folder, [generated], jars, tools, scratch / "classes")
+    classes = _compile(folder, generated, jars, tools, scratch / "classes")
     dex = tools.dex([classes, *jars], scratch)
     with zipfile.ZipFile(linked) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -136,8 +123,7 @@ def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:
     """Manifest and resources as Android reads them, in an archive; and the folder of R.java."""
     compiled, linked, generated = scratch / "resources.zip", scratch / "linked.apk", scratch / "generated"
     tools.run("aapt2", "compile", "--dir", folder / _RESOURCES, "-o", compiled)
-    version = __version__
-    versions = ("--version-name", version, "--version-code", str(version_code(version)))
+    versions = ("--version-name", __version__, "--version-code", str(version_code(__version__)))
     levels = ("--min-sdk-version", str(MIN_SDK), "--target-sdk-version", str(COMPILE_SDK))
     inputs = ("--manifest", folder / _MANIFEST, "-I", tools.framework, compiled)
     # An aapt2 older than Android 12 takes what it does not know into the manifest, but only so, and with a warning.
@@ -149,8 +135,8 @@ def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:
     return linked, generated
 
 
-def _compile(folder: Path, more: Sequence[Path], jars: Sequence[Path], tools: Toolchain, out: Path) -> Path:
-    roots = [*(folder / code / "java" for code in _CODE), *more]
+def _compile(folder: Path, generated: Path, jars: Sequence[Path], tools: Toolchain, out: Path) -> Path:
+    roots = [*(folder / code / "java" for code in _CODE), generated]
     files = sorted(path for root in roots for path in root.rglob("*.java"))
     out.mkdir()
     classpath = ":".join(map(str, [tools.framework, *jars]))

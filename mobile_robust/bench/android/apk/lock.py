@@ -22,12 +22,8 @@ _HEAD = "# SHA-256 and coordinate of every artifact; made by python -m mobile_ro
 
 
 def lock(repository: str = maven.CENTRAL) -> str:
-    """The text of the lock file.
-
-    Raises:
-        InputError: An artifact does not agree with a published hash, or with the one locked before.
-        OSError: The repository cannot be reached.
-    """
+    """The text of the lock file. Raises InputError where an artifact does not agree with a published hash, or with the
+    one locked before, and OSError where the repository cannot be reached."""
     before = maven.read_lock() if maven.LOCK.is_file() else {}
     scopes = read_dependencies(sources())
     lines = []

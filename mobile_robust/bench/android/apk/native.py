@@ -15,20 +15,9 @@ LIBRARY, RUNTIME = "libmobile_robust_xnnpack.so", "libtensorflowlite_jni.so"
 
 
 def build_native(source: Path, native: Mapping[str, bytes], tools: Toolchain, scratch: Path) -> dict[str, bytes]:
-    """Compiles and links a C file for every ABI.
+    """Compiles and links a C file for every ABI, in a folder ``scratch`` that is not there yet.
 
-    Args:
-        source: The file.
-        native: The APK's other native code by its path there, the runtime's library among it.
-        tools: See :func:`mobile_robust.bench.android.apk.toolchain.find`.
-        scratch: Folder that is not there yet.
-
-    Returns:
-        The libraries by their path in the APK.
-
-    Raises:
-        InputError: The compiler or the linker failed.
-    """
+    ``native`` and what is returned: libraries by their path in the APK, in ``native`` those of the runtime."""
     built = {}
     for abi, target in TARGETS.items():
         folder = scratch / abi
