@@ -11,10 +11,9 @@ from rich.console import Console
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.bench.run import benchmark
-from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
-from mobile_robust.options import at_least
+from mobile_robust.options import add_measurement
 from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
 
@@ -61,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
     timed = [name for name, info in registry.runtimes().items() if info.timed]
-    host.add_argument(
-        "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
+    add_measurement(host, 1, "litert_cpu", 1.0)
     host.add_argument(
         "--runtime",
         nargs="+",
@@ -73,18 +70,6 @@ def _add_host(host: argparse.ArgumentParser) -> None:
         help=f"{', '.join(timed)} (default: litert_cpu)",
     )
     host.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
-    )
-    host.add_argument(
-        "--threads", type=int, action=at_least(1), default=1, metavar="N", help="of litert_cpu (%(default)s)"
-    )
-    host.add_argument(
-        "--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)"
-    )
-    host.add_argument(
-        "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
-    )
-    host.add_argument(
         "--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first"
     )
     host.add_argument(
@@ -92,14 +77,6 @@ def _add_host(host: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="CPU",
         help="cores litert_cpu has to stay on, or none (default: the fastest, one a thread)",
-    )
-    host.add_argument(
-        "--cool-down",
-        type=float,
-        action=at_least(0, "seconds"),
-        default=1.0,
-        metavar="S",
-        help="idle seconds before every repetition (%(default)s)",
     )
     host.add_argument(
         "--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)"

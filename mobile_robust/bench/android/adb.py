@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_robust.bench.android.errors import DroppedError, UnauthorizedError
 from mobile_robust.bench.android.shell import command_line, parse_output
 from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.errors import InputError
@@ -22,6 +21,21 @@ QUICK = 30.0
 _GREETING = 3.0
 #: Seconds a cable is given a megabyte; the slowest ones move ten times as much.
 _PER_MEGABYTE = 1.0
+
+
+class DroppedError(Exception):
+    """The connection broke, or nothing came in time: after a reconnection the same may be tried again."""
+
+
+class UnauthorizedError(DeviceError):
+    """Its owner has not authorized this computer."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__(
+            serial,
+            'this computer is not authorized: unlock the phone, answer "Allow USB debugging?" with Allow, and give the '
+            "command again (no question there: adb kill-server, then plug it in again)",
+        )
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME
 from mobile_robust.errors import InputError
-from mobile_robust.options import at_least, checked
+from mobile_robust.options import add_measurement, checked
 
 if TYPE_CHECKING:  # they import PyTorch: not for --help
     from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step
@@ -39,34 +38,12 @@ def add_android(android: argparse.ArgumentParser) -> None:
     """The options."""
     android.set_defaults(run=run)
     android.formatter_class, android.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLES
-    android.add_argument(
-        "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
+    add_measurement(android, 4, "the CPU", 2.0)
     android.add_argument(
         "--serial", nargs="+", default=[], metavar="S", help="phones, as adb devices lists them (default: the only one)"
     )
     android.add_argument(
         "--accelerator", nargs="+", choices=("cpu", "gpu"), default=["cpu", "gpu"], help="default: both"
-    )
-    android.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
-    )
-    android.add_argument(
-        "--threads", type=int, action=at_least(1), default=4, metavar="N", help="of the CPU (%(default)s)"
-    )
-    android.add_argument(
-        "--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)"
-    )
-    android.add_argument(
-        "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
-    )
-    android.add_argument(
-        "--cool-down",
-        type=float,
-        action=at_least(0, "seconds"),
-        default=2.0,
-        metavar="S",
-        help="idle seconds before every repetition (%(default)s)",
     )
     android.add_argument(
         "--apk",
@@ -96,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     from mobile_robust.bench.android.measure import measure_on_android
 
     with _bars(console) as notify:
-        measurements = measure_on_android(
+        measured = measure_on_android(
             options.builds,
             options.out,
             serials=options.serial,
@@ -111,11 +88,16 @@ def run(options: argparse.Namespace) -> int:
             keep=options.keep,
             notify=notify,
         )
-    for measurement in measurements.measured.values():
-        _print_measurement(measurement)
-    if measurements.failed:
-        raise InputError("\n".join(map(str, measurements.failed.values())))
-    return 0 if all(measurement.passed for measurement in measurements.measured.values()) else 1
+    code, failures = 0, []
+    for end in measured.values():
+        if isinstance(end, InputError):
+            failures.append(str(end))
+        else:
+            _print_measurement(end)
+            code = code if end.passed else 1
+    if failures:
+        raise InputError("\n".join(failures))
+    return code
 
 
 @contextmanager

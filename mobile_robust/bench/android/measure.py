@@ -10,11 +10,12 @@ from mobile_robust.bench.android.adb import AdbLink, choose, find_adb
 from mobile_robust.bench.android.apk.build import build_apk, current_apk
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.android.transport import AdbTransport
-from mobile_robust.bench.device.measure import DeviceMeasurements, Notify, Step, measure_on_devices
+from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step, measure_on_devices
 from mobile_robust.bench.device.plan import choose_models
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.bench.inputs import describe, open_photos
 from mobile_robust.bench.protocol import make_protocol
+from mobile_robust.errors import InputError
 
 #: Seconds a phone is awaited after the connection broke.
 _RECONNECT = 60.0
@@ -35,8 +36,9 @@ def measure_on_android(
     apk_folder: Path = Path("dist"),
     keep: bool = False,
     notify: Notify = lambda _: None,
-) -> DeviceMeasurements:
-    """Measures TFLite files on phones that adb is connected to, and checks their outputs there.
+) -> dict[str, DeviceMeasurement | InputError]:
+    """Measures TFLite files on phones that adb is connected to, and checks their outputs there: by serial what was
+    measured, or why it was not.
 
     Args:
         builds: Folders of finished builds, or TFLite files in such folders.
@@ -55,7 +57,7 @@ def measure_on_android(
 
     Raises:
         InputError: No adb, no phone, or none that is ready; no finished build, or a file that the app could not load;
-            no test set; or the app cannot be built. What goes wrong with a phone later is in the returned object.
+            no test set; or the app cannot be built. What goes wrong with a phone later is in what is returned.
     """
     program = find_adb()
     chosen = choose(program, serials)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mobile_robust.bench.android.apk.native import ABIS
-from mobile_robust.bench.android.apk.toolchain import MIN_SDK
+from mobile_robust.bench.android.apk.toolchain import ABIS, MIN_SDK
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.device.errors import DeviceError
 from mobile_robust.contracts.result import Device

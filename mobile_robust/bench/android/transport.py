@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from mobile_robust.bench.android import preflight
-from mobile_robust.bench.android.adb import QUICK, AdbLink, CommandResult
+from mobile_robust.bench.android.adb import QUICK, AdbLink, CommandResult, DroppedError
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.bench.android.diagnose import crash_report
-from mobile_robust.bench.android.errors import DroppedError, install_error
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.bench.device.transport import DeviceFile, DeviceTransport
 from mobile_robust.contracts.result import Device
-from mobile_robust.files import sha256
+from mobile_robust.files import sha256, size
 
 #: Where adb may write; the app's own folder is only reached from there.
 _ENTRY = "/data/local/tmp/mobile_robust"
@@ -27,6 +26,20 @@ _ENTRY = "/data/local/tmp/mobile_robust"
 _FILES_SECONDS, _INSTALL_SECONDS, _START_SECONDS = 300.0, 240.0, 60.0
 #: Connections that break during one and the same step before the phone counts as lost.
 _BREAKS = 5
+#: Package manager's code -> what to do.
+_REFUSALS = {
+    "VERSION_DOWNGRADE": f"a newer version of the app is there: adb uninstall {PACKAGE}, and give the command again",
+    "UPDATE_INCOMPATIBLE": f"the app is there, signed by another key: adb uninstall {PACKAGE}, and give the command "
+    "again",
+    "INSUFFICIENT_STORAGE": "its storage is full: delete something there, and give the command again",
+    "NO_MATCHING_ABIS": "the app has no libraries for its processor: it must be an arm64-v8a or x86_64 phone",
+    "OLDER_SDK": "its Android is too old: it must be Android 8.0 (API level 26) or newer",
+    "USER_RESTRICTED": 'the phone refuses apps from a computer: turn on "Install via USB" in its developer options '
+    "(some makers ask for an account or a SIM card there)",
+    "VERIFICATION_FAILURE": 'its verifier refused the app: turn off "Verify apps over USB" in its developer options',
+    "INVALID_APK": "it cannot read the APK: build it again (--build), or give another --apk",
+    "TEST_ONLY": "the APK is marked test-only; give one that --build made",
+}
 
 _T = TypeVar("_T")
 
@@ -57,7 +70,7 @@ class AdbTransport(DeviceTransport):
         file = DeviceFile(self._apk, sha256(self._apk), ".apk")
         self._shell("mkdir", "-p", _ENTRY)
         if self._installed() != file.sha256:
-            self.require_space(file.size, file.size)  # the file, and the app made of it
+            self.require_space(2 * size(self._apk))  # the file, and the app made of it
             self._notify("installing the app")
             self._retry(lambda: self._install(file))
         self._inside("mkdir", "-p", "files")
@@ -149,7 +162,10 @@ class AdbTransport(DeviceTransport):
         result = self._link.shell("pm", "install", "-r", there, timeout=_INSTALL_SECONDS)
         self._link.shell("rm", "-f", there)
         if result.code != 0 or "Success" not in result.printed:
-            raise install_error(self.serial, PACKAGE, result.printed)
+            found = re.search(r"INSTALL_(?:FAILED_|PARSE_FAILED_)?([A-Z_]+)", result.printed)
+            advice = _REFUSALS.get(found[1] if found else "", "see what it says, and try to install the APK by hand")
+            said = " ".join(result.printed.split())[-300:]
+            raise DeviceError(self.serial, f"cannot install the app: {advice} ({said})")
 
     def _put(self, file: DeviceFile, target: str) -> None:
         there = self._deliver(file)

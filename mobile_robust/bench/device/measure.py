@@ -57,14 +57,6 @@ class DeviceMeasurement:
         return not errors and all(check.verdict.verdict == "pass" for check in self.parity)
 
 
-@dataclass(frozen=True)
-class DeviceMeasurements:
-    """What was measured on all devices, and of the others why it was not, by serial."""
-
-    measured: dict[str, DeviceMeasurement]
-    failed: dict[str, InputError]
-
-
 def measure_on_devices(
     platform: Platform,
     serials: Sequence[str],
@@ -76,8 +68,9 @@ def measure_on_devices(
     *,
     keep: bool = False,
     notify: Notify = lambda _: None,
-) -> DeviceMeasurements:
-    """Measures on all devices of a platform at the same time, then checks parity.
+) -> dict[str, DeviceMeasurement | InputError]:
+    """Measures on all devices of a platform at the same time, then checks parity. By serial what was measured, or why
+    it was not.
 
     Args:
         platform: Of the devices.
@@ -97,13 +90,15 @@ def measure_on_devices(
         ends = measure_all(serials, connect, plan, out, keep=keep, limits=Limits(), notify=notify)
     notify(Step("comparing with PyTorch"))
     checker = ParityChecker(models, photos)
-    measured = {}
+    measured: dict[str, DeviceMeasurement | InputError] = {}
     for serial, end in ends.items():
-        if isinstance(end, Result):
+        if isinstance(end, InputError):
+            measured[serial] = end
+        else:
             stored = folder_of(out, serial)
             parity = checker.check(end, StoredOutputs(stored))
             measured[serial] = DeviceMeasurement(stored / RESULT_NAME, end, tuple(parity))
-    return DeviceMeasurements(measured, {serial: end for serial, end in ends.items() if isinstance(end, InputError)})
+    return measured
 
 
 def folder_of(out: Path, serial: str) -> Path:

@@ -27,7 +27,7 @@ from mobile_robust.bench.resume import missing, now, resume
 from mobile_robust.contracts.job import JOB_NAME, PROGRESS_NAME, Job, outputs_name
 from mobile_robust.contracts.result import RESULT_NAME, App, ErrorRecord, Result, Run, read_result, write_result
 from mobile_robust.errors import InputError
-from mobile_robust.files import sha256, write_output
+from mobile_robust.files import sha256, size, write_output
 
 #: Called with every step: what is done now, and how many repetitions of all models are measured.
 Notify = Callable[[str, int], None]
@@ -138,7 +138,7 @@ class DeviceSession:
         """The job, and everything for it that the app does not have yet."""
         absent = self._device.missing(self._plan.files(job))
         if absent:
-            sizes = [file.size for file in absent]
+            sizes = [size(file.path) for file in absent]
             self._device.require_space(*sizes, max(sizes))  # one at a time is there twice
         for number, file in enumerate(absent, start=1):
             self._pause(0)

@@ -69,11 +69,6 @@ class DeviceFile:
         """In the app's folder."""
         return self.sha256 + self.suffix
 
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return self.path.stat().st_size
-
 
 class DeviceTransport(ABC):
     """One connected device, and the benchmark app on it with the app's folder of files.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,33 +12,21 @@ import pytest
 from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from tests.bench.android.fake_phone import FakePhone
-from tests.bench.android.harness import AdbHarness
+from tests.bench.android.harness import AdbHarness, call_adb
 from tests.bench.device.harness import complete
 
 pytestmark = pytest.mark.device
 
 
-def test_a_good_phone(harness: AdbHarness, phone: FakePhone) -> None:
+def test_a_good_phone_gets_each_file_once_and_is_left_as_it_was(harness: AdbHarness, phone: FakePhone) -> None:
     result = harness.measured(phone)
-    assert complete(result) and len(result.runs) == 2
-    assert result.app.platform == "android" and result.device.name == "Double D-1"
-    for run, inputs in zip(result.runs, harness.plan.inputs, strict=True):
-        assert (run.runtime.name, run.requested, run.inputs_sha256) == ("tflite_cpu", "cpu", inputs.sha256)
-        assert run.macs and run.outputs[0].shape == (1, 10)
-    assert phone.starts == 1 and len([p for p in phone.pushes if p.endswith(".tflite")]) == 2
-
-
-def test_nothing_is_pushed_or_installed_twice(harness: AdbHarness, phone: FakePhone) -> None:
-    harness.measured(phone)
+    assert complete(result) and len(result.runs) == 2 and result.app.platform == "android"
     count = len(phone.pushes)
+    assert phone.starts == 1 and len([path for path in phone.pushes if path.endswith(".tflite")]) == 2
     harness.forget(phone)
-    assert complete(harness.measured(phone))
-    assert [Path(path).suffix for path in phone.pushes[count:]] == [".json"] and phone.starts == 2
-
-
-def test_the_phone_is_left_as_it_was(harness: AdbHarness, phone: FakePhone) -> None:
     harness.keep = False
     assert complete(harness.measured(phone))
+    assert [Path(path).suffix for path in phone.pushes[count:]] == [".json"] and phone.starts == 2
     assert not (phone.root / "app").exists() and not (phone.root / "apk").exists()
     assert list((phone.root / "tmp").iterdir()) == []
 
@@ -86,7 +73,7 @@ def test_a_phone_on_a_cable_that_is_pulled(harness: AdbHarness, make_phone: Call
 
 def test_the_adb_server_is_restarted(harness: AdbHarness, phone: FakePhone) -> None:
     def kill(data: bytes) -> bytes:
-        subprocess.run([harness.adb, "kill-server"], check=True, capture_output=True, timeout=30)
+        call_adb("kill-server")
         return data
 
     phone.plan["cat progress.json"] = [kill, lambda data: data, kill]

@@ -17,10 +17,9 @@ from pathlib import Path
 from mobile_robust import __version__
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import Notify, fetch, read_lock
-from mobile_robust.bench.android.apk.native import ABIS, build_native
 from mobile_robust.bench.android.apk.signing import sign
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK, Toolchain, find
-from mobile_robust.bench.android.apk.verify import licence_path, verify
+from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain, find
+from mobile_robust.bench.android.apk.verify import LIBRARY, RUNTIME, licence_path, verify
 from mobile_robust.errors import InputError
 from mobile_robust.files import folder_lock, sha256, write_output
 
@@ -30,6 +29,8 @@ RECORD = "assets/build.json"
 _CODE = ("core/src/main", "app/src/main")
 _RESOURCES = "app/src/main/res"
 _NATIVE = "app/src/main/native/xnnpack.c"
+#: Clang's names of the machines.
+_MACHINES = {"arm64-v8a": "aarch64", "x86_64": "x86_64"}
 _MANIFEST = "AndroidManifest.xml"
 #: Every warning, but that Java 8 is old, and that annotations of the framework are not part of it.
 _LINT = ("-Werror", "-Xlint:all,-options,-classfile")
@@ -87,7 +88,9 @@ def assemble(folder: Path, tools: Toolchain, scratch: Path, notify: Notify = lam
     libraries = fetch(read_dependencies(folder)["app"], notify=notify)
     jars, packed = _unpack(libraries, scratch / "libraries")
     notify("native code")
-    packed |= build_native(folder / _NATIVE, packed, tools, scratch / "native")
+    for abi in ABIS:
+        library = f"lib/{abi}/{LIBRARY}"
+        packed[library] = _native(folder / _NATIVE, abi, packed[f"lib/{abi}/{RUNTIME}"], tools, scratch / abi)
     notify("resources")
     linked, generated = _link(folder, tools, scratch)
     notify("classes")
@@ -117,6 +120,19 @@ def _unpack(libraries: Mapping[str, Path], folder: Path) -> tuple[list[Path], di
             if "LICENSE" in archive.namelist():
                 packed[licence_path(coordinate)] = archive.read("LICENSE")
     return jars, packed
+
+
+def _native(source: Path, abi: str, runtime: bytes, tools: Toolchain, scratch: Path) -> bytes:
+    """Our library for an ABI: of one C file that needs neither headers nor a C library, so clang alone builds it."""
+    scratch.mkdir()
+    (scratch / RUNTIME).write_bytes(runtime)
+    linked = ("-shared", "-fPIC", "-nostdlib", f"--ld-path={tools.programs['ld.lld']}", "-L", scratch)
+    # no build ID: same sources, same bytes wherever they lie
+    layout = (f"-Wl,-soname,{LIBRARY}", f"-Wl,-z,max-page-size={LARGE_PAGE}", "-Wl,--build-id=none")
+    files = ("-o", scratch / LIBRARY, source, f"-l:{RUNTIME}")
+    target = f"--target={_MACHINES[abi]}-linux-android{MIN_SDK}"
+    tools.run("clang", target, "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", *linked, *layout, *files)
+    return (scratch / LIBRARY).read_bytes()
 
 
 def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:

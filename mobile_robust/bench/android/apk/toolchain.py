@@ -20,6 +20,7 @@ from mobile_robust.bench.android.apk.maven import fetch
 from mobile_robust.errors import InputError
 
 MIN_SDK = 26
+ABIS = ("arm64-v8a", "x86_64")
 #: Native code is made for pages of this size in bytes, so that phones with such pages can load it.
 LARGE_PAGE = 16384
 #: What the app is compiled against: a platform, not the newest one, lest a new SDK turn a build into one that fails.

@@ -9,8 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
-from mobile_robust.bench.android.apk.native import ABIS, LIBRARY, RUNTIME
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
+from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
 
 PACKAGE = "org.mobilerobust.bench"
@@ -21,6 +20,8 @@ _CLASSES = (_ACTIVITY, "org.tensorflow.lite.Interpreter", "org.tensorflow.lite.g
 #: Without it Android 12 and later hide OpenCL from the GPU delegate, which then is slower and says nothing.
 _OPENCL = "libOpenCL.so"
 _LICENCES = "assets/licences/"
+#: Our own native code, and the runtime's whose functions it calls.
+LIBRARY, RUNTIME = "libmobile_robust_xnnpack.so", "libtensorflowlite_jni.so"
 _LIBRARIES = (LIBRARY, RUNTIME, "libtensorflowlite_gpu_jni.so")
 
 
