@@ -14,7 +14,7 @@ import pytest
 from mobile_robust.bench.device import measure
 from mobile_robust.bench.device.monitor import Limits
 from mobile_robust.bench.device.plan import MeasurementPlan
-from tests.bench.android.fake_phone import FakePhone, own_server, plugged_in
+from tests.bench.android.fake_phone import FakePhone, Make, own_server, plugged_in
 from tests.bench.android.harness import AdbHarness, call_adb, skip
 
 
@@ -39,7 +39,7 @@ def adb(adb_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.fixture
-def make_phone(adb: Path, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
+def make_phone(adb: Path, tmp_path: Path) -> Iterator[Make]:
     """Makes phones, which adb's server is connected to where nothing else is asked for."""
     made: list[FakePhone] = []
 
@@ -65,7 +65,7 @@ def make_phone(adb: Path, tmp_path: Path) -> Iterator[Callable[..., FakePhone]]:
 
 
 @pytest.fixture
-def phone(make_phone: Callable[..., FakePhone]) -> FakePhone:
+def phone(make_phone: Make) -> FakePhone:
     """A good one."""
     return make_phone()
 

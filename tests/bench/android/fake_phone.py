@@ -203,6 +203,10 @@ class FakePhone(AppHost):
         raise ValueError(f"the phone has no {name}")
 
 
+#: Makes phones with some of these attributes.
+Make = Callable[..., FakePhone]
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Raises TimeoutError where it does not come true."""
     end = time.monotonic() + seconds

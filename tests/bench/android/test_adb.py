@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,7 @@ from mobile_robust.bench.android.adb import AdbLink, DroppedError, UnauthorizedE
 from mobile_robust.bench.android.shell import command_line, parse_output
 from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.errors import InputError
-from tests.bench.android.fake_phone import FakePhone, wait_for
-
-Make = Callable[..., FakePhone]
+from tests.bench.android.fake_phone import FakePhone, Make, wait_for
 
 
 @pytest.mark.device
@@ -102,9 +99,7 @@ def test_offline(adb: Path, make_phone: Make) -> None:
 
 
 @pytest.mark.device
-def test_a_phone_on_a_cable_that_fell_asleep_is_woken(
-    adb: Path, make_phone: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_phone_on_a_cable_that_slept_is_woken(adb: Path, make_phone: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """To adb's server it stays offline for ever, whatever it does; its serial is no address to connect to anew."""
     phone = make_phone(wired=True)
     wait_for(lambda: devices(adb) == {phone.serial: "device"})

@@ -16,7 +16,7 @@ from mobile_robust.bench.cli import main
 from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.contracts.result import RESULT_NAME, read_result
 from mobile_robust.errors import InputError
-from tests.bench.android.fake_phone import FakePhone, wait_for
+from tests.bench.android.fake_phone import FakePhone, Make, wait_for
 
 pytestmark = pytest.mark.device
 
@@ -42,7 +42,7 @@ def test_from_the_phone_to_the_tables(
 
 
 def test_what_is_not_equal_or_not_on_the_gpu_is_told_and_code_1(
-    arguments: list[str], make_phone: Callable[..., FakePhone], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], make_phone: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = make_phone(), make_phone(apps=[{"shift": {"cpu": 0.3}}])
     serials = ["--serial", good.serial, bad.serial]
@@ -55,7 +55,7 @@ def test_what_is_not_equal_or_not_on_the_gpu_is_told_and_code_1(
 
 
 def test_a_phone_that_fails_is_code_2_after_the_others_are_shown(
-    arguments: list[str], make_phone: Callable[..., FakePhone], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], make_phone: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, hot = make_phone(), make_phone(thermal=5)
     with pytest.raises(InputError, match=rf"^{hot.serial}: phone too hot: thermal status 5"):

@@ -19,7 +19,7 @@ from mobile_robust.bench.device.plan import MeasurementPlan, choose_models
 from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts.result import RESULT_NAME, read_result
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
-from tests.bench.android.fake_phone import FakePhone
+from tests.bench.android.fake_phone import FakePhone, Make
 from tests.bench.android.harness import AdbHarness
 from tests.bench.device.harness import complete
 
@@ -37,7 +37,7 @@ def two(photos: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gpu_phone(require: Callable, make_phone: Callable[..., FakePhone]) -> Callable[..., FakePhone]:
+def gpu_phone(require: Callable, make_phone: Make) -> Make:
     """Makes phones with a GPU; only where there is one for them."""
     require(LitertGpu())
     return partial(make_phone, gpu=True)
@@ -63,7 +63,7 @@ def row(printed: str, *words: str) -> str:
 
 
 def test_both_accelerators_from_the_phone_to_the_report(
-    arguments: list[str], gpu_phone: Callable[..., FakePhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], gpu_phone: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = gpu_phone()
     assert main([*arguments, "--precision", "fp32"]) == 0
@@ -95,7 +95,7 @@ def test_both_accelerators_from_the_phone_to_the_report(
 
 
 def test_a_run_that_is_dropped_at_the_gpu_resumes_at_its_missing_repetition(
-    harness: AdbHarness, gpu_phone: Callable[..., FakePhone], module_build: Path, two: Path, tmp_path: Path
+    harness: AdbHarness, gpu_phone: Make, module_build: Path, two: Path, tmp_path: Path
 ) -> None:
     models = choose_models(ANDROID, [module_build], ["fp32"], ["cpu", "gpu"])
     sets = TestSets(open_photos(two), tmp_path)
@@ -120,7 +120,7 @@ def test_a_run_that_is_dropped_at_the_gpu_resumes_at_its_missing_repetition(
 
 
 def test_a_file_that_the_gpu_refuses_is_an_error_and_the_other_is_measured(
-    arguments: list[str], gpu_phone: Callable[..., FakePhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], gpu_phone: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = gpu_phone(apps=[{"refused": "small_fp32.tflite"}])
     assert main([*arguments, "--precision", "fp32", "int8"]) == 1

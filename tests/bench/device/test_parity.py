@@ -105,7 +105,7 @@ def test_top_1_is_asked_as_often_as_this_computer_manages(
     assert check.verdict.verdict == "fail" and "top-1 agrees on 66.67%" in check.verdict.failures[0]
 
 
-def test_an_int8_file_is_held_to_what_this_computer_reaches(
+def test_an_int8_file_is_held_to_what_the_host_reaches(
     plan: MeasurementPlan, right: list[Floats], check_parity
 ) -> None:
     model = with_tolerance(plan.models[1], Tolerance(snr_db=90.0))
@@ -131,9 +131,7 @@ def test_a_module_is_compared_channels_first(module_build: Path, photos: Path, t
     assert check.verdict.verdict == "fail" and metrics.worst_index == (1, 2, 5, 3)
 
 
-def test_outputs_that_do_not_match_their_checksums_are_not_stored(
-    plan: MeasurementPlan, tmp_path: Path, photos: Path
-) -> None:
+def test_outputs_with_wrong_checksums_are_not_stored(plan: MeasurementPlan, tmp_path: Path, photos: Path) -> None:
     (run, _), model = plan.runs(), plan.models[0]
     good = np.arange(10, dtype="<f4").tobytes()
     run = run.model_copy(update={"load_ns": 1, "outputs_sha256": (hashlib.sha256(good).hexdigest(),) * 6})

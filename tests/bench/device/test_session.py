@@ -37,9 +37,7 @@ def test_nothing_is_put_there_or_measured_twice(harness: Harness, device: FakeTr
     assert device.puts[count:] == ["job.json"] and device.starts == 2
 
 
-def test_a_device_that_gets_too_hot_keeps_what_it_has_and_is_then_left_as_it_was(
-    harness: Harness, device: FakeTransport
-) -> None:
+def test_what_a_hot_device_measured_is_kept_and_resumed(harness: Harness, device: FakeTransport) -> None:
     harness.keep = False
     device.apps = [{"hot": 3}]
     result = harness.measured(device)
@@ -50,16 +48,12 @@ def test_a_device_that_gets_too_hot_keeps_what_it_has_and_is_then_left_as_it_was
 
 
 @pytest.mark.parametrize(("facts", "message"), [({"problem": "too hot"}, "too hot"), ({"free": 1000}, "storage is f")])
-def test_a_device_that_cannot_be_measured_on(
-    harness: Harness, device: FakeTransport, facts: dict, message: str
-) -> None:
+def test_a_device_that_cannot_be_measured(harness: Harness, device: FakeTransport, facts: dict, message: str) -> None:
     vars(device).update(facts)
     assert message in harness.refused(device) and device.puts == [] and device.starts == 0
 
 
-def test_a_failure_of_one_device_does_not_affect_another(
-    harness: Harness, device: FakeTransport, tmp_path: Path
-) -> None:
+def test_a_failure_affects_no_other_device(harness: Harness, device: FakeTransport, tmp_path: Path) -> None:
     hot = FakeTransport(tmp_path / "hot")
     hot.serial, hot.problem = "fake:2", "too hot"
     harness.connect = lambda serial, *_: {device.serial: device, hot.serial: hot}[serial]
@@ -84,9 +78,7 @@ def test_an_app_that_fails_once_is_started_again(harness: Harness, device: FakeT
     assert complete(harness.measured(device)) and device.starts == 2
 
 
-def test_a_model_that_crashes_the_app_twice_is_given_up_and_the_rest_is_measured(
-    harness: Harness, device: FakeTransport
-) -> None:
+def test_a_model_that_crashes_the_app_twice_is_given_up(harness: Harness, device: FakeTransport) -> None:
     device.apps = [{"crash": 1}, {"crash": 0}, {"crash": 0}]
     result = harness.measured(device)
     given_up, measured = sorted(result.runs, key=lambda run: len(run.repetitions))
