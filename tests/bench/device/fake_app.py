@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -138,14 +139,11 @@ class App:
         return b"".join((outputs[tensor["name"]] + shift).astype("<f4").tobytes() for tensor in model["outputs"])
 
     def repeat(self, index: int, repetition: int) -> None:
-        if self.script.get("crash") == self.done:
-            os.abort()
-        if self.script.get("killed") == self.done:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.script.get("quit") == self.done:
-            os._exit(0)
-        while self.script.get("hang") == self.done:
-            time.sleep(1)
+        faults = {"crash": os.abort, "quit": partial(os._exit, 0), "hang": signal.pause}
+        faults["killed"] = partial(os.kill, os.getpid(), signal.SIGKILL)
+        for name, happen in faults.items():
+            if self.script.get(name) == self.done:
+                happen()
         protocol, infer = self.job["protocol"], self.models[index]
         time.sleep(protocol["cool_down_seconds"])
         runs, end = 0, time.monotonic() + protocol["warm_up_seconds"]
