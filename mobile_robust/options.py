@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 
@@ -63,6 +64,33 @@ def add_split(
     )
     parser.add_argument(
         "--holdout-seed", type=int, action=at_least(0), default=0, metavar="SEED", help="default: %(default)s"
+    )
+
+
+def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: str, cool_down: float) -> None:
+    """Adds the options of a measurement of TFLite files, on whatever device, with these defaults."""
+    parser.add_argument(
+        "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
+    )
+    parser.add_argument(
+        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
+    )
+    parser.add_argument(
+        "--threads", type=int, action=at_least(1), default=threads, metavar="N", help=f"of {threads_of} (%(default)s)"
+    )
+    parser.add_argument(
+        "--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
+    )
+    parser.add_argument(
+        "--cool-down",
+        type=float,
+        action=at_least(0, "seconds"),
+        default=cool_down,
+        metavar="S",
+        help="idle seconds before every repetition (%(default)s)",
     )
 
 

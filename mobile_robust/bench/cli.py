@@ -12,10 +12,9 @@ from rich.text import Text
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.bench.run import benchmark
-from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
-from mobile_robust.options import at_least
+from mobile_robust.options import add_measurement
 from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
 
@@ -58,19 +57,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
     timed = [name for name, info in registry.runtimes().items() if info.timed]
+    add_measurement(host, 1, "litert_cpu", 1.0)
     add = host.add_argument
-    add("builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
     names = f"{', '.join(timed)} (default: litert_cpu)"
     add("--runtime", nargs="+", choices=timed, default=["litert_cpu"], metavar="NAME", help=names)
-    add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
-    add("--threads", type=int, action=at_least(1), default=1, metavar="N", help="of litert_cpu (%(default)s)")
-    add("--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)")
-    add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
     add("--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first")
     cores = "cores litert_cpu has to stay on, or none (default: the fastest, one a thread)"
     add("--pin", nargs="+", metavar="CPU", help=cores)
-    idle = "idle seconds before every repetition (%(default)s)"
-    add("--cool-down", type=float, action=at_least(0, "seconds"), default=1.0, metavar="S", help=idle)
     add("--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)")
 
 

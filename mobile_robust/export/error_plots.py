@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
-from mobile_robust.contracts.manifest import Artifact, Manifest, ParityResult
-from mobile_robust.parity.table import Worst, worst
+from mobile_robust.contracts.manifest import Artifact, Manifest, Metrics, ParityResult
+from mobile_robust.parity.table import worst
 from mobile_robust.reporting.html import Html
 from mobile_robust.reporting.svg import FAIL, INK, LINE, PASS, as_svg, log_axis, row_axes, themed
 
@@ -25,7 +25,7 @@ class Row:
 
     artifact: Artifact
     result: ParityResult
-    measured: Worst
+    measured: Metrics
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,13 @@ from mobile_robust.bench.android.apk.maven import fetch
 from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.errors import InputError
+from tests.bench.android.harness import skip
 
 SOURCES = sources()
 _CORE, _APP = SOURCES / "core/src", SOURCES / "app/src"
 _TIMEOUT_SECONDS = 900
-
-
-def skip(reason: str) -> None:
-    """Skips the test; fails it where MOBILE_ROBUST_REQUIRE (names, comma-separated) asks for android."""
-    if "android" in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(","):
-        pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for android, but {reason}")
-    pytest.skip(reason)
+#: Whether this machine runs the APK's libraries for x86_64.
+IS_X86_64 = platform.machine() == "x86_64" and platform.system() == "Linux"
 
 
 def program(name: str, package: str) -> str:
@@ -51,34 +48,23 @@ def call(*command: object, **options: object) -> str:
         **options,
     )
     if done.returncode:
-        pytest.fail(
-            f"{Path(str(command[0])).name}: exit code {done.returncode}\n{_shortened(done.stdout)}", pytrace=False
-        )
+        name = Path(str(command[0])).name
+        pytest.fail(f"{name}: exit code {done.returncode}\n{_shortened(done.stdout)}", pytrace=False)
     return done.stdout
 
 
 class Java:
-    """What is compiled in a folder.
-
-    Args:
-        folder: For classes and unpacked archives.
-    """
+    """What is compiled and unpacked in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._javac, self._java = program("javac", "default-jdk-headless"), program("java", "default-jdk-headless")
         self._dependencies = read_dependencies(SOURCES)
-        self._built: dict[str, Path] = {}
 
     def jars(self, *scopes: str) -> list[Path]:
         """Of dependencies.txt; of an Android archive its classes. Skips where they cannot be had."""
-        return self._fetched([text for scope in scopes for text in self._dependencies[scope]])
-
-    def junit(self) -> list[Path]:
-        """JUnit and what it needs."""
-        return self._fetched(
-            [text for text in self._dependencies["test"] if text.startswith(("junit:", "org.hamcrest:"))]
-        )
+        found = self._downloaded([text for scope in scopes for text in self._dependencies[scope]])
+        return [self._classes(path) if path.suffix == ".aar" else path for path in found]
 
     def framework(self) -> Path:
         """Folder in which Robolectric finds the Android that it runs."""
@@ -94,11 +80,13 @@ class Java:
                     archive.extract(name, self.folder / artifact)
         return self.folder / artifact / "jni" / abi
 
+    @cached_property
     def core(self) -> list[Path]:
         """Classes of the core and of its tests."""
         core = self._compile("core", [_CORE / "main"], [])
-        return [core, self._compile("core-tests", [_CORE / "test"], [core, *self.junit()])]
+        return [core, self._compile("core-tests", [_CORE / "test"], [core, *self.jars("test")])]
 
+    @cached_property
     def app(self) -> list[Path]:
         """Classes of the app, and those of all tests."""
         libraries = self.jars("app", "compile")
@@ -109,17 +97,16 @@ class Java:
         """Folder in which Robolectric finds the app's manifest and resources, as the APK has them."""
         folder, aapt2 = self.folder / "resources", program("aapt2", "aapt")
         settings = folder / "com/android/tools/test_config.properties"
-        if not settings.exists():
-            settings.parent.mkdir(parents=True)
-            call(aapt2, "compile", "--dir", _APP / "main/res", "-o", folder / "compiled.zip")
-            (framework,) = self.jars("compile")
-            manifest, linked = SOURCES / "AndroidManifest.xml", folder / "linked.apk"
-            levels = ("--min-sdk-version", MIN_SDK, "--target-sdk-version", COMPILE_SDK, "--warn-manifest-validation")
-            inputs = ("--manifest", manifest, "-I", framework, folder / "compiled.zip")
-            call(aapt2, "link", "-o", linked, *levels, *inputs)
-            settings.write_text(
-                f"android_merged_manifest={manifest}\nandroid_resource_apk={linked}\nandroid_custom_package={PACKAGE}\n"
-            )
+        settings.parent.mkdir(parents=True)
+        call(aapt2, "compile", "--dir", _APP / "main/res", "-o", folder / "compiled.zip")
+        (framework,) = self.jars("compile")
+        manifest, linked = SOURCES / "AndroidManifest.xml", folder / "linked.apk"
+        levels = ("--min-sdk-version", MIN_SDK, "--target-sdk-version", COMPILE_SDK, "--warn-manifest-validation")
+        inputs = ("--manifest", manifest, "-I", framework, folder / "compiled.zip")
+        call(aapt2, "link", "-o", linked, *levels, *inputs)
+        settings.write_text(
+            f"android_merged_manifest={manifest}\nandroid_resource_apk={linked}\nandroid_custom_package={PACKAGE}\n"
+        )
         return folder
 
     def run(self, main: str, classes: Sequence[Path], *arguments: object, **options: object) -> str:
@@ -138,26 +125,19 @@ class Java:
 
     def _compile(self, name: str, roots: Sequence[Path], classes: Sequence[Path]) -> Path:
         """As the build does: Java 8. Warnings are errors; those about the Android jar's own classes are not given."""
-        if name not in self._built:
-            files = sorted(path for root in roots for path in (root / "java").rglob("*.java"))
-            target = self.folder / name
-            lint = "-Xlint:all,-options,-classfile,-processing,-deprecation"
-            strict = ["-Werror"] if name.startswith("core") else []
-            path = os.pathsep.join(map(str, classes))
-            options = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *strict, "-cp", path]
-            call(self._javac, *options, "-d", target, *files)
-            self._built[name] = target
-        return self._built[name]
-
-    def _fetched(self, texts: Sequence[str]) -> list[Path]:
-        return [self._classes(path) if path.suffix == ".aar" else path for path in self._downloaded(texts)]
+        files = sorted(path for root in roots for path in (root / "java").rglob("*.java"))
+        lint = "-Xlint:all,-options,-classfile,-processing,-deprecation"
+        strict = ["-Werror"] if name.startswith("core") else []
+        path = os.pathsep.join(map(str, classes))
+        options = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *strict, "-cp", path]
+        call(self._javac, *options, "-d", self.folder / name, *files)
+        return self.folder / name
 
     def _downloaded(self, texts: Sequence[str]) -> list[Path]:
         try:
             return list(fetch(texts).values())
         except InputError as error:
             skip(str(error))
-            raise
 
     def _classes(self, archive: Path) -> Path:
         target = self.folder / f"{archive.stem}.jar"
@@ -165,11 +145,6 @@ class Java:
             with zipfile.ZipFile(archive) as opened:
                 target.write_bytes(opened.read("classes.jar"))
         return target
-
-
-def is_x86_64() -> bool:
-    """Whether this machine runs the APK's libraries for x86_64."""
-    return platform.machine() == "x86_64" and platform.system() == "Linux"
 
 
 def _shortened(text: str) -> str:

@@ -19,14 +19,15 @@ from PIL import Image
 
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.device.plan import MeasurementPlan, choose_models
-from mobile_robust.bench.host.worker import Job as WorkerJob
 from mobile_robust.bench.inputs import TestSets, describe, open_photos
 from mobile_robust.contracts import result as result_module
-from mobile_robust.contracts.job import DONE_NAME, JOB_NAME, PROGRESS_NAME, Done, Job, JobModel, Progress, outputs_name
-from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result, read_result
+from mobile_robust.contracts.job import DONE_NAME, JOB_NAME, PROGRESS_NAME, Done, Job, Progress, outputs_name
+from mobile_robust.contracts.result import RESULT_NAME, Result, read_result
 from mobile_robust.files import sha256
-from mobile_robust.runtimes.litert_cpu import LitertCpu
-from tests.android_bench.java_tools import SOURCES, Java, call, is_x86_64, program, skip
+from tests.android_bench.java_tools import IS_X86_64, SOURCES, Java, call, program
+from tests.bench.android.harness import skip
+from tests.bench.device.harness import outputs_of
+from tests.bench.fakes import protocol
 
 pytestmark = [pytest.mark.slow, pytest.mark.device]
 
@@ -40,7 +41,7 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
 
 
 def test_the_core_passes_its_tests_and_writes_what_the_contracts_say(java: Java, tmp_path: Path) -> None:
-    said = java.test("core", [*java.core(), *java.junit()], f"-Dout={tmp_path}")
+    said = java.test("core", [*java.core, *java.jars("test")], f"-Dout={tmp_path}")
     assert re.search(r"OK \(\d\d+ tests\)", said), said
 
     result = check_result(tmp_path / RESULT_NAME)
@@ -62,11 +63,11 @@ def tested(java: Java, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     out = tmp_path_factory.mktemp("activity")
     said = java.test(
         "app",
-        [*java.app(), java.resources(), *java.jars("app", "test", "compile")],
+        [*java.app, java.resources(), *java.jars("app", "test", "compile")],
         f"-Dout={out}",
         "-Drobolectric.offline=true",
         f"-Drobolectric.dependency.dir={java.framework()}",
-        f"-Drobolectric.graphicsMode={'NATIVE' if is_x86_64() else 'LEGACY'}",
+        f"-Drobolectric.graphicsMode={'NATIVE' if IS_X86_64 else 'LEGACY'}",
         "-Drobolectric.sqliteMode=LEGACY",
     )
     return out, said
@@ -80,7 +81,7 @@ def test_the_activity_passes_its_tests(tested: tuple[Path, str]) -> None:
 
 
 def test_the_screen_is_drawn_light_and_dark(tested: tuple[Path, str]) -> None:
-    if not is_x86_64():
+    if not IS_X86_64:
         skip("Robolectric has no libraries to draw with on this machine")
     screens = [Image.open(tested[0] / f"{name}.png").convert("RGB") for name in ("light", "night")]
     for screen, is_dark in zip(screens, (False, True), strict=True):
@@ -108,25 +109,12 @@ def luminances(picture: Image.Image) -> np.ndarray:
     return linear @ (0.2126, 0.7152, 0.0722)
 
 
-def test_the_dexer_has_nothing_to_desugar(java: Java) -> None:
-    """dx keeps an invoke-dynamic as it is, and Android has no bootstrap methods for Java's lambdas and strings."""
-    javap = program("javap", "default-jdk-headless")
-    files = sorted(java.app()[0].rglob("*.class"))
-    for jar in java.jars("app"):
-        shutil.unpack_archive(jar, java.folder / "libraries" / jar.stem, "zip")
-    files += sorted((java.folder / "libraries").rglob("*.class"))
-    assert len(files) > 60
-    listing = call(javap, "-c", "-p", *files)
-    assert "invokevirtual" in listing
-    assert "invokedynamic" not in listing
-
-
 @pytest.fixture(scope="session")
 def measured(
     java: Java, module_build: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Job]:
     """A folder as the app has it, in which the app's runtime has carried out a job on our artifacts; and the job."""
-    if not is_x86_64():
+    if not IS_X86_64:
         skip("the APK's libraries for x86_64 cannot be run on this machine")
     compiler = program("cc", "gcc")
     folder = tmp_path_factory.mktemp("files")
@@ -143,20 +131,11 @@ def measured(
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", f"-L{runtime}"]
     call(compiler, *flags, "-o", runtime / "libmobile_robust_xnnpack.so", native, "-ltensorflowlite_jni")
 
-    described = describe(open_photos(photos))
-    protocol = Protocol(
-        warm_up_seconds=0.1,
-        warm_up_runs=2,
-        repetitions=2,
-        threads=3,
-        pinned_cpus=None,
-        cool_down_seconds=0.1,
-        interleaved=True,
-        inputs=described,
-    )
+    quick = {"warm_up_seconds": 0.1, "warm_up_runs": 2, "cool_down_seconds": 0.1}
+    how = protocol(2, inputs=describe(open_photos(photos)), threads=3, pinned_cpus=None, **quick)
     models = choose_models(ANDROID, [module_build], ["fp32", "fp16", "int8"], ["cpu", "gpu"])
     sets = TestSets(open_photos(photos), folder)
-    plan = MeasurementPlan(ANDROID, models, [sets.of(model) for model in models], protocol)
+    plan = MeasurementPlan(ANDROID, models, [sets.of(model) for model in models], how)
     job = plan.job(plan.runs())
     assert job is not None
     for file in plan.files(job):
@@ -164,14 +143,14 @@ def measured(
     (folder / JOB_NAME).write_text(job.model_dump_json(), encoding="utf-8")
     said = java.run(
         "org.mobilerobust.bench.MeasureHere",
-        [*java.app(), *java.jars("app", "compile")],
+        [*java.app, *java.jars("app", "compile")],
         f"-Djava.library.path={runtime}",
         folder,
         env={**os.environ, "LD_LIBRARY_PATH": str(bionic)},
     )
     # XNNPACK counts the thread that calls it. Java starts its own threads before the first artifact.
     assert "small_fp32.tflite on the CPU brings 2 threads" in said, said
-    assert f"{3 * protocol.repetitions} of {6 * protocol.repetitions}: repetition 2 of 2" in said, said
+    assert "6 of 12: repetition 2 of 2" in said, said
     return folder, job
 
 
@@ -200,29 +179,13 @@ def test_the_apps_runtime_computes_what_this_machines_does(measured: tuple[Path,
     folder, job = measured
     for index, model in enumerate(job.models):
         if model.requested == "cpu":
-            expected = expected_outputs(folder, job, model)
+            rows = np.fromfile(folder / model.inputs_file, "<f4").reshape(job.protocol.inputs.count, -1)
+            expected = outputs_of(folder / model.file, model.inputs, model.outputs, rows[: job.kept_outputs])
             got = np.fromfile(folder / job.run_id / outputs_name(index), "<f4").reshape(len(expected), -1)
             scale = np.ptp(expected)
             assert scale > 0
             worst = np.abs(got - expected).max() / scale
             assert worst <= TOLERANCES[model.precision], f"{model.artifact}: {worst:.2e} of the range"
-
-
-def expected_outputs(folder: Path, job: Job, model: JobModel) -> np.ndarray:
-    """Of Python's LiteRT for the inputs whose outputs are kept, one row an input."""
-    described = WorkerJob(
-        artifact=folder / model.file,
-        runtime="litert_cpu",
-        protocol=job.protocol,
-        inputs=folder / model.inputs_file,
-        shapes={tensor.name: tensor.shape for tensor in model.inputs},
-    )
-    rows = []
-    with LitertCpu().open(folder / model.file) as session:
-        for index in range(job.kept_outputs):
-            outputs = session.predict(described.arrays(index))
-            rows.append(np.concatenate([outputs[tensor.name].ravel() for tensor in model.outputs]))
-    return np.stack(rows)
 
 
 def check_result(path: Path) -> Result:

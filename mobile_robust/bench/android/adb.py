@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_robust.bench.android.errors import DroppedError, ForbiddenError, OfflineError, UnauthorizedError
 from mobile_robust.bench.android.shell import command_line, parse_output
 from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.errors import InputError
@@ -24,6 +23,21 @@ _GREETING = 3.0
 _PER_MEGABYTE = 1.0
 
 
+class DroppedError(Exception):
+    """The connection broke, or nothing came in time: after a reconnection the same may be tried again."""
+
+
+class UnauthorizedError(DeviceError):
+    """Its owner has not authorized this computer."""
+
+    def __init__(self, serial: str) -> None:
+        super().__init__(
+            serial,
+            'this computer is not authorized: unlock the phone, answer "Allow USB debugging?" with Allow, and give the '
+            "command again (no question there: adb kill-server, then plug it in again)",
+        )
+
+
 @dataclass(frozen=True)
 class CommandResult:
     """How a command ended, and what it printed."""
@@ -32,13 +46,19 @@ class CommandResult:
     stdout: bytes
     stderr: str
 
+    @property
+    def text(self) -> str:
+        """Its output."""
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def printed(self) -> str:
+        """Output and errors."""
+        return f"{self.text}\n{self.stderr}"
+
 
 def find_adb() -> Path:
-    """The program, from the PATH or from an installed Android SDK.
-
-    Raises:
-        InputError: There is none.
-    """
+    """The program, from the PATH or from an installed Android SDK; raises InputError where there is none."""
     if found := shutil.which("adb"):
         return Path(found)
     for variable in ("ANDROID_HOME", "ANDROID_SDK_ROOT"):
@@ -50,17 +70,8 @@ def find_adb() -> Path:
     )
 
 
-def run(program: Path, arguments: Sequence[str], timeout: float) -> CommandResult:
-    """Runs adb.
-
-    Args:
-        program: See :func:`find_adb`.
-        arguments: Of its command line; no shell of this computer sees them.
-        timeout: Seconds.
-
-    Raises:
-        DroppedError: It did not end in time.
-    """
+def run(program: Path, arguments: Sequence[str], timeout: float = QUICK) -> CommandResult:
+    """Runs adb; no shell of this computer is involved. Raises DroppedError where it takes ``timeout`` seconds."""
     try:
         # A session of its own, so that Ctrl-C ends nothing half way: what must be undone then needs adb.
         done = subprocess.run(
@@ -80,16 +91,14 @@ def run(program: Path, arguments: Sequence[str], timeout: float) -> CommandResul
 def devices(program: Path) -> dict[str, str]:
     """Serial -> state ("device", "unauthorized", "offline", "no permissions", …) of every device adb sees.
 
-    Raises:
-        InputError: adb's server does not answer.
-    """
+    Raises InputError where adb's server does not answer."""
     try:
-        result = run(program, ["devices"], QUICK)
+        result = run(program, ["devices"])
     except DroppedError as error:
         raise InputError(f"adb does not answer: {error}") from None
     if result.code != 0:
         raise InputError(f"adb devices failed: {result.stderr}")
-    lines = [entry.split("\t", 1) for entry in result.stdout.decode(errors="replace").splitlines() if "\t" in entry]
+    lines = [entry.split("\t", 1) for entry in result.text.splitlines() if "\t" in entry]
     return {serial: re.sub(r" *[(;].*", "", state) for serial, state in lines}  # of some with a reason
 
 
@@ -102,7 +111,7 @@ class AdbLink:
     """adb's connection to one phone.
 
     Args:
-        program: See :func:`find_adb`.
+        program: adb.
         serial: Of the phone.
         pause: Waits so many seconds; called while the phone is awaited.
     """
@@ -111,18 +120,13 @@ class AdbLink:
         self._program, self.serial, self._pause = program, serial, pause
 
     def shell(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
-        """Runs a command on the phone.
-
-        Args:
-            arguments: See :func:`command_line`.
-            timeout: Seconds.
+        """Runs a command on the phone; see :func:`command_line`.
 
         Raises:
-            DroppedError: The connection broke before its end.
-            StorageFullError: It says that there is no room.
-            UnauthorizedError: This computer may not.
+            DroppedError: The connection broke before its end, or that did not come within ``timeout`` seconds.
+            DeviceError: The phone has no room, or does not know this computer.
         """
-        result = run(self._program, ["-s", self.serial, "shell", "-n", "-T", command_line(*arguments)], timeout)
+        result = self._run("shell", "-n", "-T", command_line(*arguments), timeout=timeout)
         parsed = parse_output(result.stdout)
         if parsed is None:
             raise self._broken(result.stderr)
@@ -132,66 +136,55 @@ class AdbLink:
         return CommandResult(code, output, result.stderr)
 
     def push(self, local: Path, remote: str) -> None:
-        """Copies a file to the phone. The caller checks that it arrived whole.
-
-        Args:
-            local: The file here.
-            remote: A path there, valid as an argument of its shell.
+        """Copies a file to a path of the phone that is valid as an argument of its shell. The caller checks that it
+        arrived whole.
 
         Raises:
             DroppedError: The connection broke.
-            StorageFullError: No room.
-            UnauthorizedError: This computer may not.
-            DeviceError: The phone does not take it.
+            DeviceError: The phone does not take it, has no room, or does not know this computer.
         """
         command_line(remote)
         timeout = QUICK + _PER_MEGABYTE * local.stat().st_size / 1e6
-        result = run(self._program, ["-s", self.serial, "push", str(local.resolve()), remote], timeout)
+        result = self._run("push", str(local.resolve()), remote, timeout=timeout)
         if result.code == 0:
             return
-        printed = f"{result.stdout.decode(errors='replace')}\n{result.stderr}"
-        if "No space left on device" in printed:
+        if "No space left on device" in result.printed:
             raise StorageFullError(self.serial)
-        if refused := re.search(r"remote (.+)", printed):  # what the phone itself says, not what happened on the way
+        # what the phone itself says, not what happened on the way
+        if refused := re.search(r"remote (.+)", result.printed):
             raise DeviceError(self.serial, f"it refuses {remote}: {refused[1]}")
-        raise self._broken(result.stderr or printed)
+        raise self._broken(result.stderr or result.text)
 
     def reconnect(self, seconds: float) -> None:
         """Waits until the phone responds, and reestablishes the connection where that helps.
 
-        Args:
-            seconds: At most.
-
         Raises:
-            LostError: It did not.
+            LostError: It did not within ``seconds``.
             UnauthorizedError: It is there, but this computer may not.
         """
         begun = helped = time.monotonic()
         # A cable that is plugged in again needs no help, and greetings that are interrupted never end.
         grace = 0.0 if is_address(self.serial) else _GREETING
-        while (state := self._try_state()) != "device":
+        while (trouble := self._trouble()) is not None:
+            asking = isinstance(trouble, UnauthorizedError)
             if time.monotonic() > begun + seconds:
-                if state == "unauthorized":
-                    raise UnauthorizedError(self.serial)
+                if asking:
+                    raise trouble
                 raise LostError(
                     self.serial,
                     f"the connection broke and the phone did not come back within {seconds:.0f} s; nothing measured is "
                     "lost: check cable and port, and give the same command again",
                 )
             # A new connection would withdraw the question that its owner has not answered yet.
-            if state != "unauthorized" and time.monotonic() >= helped + grace:
+            if not asking and time.monotonic() >= helped + grace:
                 self._reestablish()
                 helped = time.monotonic()
             self._pause(0.5)
 
     def connect(self) -> None:
-        """Makes adb know a phone over the network.
-
-        Raises:
-            DeviceError: It cannot be reached.
-        """
+        """Makes adb know a phone over the network; raises DeviceError where it cannot be reached."""
         try:
-            printed = run(self._program, ["connect", self.serial], QUICK).stdout.decode(errors="replace").strip()
+            printed = run(self._program, ["connect", self.serial]).text.strip()
         except DroppedError as error:
             printed = str(error)
         end = time.monotonic() + _GREETING
@@ -200,24 +193,25 @@ class AdbLink:
         if state is None:
             raise DeviceError(self.serial, f"adb cannot connect to it: {printed}")
 
+    def _run(self, *arguments: str, timeout: float = QUICK) -> CommandResult:
+        return run(self._program, ["-s", self.serial, *arguments], timeout)
+
     def _reestablish(self) -> None:
         try:
             if is_address(self.serial):  # an address adb thinks it is connected to is not tried again
-                run(self._program, ["disconnect", self.serial], QUICK)
-                run(self._program, ["connect", self.serial], QUICK)
+                run(self._program, ["disconnect", self.serial])
+                run(self._program, ["connect", self.serial])
             else:  # on a cable one that was asleep stays offline for ever; the others are left alone
-                run(self._program, ["-s", self.serial, "reconnect"], QUICK)
+                self._run("reconnect")
         except DroppedError:
             pass  # tried again until the time is up
 
-    def _try_state(self) -> str:
+    def _trouble(self) -> DroppedError | UnauthorizedError | None:
         try:
-            result = run(self._program, ["-s", self.serial, "shell", "-n", "-T", command_line("true")], QUICK)
-        except DroppedError:
-            return "silent"
-        if parse_output(result.stdout):
-            return "device"
-        return "unauthorized" if "unauthorized" in result.stderr else "gone"
+            self.shell("true")
+        except (DroppedError, UnauthorizedError) as error:
+            return error
+        return None
 
     def _broken(self, stderr: str) -> Exception:
         """The error of a command whose end did not arrive."""
@@ -252,7 +246,15 @@ def choose(program: Path, wanted: Sequence[str]) -> list[str]:
         if there[serial] == "unauthorized":
             raise UnauthorizedError(serial)
         if there[serial] == "no permissions":
-            raise ForbiddenError(serial)
+            raise DeviceError(
+                serial,
+                "this system does not let adb open it: on Linux, apt-get install android-sdk-platform-tools-common, "
+                "be in the group plugdev, plug it in again, and give the command again",
+            )
         if there[serial] != "device":
-            raise OfflineError(serial, there[serial])
+            raise DeviceError(
+                serial,
+                f"adb calls it {there[serial]}: plug it in again, or turn USB debugging off and on in its developer "
+                "options, and give the command again",
+            )
     return chosen

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mobile_robust.contracts.precisions import precisions_of
 from mobile_robust.contracts.result import RESULT_NAME
 from mobile_robust.errors import InputError
+from mobile_robust.options import add_measurement, checked
 
 if TYPE_CHECKING:  # they import PyTorch: not for --help
-    from mobile_robust.bench.device.devices import Step
-    from mobile_robust.bench.device.measure import DeviceMeasurement
+    from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step
 
 #: Where the APK is built: not build/, whose folders are all builds of recipes.
 _APK_FOLDER = Path("dist")
@@ -37,9 +38,7 @@ def add_android(android: argparse.ArgumentParser) -> None:
     """The options."""
     android.set_defaults(run=run)
     android.formatter_class, android.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLES
-    android.add_argument(
-        "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
+    add_measurement(android, 4, "the CPU", 2.0)
     android.add_argument(
         "--serial", nargs="+", default=[], metavar="S", help="phones, as adb devices lists them (default: the only one)"
     )
@@ -47,17 +46,12 @@ def add_android(android: argparse.ArgumentParser) -> None:
         "--accelerator", nargs="+", choices=("cpu", "gpu"), default=["cpu", "gpu"], help="default: both"
     )
     android.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
+        "--apk",
+        type=Path,
+        action=checked(lambda path: None if path.is_file() else "no such file"),
+        metavar="FILE",
+        help=f"the app (default: built into {_APK_FOLDER})",
     )
-    android.add_argument("--threads", type=int, default=4, metavar="N", help="of the CPU (%(default)s)")
-    android.add_argument("--repetitions", type=int, default=10, metavar="N", help="of the test set (%(default)s)")
-    android.add_argument(
-        "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
-    )
-    android.add_argument(
-        "--cool-down", type=float, default=2.0, metavar="S", help="idle seconds before every repetition (%(default)s)"
-    )
-    android.add_argument("--apk", type=Path, metavar="FILE", help=f"the app (default: built into {_APK_FOLDER})")
     android.add_argument("--build", action="store_true", help="build the app, say where it is, and do nothing else")
     android.add_argument("--keep", action="store_true", help="leave the app and its files on the phone")
     android.add_argument(
@@ -66,32 +60,20 @@ def add_android(android: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Raises:
-        InputError: Bad options, a phone that cannot be measured on, or anything a person must do about one.
-    """
+    """Runs the command; raises InputError where a person must do something, such as about a phone."""
     console = Console(stderr=True)
     if options.build:
         from mobile_robust.bench.android.apk.build import build_apk
 
-        _print(
-            str(build_apk(_APK_FOLDER, lambda line: console.print(line, style="dim", markup=False, highlight=False)))
-        )
+        apk = build_apk(_APK_FOLDER, lambda line: console.print(line, style="dim", markup=False, highlight=False))
+        _print(str(apk))
         return 0
-    for name, value in (("threads", options.threads), ("repetitions", options.repetitions)):
-        if value < 1:
-            raise InputError(f"--{name} {value}: must be 1 or more")
-    if not 0 <= options.cool_down < float("inf"):
-        raise InputError(f"--cool-down {options.cool_down:g}: must be 0 or more seconds")
     if not options.builds:
         raise InputError("nothing to measure: give the folder of a finished build, or --build")
-    if options.apk is not None and not options.apk.is_file():
-        raise InputError(f"--apk {options.apk}: no such file")
     from mobile_robust.bench.android.measure import measure_on_android
 
-    with _Bars(console) as bars:
-        measurements = measure_on_android(
+    with _bars(console) as notify:
+        measured = measure_on_android(
             options.builds,
             options.out,
             serials=options.serial,
@@ -104,40 +86,37 @@ def run(options: argparse.Namespace) -> int:
             apk=options.apk,
             apk_folder=_APK_FOLDER,
             keep=options.keep,
-            notify=bars.show,
+            notify=notify,
         )
-    for measurement in measurements.measured.values():
-        _print_measurement(measurement)
-    if measurements.failed:
-        raise InputError("\n".join(map(str, measurements.failed.values())))
-    return 0 if all(measurement.passed for measurement in measurements.measured.values()) else 1
+    code, failures = 0, []
+    for end in measured.values():
+        if isinstance(end, InputError):
+            failures.append(str(end))
+        else:
+            _print_measurement(end)
+            code = code if end.passed else 1
+    if failures:
+        raise InputError("\n".join(failures))
+    return code
 
 
-class _Bars:
+@contextmanager
+def _bars(console: Console) -> Iterator[Notify]:
     """A progress bar a device; before and after these, one for the command's own steps."""
+    columns = TextColumn("{task.fields[serial]}"), BarColumn(), MofNCompleteColumn(), TextColumn("repetitions")
+    text = TextColumn("{task.description}", markup=False)
+    with Progress(*columns, TimeElapsedColumn(), text, console=console, transient=True) as progress:
+        command = progress.add_task("", serial="", total=None, visible=False)
+        devices: dict[str, TaskID] = {}
 
-    def __init__(self, console: Console) -> None:
-        columns = TextColumn("{task.fields[serial]}"), BarColumn(), MofNCompleteColumn(), TextColumn("repetitions")
-        text = TextColumn("{task.description}", markup=False)
-        self._devices = Progress(*columns, TimeElapsedColumn(), text, console=console, transient=True)
-        self._tasks: dict[str, TaskID] = {}
-        self._command = self._devices.add_task("", serial="", total=None, visible=False)
+        def show(step: Step) -> None:
+            progress.update(command, description=step.what, visible=step.serial is None)
+            if step.serial is not None:
+                if step.serial not in devices:
+                    devices[step.serial] = progress.add_task("", serial=step.serial, total=step.total)
+                progress.update(devices[step.serial], completed=step.done, description=step.what)
 
-    def __enter__(self) -> _Bars:
-        self._devices.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._devices.stop()
-
-    def show(self, step: Step) -> None:
-        """To be called with every step."""
-        self._devices.update(self._command, description=step.what, visible=step.serial is None)
-        if step.serial is None:
-            return
-        if step.serial not in self._tasks:
-            self._tasks[step.serial] = self._devices.add_task("", serial=step.serial, total=step.total)
-        self._devices.update(self._tasks[step.serial], completed=step.done, description=step.what)
+        yield show
 
 
 def _print_measurement(measurement: DeviceMeasurement) -> None:

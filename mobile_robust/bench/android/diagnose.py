@@ -13,14 +13,11 @@ _SIGNALED, _LOW_MEMORY = "2", "3"
 
 
 def crash_report(text: ShellText, since: int) -> str:
-    """What Android has logged.
+    """The app's crash, or that Android killed it for lack of memory; "" where Android logged nothing.
 
     Args:
         text: Gives the output of a command on the phone.
         since: When the app was started, in seconds since 1970 by the phone's clock.
-
-    Returns:
-        Its crash, or that Android killed it for lack of memory; "" where Android logged nothing.
     """
     return _logged(text, since) or _killed(text, since)
 

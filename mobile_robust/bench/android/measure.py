@@ -10,12 +10,12 @@ from mobile_robust.bench.android.adb import AdbLink, choose, find_adb
 from mobile_robust.bench.android.apk.build import build_apk, current_apk
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.android.transport import AdbTransport
-from mobile_robust.bench.device.devices import Notify, Step
-from mobile_robust.bench.device.measure import DeviceMeasurements, measure_on_devices
+from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step, measure_on_devices
 from mobile_robust.bench.device.plan import choose_models
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.bench.inputs import describe, open_photos
 from mobile_robust.bench.protocol import make_protocol
+from mobile_robust.errors import InputError
 
 #: Seconds a phone is awaited after the connection broke.
 _RECONNECT = 60.0
@@ -36,8 +36,9 @@ def measure_on_android(
     apk_folder: Path = Path("dist"),
     keep: bool = False,
     notify: Notify = lambda _: None,
-) -> DeviceMeasurements:
-    """Measures TFLite files on phones that adb is connected to, and checks their outputs there.
+) -> dict[str, DeviceMeasurement | InputError]:
+    """Measures TFLite files on phones that adb is connected to, and checks their outputs there: by serial what was
+    measured, or why it was not.
 
     Args:
         builds: Folders of finished builds, or TFLite files in such folders.
@@ -56,21 +57,18 @@ def measure_on_android(
 
     Raises:
         InputError: No adb, no phone, or none that is ready; no finished build, or a file that the app could not load;
-            no test set; or the app cannot be built. What goes wrong with a phone later is in the returned object.
+            no test set; or the app cannot be built. What goes wrong with a phone later is in what is returned.
     """
     program = find_adb()
     chosen = choose(program, serials)
     models = choose_models(ANDROID, builds, precisions, accelerators)
     photos = open_photos(images)
     protocol = make_protocol(describe(photos), repetitions, threads, [], cool_down)
-    app = apk or _current_or_built(apk_folder, notify)
+    if apk is None:
+        notify(Step("building the app"))
+        apk = current_apk(apk_folder) or build_apk(apk_folder, lambda line: notify(Step(line)))
 
     def connect(serial: str, pause: Callable[[float], None], say: Callable[[str], None]) -> DeviceTransport:
-        return AdbTransport(AdbLink(program, serial, pause), app, _RECONNECT, say)
+        return AdbTransport(AdbLink(program, serial, pause), apk, _RECONNECT, say)
 
     return measure_on_devices(ANDROID, chosen, connect, models, photos, protocol, out, keep=keep, notify=notify)
-
-
-def _current_or_built(folder: Path, notify: Notify) -> Path:
-    notify(Step("building the app"))
-    return current_apk(folder) or build_apk(folder, lambda line: notify(Step(line)))

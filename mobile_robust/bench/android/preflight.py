@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mobile_robust.bench.android.apk.native import ABIS
-from mobile_robust.bench.android.apk.toolchain import MIN_SDK
+from mobile_robust.bench.android.apk.toolchain import ABIS, MIN_SDK
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.device.errors import DeviceError
 from mobile_robust.contracts.result import Device
 
 #: Per cent; below it phones slow down to last longer.
-LEAST_BATTERY = 15
+_LEAST_BATTERY = 15
 
 #: Gives the output of a command on the phone.
 ShellText = Callable[..., str]
@@ -32,11 +31,7 @@ def describe(serial: str, text: ShellText) -> Device:
 
 
 def check(serial: str, text: ShellText) -> None:
-    """Whether it can be measured on.
-
-    Raises:
-        DeviceError: Its Android or its processor is too old, or it is too hot or nearly empty right now.
-    """
+    """Raises DeviceError where its Android or processor is too old, or it is too hot or nearly empty right now."""
     known = _properties(text)
     api, abis = known.get("ro.build.version.sdk", ""), known.get("ro.product.cpu.abilist", "?").split(",")
     if not api.isdecimal() or int(api) < MIN_SDK:
@@ -53,9 +48,9 @@ def check(serial: str, text: ShellText) -> None:
         )
     battery = text("dumpsys", "battery")
     level = re.search(r"^\s*level: (\d+)", battery, re.MULTILINE)
-    if level and int(level[1]) < LEAST_BATTERY and "powered: true" not in battery:
+    if level and int(level[1]) < _LEAST_BATTERY and "powered: true" not in battery:
         raise DeviceError(
-            serial, f"its battery is at {level[1]} % and not charging; it needs {LEAST_BATTERY} %: charge it"
+            serial, f"its battery is at {level[1]} % and not charging; it needs {_LEAST_BATTERY} %: charge it"
         )
 
 

@@ -15,14 +15,7 @@ _ENDED = re.compile(rb"mobile_robust_end=(\d+)\r?\n\Z")
 
 
 def command_line(*arguments: str | int) -> str:
-    """A line for the device's shell.
-
-    Args:
-        arguments: Command and arguments.
-
-    Raises:
-        ValueError: An argument that a shell would split or interpret.
-    """
+    """A command and its arguments as one line; raises ValueError where a shell would split or interpret one of them."""
     for argument in arguments:
         if not _ARGUMENT.fullmatch(str(argument)):
             raise ValueError(f"{argument!r} is no argument for a device's shell")

@@ -11,21 +11,35 @@ from pathlib import Path
 from typing import TypeVar
 
 from mobile_robust.bench.android import preflight
-from mobile_robust.bench.android.adb import QUICK, AdbLink, CommandResult
+from mobile_robust.bench.android.adb import QUICK, AdbLink, CommandResult, DroppedError
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.bench.android.diagnose import crash_report
-from mobile_robust.bench.android.errors import DroppedError, InstallError, NotInstalledError
 from mobile_robust.bench.android.platform import ANDROID
-from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError, WrongHashError
+from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.bench.device.transport import DeviceFile, DeviceTransport
 from mobile_robust.contracts.result import Device
-from mobile_robust.files import sha256
+from mobile_robust.files import sha256, size
 
 #: Where adb may write; the app's own folder is only reached from there.
 _ENTRY = "/data/local/tmp/mobile_robust"
-_INSTALL_SECONDS, _START_SECONDS = 240.0, 60.0
+#: Seconds until a command on large files, an installation or a start of the app counts as dropped.
+_FILES_SECONDS, _INSTALL_SECONDS, _START_SECONDS = 300.0, 240.0, 60.0
 #: Connections that break during one and the same step before the phone counts as lost.
 _BREAKS = 5
+#: Package manager's code -> what to do.
+_REFUSALS = {
+    "VERSION_DOWNGRADE": f"a newer version of the app is there: adb uninstall {PACKAGE}, and give the command again",
+    "UPDATE_INCOMPATIBLE": f"the app is there, signed by another key: adb uninstall {PACKAGE}, and give the command "
+    "again",
+    "INSUFFICIENT_STORAGE": "its storage is full: delete something there, and give the command again",
+    "NO_MATCHING_ABIS": "the app has no libraries for its processor: it must be an arm64-v8a or x86_64 phone",
+    "OLDER_SDK": "its Android is too old: it must be Android 8.0 (API level 26) or newer",
+    "USER_RESTRICTED": 'the phone refuses apps from a computer: turn on "Install via USB" in its developer options '
+    "(some makers ask for an account or a SIM card there)",
+    "VERIFICATION_FAILURE": 'its verifier refused the app: turn off "Verify apps over USB" in its developer options',
+    "INVALID_APK": "it cannot read the APK: build it again (--build), or give another --apk",
+    "TEST_ONLY": "the APK is marked test-only; give one that --build made",
+}
 
 _T = TypeVar("_T")
 
@@ -47,47 +61,39 @@ class AdbTransport(DeviceTransport):
         self.serial = link.serial
 
     def describe(self) -> Device:
-        return preflight.describe(self.serial, self.text)
+        return preflight.describe(self.serial, self._text)
 
     def preflight(self) -> None:
-        preflight.check(self.serial, self.text)
+        preflight.check(self.serial, self._text)
 
     def install(self) -> None:
-        """Installs the app where this very APK is not there.
-
-        Raises:
-            InstallError: The phone refuses it.
-            StorageFullError: No room.
-            WrongHashError: It arrives changed.
-        """
         file = DeviceFile(self._apk, sha256(self._apk), ".apk")
-        self.shell("mkdir", "-p", _ENTRY)
+        self._shell("mkdir", "-p", _ENTRY)
         if self._installed() != file.sha256:
-            self.require_space(file.size, file.size)  # the file, and the app made of it
+            self.require_space(2 * size(self._apk))  # the file, and the app made of it
             self._notify("installing the app")
             self._retry(lambda: self._install(file))
         self._inside("mkdir", "-p", "files")
 
     def uninstall(self) -> None:
-        self.shell("pm", "uninstall", PACKAGE, timeout=_INSTALL_SECONDS)
-        self.shell("rm", "-rf", _ENTRY)
+        self._shell("pm", "uninstall", PACKAGE, timeout=_INSTALL_SECONDS)
+        self._shell("rm", "-rf", _ENTRY)
 
     def free_bytes(self) -> int | None:
-        lines = self.text("df", "-k", "/data").split("\n")
+        lines = self._text("df", "-k", "/data").split("\n")
         numbers = [int(word) for word in " ".join(lines[1:]).split() if word.isdecimal()]
         return 1024 * numbers[2] if len(numbers) >= 3 else None
 
     def missing(self, files: Iterable[DeviceFile]) -> list[DeviceFile]:
-        wanted = {file.name: file for file in files}
-        result = self._inside("sha256sum", *(f"files/{name}" for name in wanted), timeout=10 * QUICK)
-        there = _hashes(result.stdout)
-        return [file for name, file in wanted.items() if there.get(f"files/{name}") != file.sha256]
+        wanted = {f"files/{file.name}": file for file in files}
+        there = _hashes(self._inside("sha256sum", *wanted, timeout=_FILES_SECONDS))
+        return [file for path, file in wanted.items() if there.get(path) != file.sha256]
 
     def put(self, file: DeviceFile, name: str | None = None) -> None:
-        self._retry(lambda: self._put(file, name or file.name))
+        self._retry(lambda: self._put(file, f"files/{name or file.name}"))
 
     def read(self, name: str) -> bytes | None:
-        result = self._inside("cat", f"files/{name}", timeout=10 * QUICK)
+        result = self._inside("cat", f"files/{name}", timeout=_FILES_SECONDS)
         return result.stdout if result.code == 0 else None
 
     def read_all(self, *names: str) -> bytes:
@@ -101,31 +107,29 @@ class AdbTransport(DeviceTransport):
         self._retry(lambda: self._start(job, begun))
 
     def stop(self) -> None:
-        self.shell("am", "force-stop", PACKAGE)
+        self._shell("am", "force-stop", PACKAGE)
 
     def running(self) -> bool:
-        return self.shell("pidof", PACKAGE).code == 0
+        return self._shell("pidof", PACKAGE).code == 0
 
     def clock(self) -> int:
-        printed = self.text("date", "+%s").strip()
+        printed = self._text("date", "+%s").strip()
         return int(printed) if printed.isdecimal() else 0
 
     def diagnose(self, since: int) -> str:
-        return crash_report(self.text, since)
+        return crash_report(self._text, since)
 
-    def text(self, *arguments: str | int) -> str:
-        """What a command on the phone prints."""
-        return self.shell(*arguments).stdout.decode(errors="replace")
+    def _text(self, *arguments: str | int) -> str:
+        return self._shell(*arguments).text
 
-    def shell(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
-        """See :meth:`AdbLink.shell`; repeated after a reconnection where the connection broke."""
+    def _shell(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
         return self._retry(lambda: self._link.shell(*arguments, timeout=timeout))
 
     def _inside(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
         """As the app, in its folder."""
-        result = self.shell("run-as", PACKAGE, *arguments, timeout=timeout)
+        result = self._shell("run-as", PACKAGE, *arguments, timeout=timeout)
         if result.stderr.startswith("run-as:"):
-            raise NotInstalledError(
+            raise DeviceError(
                 self.serial,
                 f"the app's folder cannot be entered ({result.stderr.splitlines()[0]}): was it uninstalled? Give "
                 "the command again",
@@ -133,7 +137,7 @@ class AdbTransport(DeviceTransport):
         return result
 
     def _retry(self, action: Callable[[], _T]) -> _T:
-        """Raises LostError where the connection breaks again and again."""
+        """Does it again after a reconnection; raises LostError where the connection breaks again and again."""
         for _ in range(_BREAKS):
             try:
                 return action()
@@ -149,26 +153,27 @@ class AdbTransport(DeviceTransport):
 
     def _installed(self) -> str | None:
         """Hash of the app's APK."""
-        text = self.text("pm", "path", PACKAGE)
+        text = self._text("pm", "path", PACKAGE)
         found = re.search(r"^package:(/data/app/[A-Za-z0-9_./=~-]+/base\.apk)$", text, re.MULTILINE)
-        return _hashes(self.shell("sha256sum", found[1], timeout=10 * QUICK).stdout).get(found[1]) if found else None
+        return _hashes(self._shell("sha256sum", found[1], timeout=_FILES_SECONDS)).get(found[1]) if found else None
 
     def _install(self, file: DeviceFile) -> None:
         there = self._deliver(file)
         result = self._link.shell("pm", "install", "-r", there, timeout=_INSTALL_SECONDS)
         self._link.shell("rm", "-f", there)
-        printed = f"{result.stdout.decode(errors='replace')} {result.stderr}"
-        if result.code != 0 or "Success" not in printed:
-            raise InstallError(self.serial, PACKAGE, printed)
+        if result.code != 0 or "Success" not in result.printed:
+            found = re.search(r"INSTALL_(?:FAILED_|PARSE_FAILED_)?([A-Z_]+)", result.printed)
+            advice = _REFUSALS.get(found[1] if found else "", "see what it says, and try to install the APK by hand")
+            said = " ".join(result.printed.split())[-300:]
+            raise DeviceError(self.serial, f"cannot install the app: {advice} ({said})")
 
-    def _put(self, file: DeviceFile, name: str) -> None:
+    def _put(self, file: DeviceFile, target: str) -> None:
         there = self._deliver(file)
-        target = f"files/{name}"
-        copied = self._link.shell("run-as", PACKAGE, "cp", there, target, timeout=10 * QUICK)
-        result = self._link.shell("run-as", PACKAGE, "sha256sum", target, timeout=10 * QUICK)
+        copied = self._link.shell("run-as", PACKAGE, "cp", there, target, timeout=_FILES_SECONDS)
+        got = _hashes(self._link.shell("run-as", PACKAGE, "sha256sum", target, timeout=_FILES_SECONDS)).get(target)
         self._link.shell("rm", "-f", there)
-        if _hashes(result.stdout).get(target) != file.sha256:
-            raise WrongHashError(self.serial, f"{target} cannot be copied into the app: {copied.stderr or 'changed'}")
+        if got != file.sha256:
+            raise DeviceError(self.serial, f"{target} cannot be copied into the app: {copied.stderr or 'changed'}")
 
     def _deliver(self, file: DeviceFile) -> str:
         """Pushes a file to where adb may write; gives its path there."""
@@ -181,11 +186,11 @@ class AdbTransport(DeviceTransport):
                 raise
             # adb hands on the file's mode here, which may keep others, such as the app, from reading it.
             self._link.shell("chmod", 644, there)
-            got = _hashes(self._link.shell("sha256sum", there, timeout=10 * QUICK).stdout).get(there)
+            got = _hashes(self._link.shell("sha256sum", there, timeout=_FILES_SECONDS)).get(there)
             if got == file.sha256:
                 return there
         self._link.shell("rm", "-f", there)
-        raise WrongHashError(
+        raise DeviceError(
             self.serial,
             f"{file.path.name} arrived changed twice (SHA-256 {(got or 'none')[:16]}…, sent {file.sha256[:16]}…): try "
             "another cable or port",
@@ -195,15 +200,13 @@ class AdbTransport(DeviceTransport):
         if self._link.shell("run-as", PACKAGE, "cat", f"files/{begun}").code == 0:
             return  # the connection broke after it had begun
         self._link.shell("am", "force-stop", PACKAGE)
-        result = self._link.shell(
-            *("am", "start", "-W", "-n", f"{PACKAGE}/.BenchActivity", "--es", "job", job), timeout=_START_SECONDS
-        )
-        printed = f"{result.stdout.decode(errors='replace')} {result.stderr}"
-        if result.code != 0 or re.search(r"^\s*Error", printed, re.MULTILINE):
-            raise DeviceError(self.serial, f"the app does not start: {' '.join(printed.split())}")
+        activity = ("-n", f"{PACKAGE}/.BenchActivity", "--es", "job", job)
+        result = self._link.shell("am", "start", "-W", *activity, timeout=_START_SECONDS)
+        if result.code != 0 or re.search(r"^\s*Error", result.printed, re.MULTILINE):
+            raise DeviceError(self.serial, f"the app does not start: {' '.join(result.printed.split())}")
 
 
-def _hashes(output: bytes) -> dict[str, str]:
+def _hashes(result: CommandResult) -> dict[str, str]:
     """What sha256sum printed, by path."""
-    found = re.findall(r"^([0-9a-f]{64}) [ *](\S+)$", output.decode(errors="replace"), re.MULTILINE)
+    found = re.findall(r"^([0-9a-f]{64}) [ *](\S+)$", result.text, re.MULTILINE)
     return {path: digest for digest, path in found}

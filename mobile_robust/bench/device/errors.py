@@ -10,12 +10,7 @@ class StoppedError(Exception):
 
 
 class DeviceError(InputError):
-    """A device that cannot be used until a person acts; the message begins with its serial and says what to do.
-
-    Args:
-        serial: The device.
-        message: What is wrong and what to do.
-    """
+    """A device that cannot be used until a person acts; the message begins with its serial and says what to do."""
 
     def __init__(self, serial: str, message: str) -> None:
         super().__init__(f"{serial}: {message}")
@@ -30,7 +25,3 @@ class StorageFullError(DeviceError):
 
     def __init__(self, serial: str) -> None:
         super().__init__(serial, "its storage is full: delete something there, and give the command again")
-
-
-class WrongHashError(DeviceError):
-    """A file arrives changed, again and again."""

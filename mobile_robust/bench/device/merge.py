@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mobile_robust.bench.protocol import differences
 from mobile_robust.bench.resume import refused
-from mobile_robust.contracts.result import Device, ErrorRecord, Result, Run
+from mobile_robust.contracts.result import Device, Result, Run
 from mobile_robust.errors import InputError
 
 
@@ -44,23 +44,15 @@ def merge(ours: Result, theirs: Result, path: Path) -> Result:
     return ours.model_copy(update=known)
 
 
-def with_error(result: Result, run: Run, record: ErrorRecord) -> Result:
-    """An error record in the place of missing samples."""
-    changed = run.model_copy(update={"errors": (*run.errors, record)})
-    return result.model_copy(update={"runs": tuple(changed if r.key == run.key else r for r in result.runs)})
-
-
 def _same(result: Result) -> Device:
     """What cannot change on one device: a core that sleeps hides its frequency, an update may keep more memory."""
     return result.device.model_copy(update={"cpus": (), "memory_bytes": None})
 
 
 def _merge_runs(ours: Run, theirs: Run) -> Run:
-    repetitions = {r.index: r for r in (*ours.repetitions, *theirs.repetitions)}
     first = ours if ours.load_ns else theirs
+    repetitions = {r.index: r for r in (*ours.repetitions, *theirs.repetitions)}
+    errors = tuple(dict.fromkeys((*ours.errors, *theirs.errors)))
     return first.model_copy(
-        update={
-            "repetitions": tuple(repetitions[index] for index in sorted(repetitions)),
-            "errors": tuple(dict.fromkeys((*ours.errors, *theirs.errors))),
-        }
+        update={"repetitions": tuple(repetitions[i] for i in sorted(repetitions)), "errors": errors}
     )

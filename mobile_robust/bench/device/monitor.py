@@ -8,13 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ValidationError
-
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.contracts.job import DONE_NAME, PROGRESS_NAME, Done, Progress
-
-#: Of an app that has not written any yet.
-_NO_PROGRESS = Progress(done=0, total=0, what="", alive=0)
 
 
 @dataclass(frozen=True)
@@ -35,14 +30,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ending:
-    """How the app ended.
-
-    Attributes:
-        reason: What it reported itself; None: it ended without a report.
-        message: Why.
-        last: The progress it reported last.
-        result_sha256: Of the result it left, where it reported its end.
-    """
+    """How the app ended: its ``last`` progress, and reason (None: without a report), message and hash of its result as
+    it reported them."""
 
     reason: Literal["complete", "error"] | None
     message: str
@@ -73,14 +62,18 @@ def monitor(
         progressed: Called with every new progress.
         measured: Called when there are more repetitions.
     """
-    last = _NO_PROGRESS
+    last = Progress(done=0, total=0, what="", alive=0)
     alive = moved = time.monotonic()
+    gone = False
     while True:
-        pause(limits.poll)
+        if not gone:
+            pause(limits.poll)
         progress, done = _read(transport, run_id)
         before, last, now = last, progress or last, time.monotonic()
         if done is not None:
             return Ending(done.reason, done.message, last, done.result_sha256)
+        if gone:
+            return Ending(None, "", last).crashed()
         if (last.done, last.what) != (before.done, before.what):
             moved = now
         if last.done > before.done:
@@ -89,11 +82,8 @@ def monitor(
             alive = now
             progressed(last)
         elif _gone(transport, limits, pause):
-            progress, done = _read(transport, run_id)  # it may have ended well since
-            last = progress or last
-            if done is not None:
-                return Ending(done.reason, done.message, last, done.result_sha256)
-            return Ending(None, "", last).crashed()
+            gone = True  # it may have ended well since: read once more
+            continue
         for what, since, limit in (("no sign of life", alive, limits.silent), ("nothing new", moved, limits.stuck)):
             if now - since > limit:
                 return Ending(None, f"the app hung: {what} for {limit:g} s{_during(last)}", last)
@@ -111,7 +101,7 @@ def _read(transport: DeviceTransport, run_id: str) -> tuple[Progress | None, Don
             else:
                 progress = Progress.model_validate(document)
             text = text[end:]
-    except (ValueError, TypeError, ValidationError):
+    except (ValueError, TypeError):  # also what pydantic raises
         return None, None  # read again soon
     return progress, done
 

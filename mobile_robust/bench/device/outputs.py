@@ -14,53 +14,38 @@ from mobile_robust.contracts.job import JobTensor
 from mobile_robust.contracts.result import Run
 from mobile_robust.files import write_output
 
-_FOLDER = "outputs"
 _TRIES = 3
 
 
 class StoredOutputs:
-    """Files of little-endian float32; for every input all outputs in the order of the job.
+    """Files of little-endian float32: for every input all outputs in the order of the job.
 
     Args:
         folder: That of the result.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / _FOLDER
+        self._folder = folder / "outputs"
 
     def has(self, run: Run) -> bool:
         """Whether those of a run are stored."""
         return self._path(run).is_file()
 
     def store(self, run: Run, outputs: Sequence[JobTensor], count: int, fetch: Callable[[], bytes | None]) -> bool:
-        """Fetches those of a run; they are stored only where they match the checksums in the run itself.
-
-        Args:
-            run: From the app's result.
-            outputs: Of the model.
-            count: Inputs whose outputs should be there.
-            fetch: Reads the file from the device.
-        """
+        """Fetches those of a run for ``count`` inputs; they are stored only where they match the run's checksums."""
         size = 4 * sum(prod(tensor.shape) for tensor in outputs)
         for _ in range(_TRIES):
-            data = fetch()
-            if data is not None and _digests(data, size) == run.outputs_sha256[:count]:
+            data = fetch() or b""
+            rows = (data[start : start + size] for start in range(0, len(data), size))
+            if tuple(hashlib.sha256(row).hexdigest() for row in rows) == run.outputs_sha256[:count]:
                 self._folder.mkdir(exist_ok=True)
                 write_output(self._path(run), data)
                 return True
         return False
 
     def load(self, run: Run, size: int) -> NDArray[np.float32]:
-        """(inputs, size): all outputs of an input, of ``size`` values, in a row.
-
-        Raises:
-            OSError: None are stored.
-        """
+        """(inputs, size): all ``size`` output values of an input in a row. Raises OSError where none are stored."""
         return np.frombuffer(self._path(run).read_bytes(), "<f4").reshape(-1, size)
 
     def _path(self, run: Run) -> Path:
         return self._folder / f"{run.sha256}_{run.runtime.name}.f32"
-
-
-def _digests(data: bytes, size: int) -> tuple[str, ...]:
-    return tuple(hashlib.sha256(data[start : start + size]).hexdigest() for start in range(0, len(data), size))

@@ -60,72 +60,64 @@ class ParityChecker:
 
     def _check(self, model: Model, run: Run, outputs: StoredOutputs) -> ParityCheck:
         tolerance = model.manifest.recipe.tolerance(model.artifact.precision)
+        photos, metrics = 0, {}
         try:
             rows = outputs.load(run, sum(prod(tensor.shape) for tensor in model.artifact.outputs))
-            reference = self._reference(model, len(rows))
-            got = _named_output(model, rows, reference.output.name)
-            tolerance = _relaxed(tolerance, model, reference, len(rows))
-            metrics = _compare(reference, got)
+            photos = len(rows)
+            reference = self._reference(model, photos)
+            tolerance = _relaxed(tolerance, model, reference)
+            name = reference.output.name
+            metrics[name] = _compare(reference, model, rows)
+            failures = check_tolerance(metrics[name], tolerance, name)
         except OSError:
-            why = "its outputs did not arrive, or not as their checksums in the result say: nothing was compared"
-            return ParityCheck(run, 0, _failed(run, tolerance, why))
+            failures = ["its outputs did not arrive, or not as their checksums in the result say: nothing was compared"]
         except NotFiniteError as error:
-            return ParityCheck(run, len(rows), _failed(run, tolerance, str(error)))
-        failures = check_tolerance(metrics, tolerance, reference.output.name)
+            failures = [str(error)]
         verdict = ParityResult(
             runtime=run.runtime.name,
             verdict="fail" if failures else "pass",
             tolerance=tolerance,
-            metrics={reference.output.name: metrics},
+            metrics=metrics,
             placement=run.actual,
             failures=tuple(failures),
         )
-        return ParityCheck(run, len(rows), verdict)
+        return ParityCheck(run, photos, verdict)
 
     def _reference(self, model: Model, count: int) -> Reference:
+        """Of the first ``count`` photos."""
         known = self._references.get(model.manifest.fingerprint)
         if known is None or len(known) < count:
             size = model.manifest.recipe.input.height_width
             known = make_reference(rebuild(model.folder, model.manifest), list(islice(self._photos.crops(size), count)))
             self._references[model.manifest.fingerprint] = known
-        return known
+        return known.first(count)
 
 
-def _named_output(model: Model, rows: NDArray[np.float32], name: str) -> NDArray[np.float32]:
-    """One output of all inputs, channels first."""
+def _compare(reference: Reference, model: Model, rows: NDArray[np.float32]) -> Metrics:
+    """``rows``: all outputs of the model, a row an input."""
     start = 0
     for tensor in model.artifact.outputs:
         stop = start + prod(tensor.shape)
-        if tensor.name == name:
-            return np.concatenate(
-                [channels_first(row[start:stop].reshape(tensor.shape), tensor.layout) for row in rows]
-            )
+        if tensor.name == reference.output.name:
+            values = rows[:, start:stop].reshape(-1, *tensor.shape[1:])
+            got = channels_first(values, tensor.layout)
+            return compare(reference.expected, got, reference.of_classifier, reference.unrepaired(len(rows)))
         start = stop
-    raise ValueError(f"{model.path} has no output {name}")
+    raise ValueError(f"{model.path} has no output {reference.output.name}")
 
 
-def _compare(reference: Reference, got: NDArray[np.float32]) -> Metrics:
-    count = len(got)
-    return compare(reference.expected[:count], got, reference.of_classifier, reference.unrepaired(count))
-
-
-def _relaxed(tolerance: Tolerance, model: Model, reference: Reference, count: int) -> Tolerance:
+def _relaxed(tolerance: Tolerance, model: Model, reference: Reference) -> Tolerance:
     """Bounds that depend on the photos, no stricter than what the file reaches on this computer; see the module."""
-    asked = {name: getattr(tolerance, name) for name in _SLACK if getattr(tolerance, name) is not None}
-    if not asked:
+    bounds = {name: bound for name in _SLACK if (bound := getattr(tolerance, name)) is not None}
+    if not bounds:
         return tolerance
-    inputs, name = model.artifact.inputs, reference.output.name
+    inputs, names = model.artifact.inputs, [tensor.name for tensor in model.artifact.outputs]
     with LitertCpu().open(model.path) as session:
-        rows = [session.predict(reference.inputs_of(inputs, index))[name].ravel() for index in range(count)]
-    found = _compare(reference, _named_output(model, np.stack(rows), name))
-    reached = {name: getattr(found, name) for name in asked}  # None: exact
-    lower = {
-        name: min(bound, floor(100 * (reached[name] - _SLACK[name])) / 100)  # two digits are enough to read
-        for name, bound in asked.items()
-        if reached[name] is not None
-    }
+        outputs = [session.predict(reference.inputs_of(inputs, index)) for index in range(len(reference))]
+    rows = [np.concatenate([values[name].ravel() for name in names]) for values in outputs]
+    found = _compare(reference, model, np.stack(rows))
+    lower = {}
+    for name, bound in bounds.items():
+        if (reached := getattr(found, name)) is not None:  # None: exact
+            lower[name] = min(bound, floor(100 * (reached - _SLACK[name])) / 100)  # two digits are enough to read
     return tolerance.model_copy(update=lower)
-
-
-def _failed(run: Run, tolerance: Tolerance, why: str) -> ParityResult:
-    return ParityResult(runtime=run.runtime.name, verdict="fail", tolerance=tolerance, failures=(why,))

@@ -13,13 +13,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 from pydantic import ValidationError
 
 from mobile_robust import __version__
 from mobile_robust.bench.device.errors import DeviceError, LostError, StoppedError
-from mobile_robust.bench.device.merge import MismatchError, merge, with_error
+from mobile_robust.bench.device.merge import MismatchError, merge
 from mobile_robust.bench.device.monitor import Ending, Limits, monitor
 from mobile_robust.bench.device.outputs import StoredOutputs
 from mobile_robust.bench.device.plan import MeasurementPlan
@@ -28,7 +27,7 @@ from mobile_robust.bench.resume import missing, now, resume
 from mobile_robust.contracts.job import JOB_NAME, PROGRESS_NAME, Job, outputs_name
 from mobile_robust.contracts.result import RESULT_NAME, App, ErrorRecord, Result, Run, read_result, write_result
 from mobile_robust.errors import InputError
-from mobile_robust.files import sha256, write_output
+from mobile_robust.files import sha256, size, write_output
 
 #: Called with every step: what is done now, and how many repetitions of all models are measured.
 Notify = Callable[[str, int], None]
@@ -49,7 +48,7 @@ class DeviceSession:
         folder: Exists; gets the result. One that is there already is resumed.
         limits: When the app counts as hung.
         notify: See :data:`Notify`.
-        stop: Set where the user wants an end.
+        pause: Waits so many seconds; raises StoppedError where the user wants an end.
 
     Raises:
         InputError: The result there is of something else, or it cannot be written.
@@ -62,10 +61,10 @@ class DeviceSession:
         folder: Path,
         limits: Limits,
         notify: Notify,
-        stop: Event,
+        pause: Callable[[float], None],
     ) -> None:
-        self._device, self._plan, self._limits, self._notify, self._stop = transport, plan, limits, notify, stop
-        self._folder, self._path, self._job_path = folder, folder / RESULT_NAME, folder / JOB_NAME
+        self._device, self._plan, self._limits, self._notify, self._pause = transport, plan, limits, notify, pause
+        self._path, self._job_path = folder / RESULT_NAME, folder / JOB_NAME
         self._outputs = StoredOutputs(folder)
         fresh = Result(
             created=now(),
@@ -84,10 +83,10 @@ class DeviceSession:
         return sum(most if run.errors else len(run.repetitions) for run in self.result.runs)
 
     def measure(self) -> Result:
-        """Measures what is missing.
+        """Measures what is missing; whatever is raised, what was measured is kept.
 
         Raises:
-            StoppedError: The user wants an end; the app is ended, what was measured is kept.
+            StoppedError: The user wants an end; the app is ended.
             DeviceError: A person must act on the device or its app.
             InputError: The app's result does not match its job, or the result cannot be written.
         """
@@ -116,7 +115,6 @@ class DeviceSession:
     def _attempt(self, job: Job) -> Ending:
         """Starts the app on a job and waits until it ends."""
         self._push(job)
-        write_output(self._job_path, job.model_dump_json() + "\n")
         began = self._device.clock()
         self._say("starting the app")
         self._device.start(JOB_NAME, f"{job.run_id}/{PROGRESS_NAME}")
@@ -137,21 +135,17 @@ class DeviceSession:
         return ending
 
     def _push(self, job: Job) -> None:
-        """Everything the app does not have yet."""
+        """The job, and everything for it that the app does not have yet."""
         absent = self._device.missing(self._plan.files(job))
         if absent:
-            sizes = [file.size for file in absent]
+            sizes = [size(file.path) for file in absent]
             self._device.require_space(*sizes, max(sizes))  # one at a time is there twice
         for number, file in enumerate(absent, start=1):
             self._pause(0)
             self._say(f"pushing {number} of {len(absent)}: {file.path.name}")
             self._device.put(file)
-        path = self._folder / f".{JOB_NAME}.push"
-        try:
-            write_output(path, job.model_dump_json())
-            self._device.put(DeviceFile(path, sha256(path), ".json"), JOB_NAME)
-        finally:
-            path.unlink(missing_ok=True)
+        write_output(self._job_path, job.model_dump_json() + "\n")
+        self._device.put(DeviceFile(self._job_path, sha256(self._job_path), ".json"), JOB_NAME)
 
     def _fetch_previous(self) -> None:
         """Fetches what the device measured after an earlier process had left it."""
@@ -171,15 +165,8 @@ class DeviceSession:
         self._device.remove(job.run_id)
 
     def _collect(self, job: Job, expected: str | None = None) -> None:
-        """Fetches the device's result and merges it into ours.
-
-        Args:
-            job: What the app was asked for.
-            expected: Hash of the result, where the app has reported its end.
-
-        Raises:
-            DeviceError: The result of that hash does not arrive.
-        """
+        """Fetches the device's result and merges it into ours. Raises DeviceError where the result of the ``expected``
+        hash, which the app reports at its end, does not arrive."""
         if expected == _NOTHING:
             return
         for _ in range(_TRIES):
@@ -209,24 +196,24 @@ class DeviceSession:
         """The app ended repeatedly without a new repetition. Where it crashed or hung, the model it was at is not tried
         again, the others are; where it reported why it ended, that holds for all.
         """
-        left = self._unfinished(job)
+        keys, most = {self._plan.run_key(model) for model in job.models}, self._plan.protocol.repetitions
+        left = [run for run in self.result.runs if run.key in keys and not run.errors and missing(run, most)]
         if ending.reason is None and left:
             at = ending.last.model
             blamed = self._plan.run_key(job.models[at]) if at is not None and at < len(job.models) else None
-            first = min(left, key=lambda run: missing(run, self._plan.protocol.repetitions)[0])
+            first = min(left, key=lambda run: missing(run, most)[0])
             left = [next((run for run in left if run.key == blamed), first)]
         message = ending.message or "the app left it out and gives no reason"
         for run in left:
             self._record(run, f"{message}; {_FRUITLESS} times without a repetition")
 
-    def _unfinished(self, job: Job) -> list[Run]:
-        keys = {self._plan.run_key(model) for model in job.models}
-        most = self._plan.protocol.repetitions
-        return [run for run in self.result.runs if run.key in keys and not run.errors and missing(run, most)]
-
     def _record(self, run: Run, message: str) -> None:
+        """An error record in the place of missing samples."""
         where = f"repetition {missing(run, self._plan.protocol.repetitions)[0]}" if run.load_ns else "load"
-        self._write(with_error(self.result, run, ErrorRecord(when=now(), where=where, message=message)))
+        record = ErrorRecord(when=now(), where=where, message=message)
+        failed = run.model_copy(update={"errors": (*run.errors, record)})
+        runs = tuple(failed if r.key == run.key else r for r in self.result.runs)
+        self._write(self.result.model_copy(update={"runs": runs}))
 
     def _leave(self, collect: bool) -> None:
         """Ends the app early. ``collect``: what it has measured is fetched before, as far as the device responds."""
@@ -251,11 +238,6 @@ class DeviceSession:
 
     def _say(self, what: str) -> None:
         self._notify(what, self.done)
-
-    def _pause(self, seconds: float) -> None:
-        """Raises StoppedError where the user wants an end."""
-        if self._stop.wait(seconds):
-            raise StoppedError
 
 
 def _parsed(data: bytes | None, expected: str | None) -> Result | None:

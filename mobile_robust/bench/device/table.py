@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from mobile_robust.bench.device.parity import ParityCheck
-from mobile_robust.parity.table import STYLES, SYMBOLS, tolerance_text, worst_text
+from mobile_robust.parity.table import tolerance_text, verdict_cell, worst_text
+from mobile_robust.reporting.tables import Column, Table
+
+_COLUMNS = (
+    Column("parity on the device", "left"),
+    Column("runtime", "left"),
+    Column("photos"),
+    Column("worst error", fold=True),
+    Column("tolerance", fold=True),
+    Column("verdict", "left"),
+)
 
 
 def print_parity(checks: Sequence[ParityCheck], console: Console) -> None:
     """A table; below it every failure in full."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("parity on the device", no_wrap=True)
-    table.add_column("runtime", no_wrap=True)
-    table.add_column("photos", justify="right")
-    table.add_column("worst error", justify="right", overflow="fold")
-    table.add_column("tolerance", justify="right", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
+    rows: list[list[str | Text]] = []
+    failures = []
     for check in checks:
         verdict = check.verdict
-        marked = Text(f"{SYMBOLS[verdict.verdict]} {verdict.verdict}", style=STYLES[verdict.verdict])
-        where = (check.run.artifact, verdict.runtime, str(check.photos))
-        table.add_row(*map(Text, (*where, worst_text(verdict), tolerance_text(verdict.tolerance))), marked)
-    console.print(table)
-    for check in checks:
-        for sentence in check.verdict.failures:
-            console.print(Text.assemble((f"{check.run.artifact} on {check.verdict.runtime}: ", "bold red"), sentence))
+        measured, allowed = worst_text(verdict), tolerance_text(verdict.tolerance)
+        cell = verdict_cell(verdict.verdict)
+        rows.append([check.run.artifact, verdict.runtime, str(check.photos), measured, allowed, cell])
+        where = f"{check.run.artifact} on {verdict.runtime}: "
+        failures += [Text.assemble((where, "bold red"), sentence) for sentence in verdict.failures]
+    console.print(Table(_COLUMNS, rows).terminal())
+    for failure in failures:
+        console.print(failure)

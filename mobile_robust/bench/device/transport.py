@@ -41,7 +41,7 @@ class Platform:
 
     Attributes:
         name: Of the app's platform in a result.
-        runtimes: Of the app.
+        runtimes: Of the app, one an accelerator.
         max_thermal_status: On the platform's own scale; a hotter device is not measured.
         file_problems: Why the app's runtime would refuse an artifact, one sentence each.
     """
@@ -50,10 +50,6 @@ class Platform:
     runtimes: tuple[DeviceRuntime, ...]
     max_thermal_status: int
     file_problems: Callable[[Path], list[str]]
-
-    def runtime(self, name: str) -> DeviceRuntime:
-        """The runtime of this name, which the app must have."""
-        return next(runtime for runtime in self.runtimes if runtime.name == name)
 
     def runtime_on(self, accelerator: str) -> DeviceRuntime:
         """The runtime that uses an accelerator, which the app must support."""
@@ -73,22 +69,13 @@ class DeviceFile:
         """In the app's folder."""
         return self.sha256 + self.suffix
 
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return self.path.stat().st_size
-
 
 class DeviceTransport(ABC):
     """One connected device, and the benchmark app on it with the app's folder of files.
 
     Every method may be repeated without harm, and is after a connection that broke: the transport reconnects by itself
     and raises LostError where the device does not come back. Every method may raise DeviceError where a person must
-    act.
-
-    Attributes:
-        platform: Of the device.
-        serial: Names it, in messages and in the folder of its result.
+    act. ``serial`` names the device in messages, and the folder of its result.
     """
 
     platform: Platform
@@ -120,16 +107,8 @@ class DeviceTransport(ABC):
 
     @abstractmethod
     def put(self, file: DeviceFile, name: str | None = None) -> None:
-        """Gives the app a file; the transport checks its hash on arrival.
-
-        Args:
-            file: The file.
-            name: Its name in the app's folder; None: the file's own.
-
-        Raises:
-            WrongHashError: It arrives changed.
-            StorageFullError: No room.
-        """
+        """Gives the app a file under a name (None: the file's own). Raises DeviceError where it arrives changed,
+        StorageFullError where there is no room."""
 
     @abstractmethod
     def read(self, name: str) -> bytes | None:
@@ -145,12 +124,7 @@ class DeviceTransport(ABC):
 
     @abstractmethod
     def start(self, job: str, begun: str) -> None:
-        """Starts the app anew on a job.
-
-        Args:
-            job: Name of the job's file.
-            begun: Name of a file that the app writes as soon as it has begun.
-        """
+        """Starts the app anew on the job in a file ``job``; it writes a file ``begun`` as soon as it has begun."""
 
     @abstractmethod
     def stop(self) -> None:

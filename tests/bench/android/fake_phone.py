@@ -1,7 +1,4 @@
-"""A fake phone: what an adb server finds on a TCP port, with a folder for its storage.
-
-The app on it is a process of its own (``tests/bench/device/fake_app.py``), so it can crash, hang and be ended like one.
-"""
+"""A fake phone: what an adb server finds on a TCP port."""
 
 from __future__ import annotations
 
@@ -33,26 +30,16 @@ ZONE = timezone(timedelta(hours=5, minutes=30))
 
 
 class FakePhone(AppHost):
-    """See the file and :class:`AppHost`.
-
-    Args:
-        root: Its storage.
+    """See :class:`AppHost`; events of its plan: "push" (in the middle of a file), "pushed", "cat NAME", "pm install",
+    "am start", "run-as cp".
 
     Attributes:
         wired: Whether it is on a cable: its name is no address then, and adb's server finds it again by itself.
-        properties: See ``getprop``.
-        battery: Per cent.
-        powered: Whether a charger is there.
-        thermal: Android's thermal status.
-        free_kilobytes: On ``/data``.
-        trusted: Whether its owner lets this computer in.
-        asked: How often its owner was asked that.
+        trusted: Whether its owner lets this computer in, who was ``asked`` so often.
         answering: Whether it answers connections at all.
         refusal: What the package manager prints for an installation; None: Success.
-        plan: Its events: "push" (in the middle of a file), "pushed", "cat NAME", "pm install", "am start", "run-as cp".
         commands: Every line its shell was given.
         pushes: Every path that was pushed.
-        end: What Android 11 and later logs of an app that was killed; older ones (see ``properties``) log nothing.
         surprises: What it was asked for and does not know.
     """
 
@@ -63,13 +50,12 @@ class FakePhone(AppHost):
         self.trusted = self.answering = True
         self.wired = False
         self.asked = 0
-        self.end = "reason=3 (LOW_MEMORY) subreason=0 (UNKNOWN) status=0 description=null"
         self.refusal: str | None = None
         self.commands: list[str] = []
         self.pushes: list[str] = []
         self.surprises: list[Exception] = []
         self._crash_log = ""
-        self._ends = {4710: (datetime.now(ZONE) - timedelta(days=1), self.end)}  # by process
+        self._killed = {4710: datetime.now(ZONE) - timedelta(days=1)}  # when, by process
         self._connections: list[Connection] = []
         (root / "tmp").mkdir()
         self._listen(0)
@@ -87,7 +73,8 @@ class FakePhone(AppHost):
 
     def unplug(self, data: bytes = b"") -> bytes:
         """The cable is pulled."""
-        self.shut()
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
         return self.drop(data)
 
     def plug(self) -> None:
@@ -99,11 +86,6 @@ class FakePhone(AppHost):
         self.trusted = True
         for connection in self._connections:
             connection.let_in()
-
-    def shut(self) -> None:
-        """Nobody gets in any more."""
-        self._door.shutdown(socket.SHUT_RDWR)
-        self._door.close()
 
     def close(self) -> None:
         """The phone is gone."""
@@ -117,15 +99,15 @@ class FakePhone(AppHost):
         return self._crash_log
 
     def ends(self) -> str:
-        """What its ``dumpsys`` prints of processes of the app that were killed, the last one first."""
+        """What ``dumpsys`` prints, since Android 11, of processes of the app that were killed; the last one first."""
         self.record_end()
         if int(self.properties["ro.build.version.sdk"]) < 30:
             return "Bad activity command, or no activities match: exit-info\n"
         records = [
             f"    ApplicationExitInfo #{number}:\n"
             f"      timestamp={when.isoformat(' ', 'milliseconds').split('+')[0]} pid={process} user=0\n"
-            f"      process=org.mobilerobust.bench {how} state=empty trace=null\n"
-            for number, (process, (when, how)) in enumerate(reversed(self._ends.items()))
+            "      process=org.mobilerobust.bench reason=3 (LOW_MEMORY) subreason=0 (UNKNOWN) status=0 state=empty\n"
+            for number, (process, when) in enumerate(reversed(self._killed.items()))
         ]
         return f"ACTIVITY MANAGER PROCESS EXIT INFO (dumpsys activity exit-info)\n{''.join(records)}"
 
@@ -134,7 +116,7 @@ class FakePhone(AppHost):
         if self.app is None or (self.app.poll() or 0) >= 0:
             return
         if self.app.returncode == -signal.SIGKILL:
-            self._ends.setdefault(self.app.pid, (datetime.now(ZONE), self.end))
+            self._killed.setdefault(self.app.pid, datetime.now(ZONE))
             return
         self._crash_log = (
             "F/DEBUG   (  999): *** *** ***\n"
@@ -183,7 +165,7 @@ class FakePhone(AppHost):
             what, length = struct.unpack("<4sI", stream.read(8))
             if what == b"STAT":
                 path = self.path(stream.read(length).decode())
-                found = path.stat() if path and path.exists() else None
+                found = path.stat() if path.exists() else None
                 facts = (found.st_mode, found.st_size, int(found.st_mtime)) if found else (0, 0, 0)
                 stream.write(b"STAT" + struct.pack("<3I", *facts))
             elif what == b"SEND":
@@ -206,19 +188,23 @@ class FakePhone(AppHost):
             content += stream.read(length)
             self.happening("push")
         target = self.path(name)
-        assert target is not None and target.parent.is_dir(), name
+        assert target.parent.is_dir(), name
         if len(content) > 1024 * self.free_kilobytes:
             return b"No space left on device"
         target.write_bytes(self.happening("pushed", content))
         target.chmod(0o600)
         return b""
 
-    def path(self, name: str) -> Path | None:
+    def path(self, name: str) -> Path:
         """Where a path that adb may see is stored."""
         for there, here in (("/data/local/tmp/", "tmp"), ("/data/app/", "apk")):
             if name.startswith(there):
                 return self.root / here / name.removeprefix(there)
-        return None
+        raise ValueError(f"the phone has no {name}")
+
+
+#: Makes phones with some of these attributes.
+Make = Callable[..., FakePhone]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:

@@ -1,9 +1,9 @@
-"""The shell of the fake phone: just the commands the benchmark gives a phone."""
+"""The shell of the fake phone: files by this computer's own shell, in the phone's folder; the rest of Android here."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ Result = tuple[bytes, bytes, int]
 
 
 class Shell:
-    """One line at a time: COMMAND; echo WORD$?"""
+    """Runs one line at a time: COMMAND; echo WORD$?"""
 
     def __init__(self, phone: FakePhone) -> None:
         self._phone = phone
@@ -34,21 +34,18 @@ class Shell:
             return self._as_app(rest)
         if name in ("am", "pm", "dumpsys"):
             return getattr(self, f"_{name}")(rest)
-        simple = {
-            "true": lambda: b"",
-            "getprop": lambda: "".join(f"[{k}]: [{v}]\n" for k, v in self._phone.properties.items()).encode(),
-            "date": lambda: {"+%s": "%d\n", "+%s%z": "%d+0530\n"}[rest[0]].encode() % int(time.time()),
-            "logcat": lambda: self._phone.crashes().encode(),
-            "df": lambda: (
-                b"Filesystem     1K-blocks Used Available Use%% Mounted on\n"
-                b"/dev/block/dm-8 99999999 1234 %d 1%% /data/user/0\n" % self._phone.free_kilobytes
-            ),
-        }
-        if name in simple:
-            return simple[name](), b"", 0
         if name == "pidof":
             return (b"4711\n", b"", 0) if self._phone.app_runs() else (b"", b"", 1)
-        return self._files(name, rest, self._phone.path)
+        prints = {
+            "getprop": lambda: "".join(f"[{k}]: [{v}]\n" for k, v in self._phone.properties.items()),
+            "date": lambda: {"+%s": "%d\n", "+%s%z": "%d+0530\n"}[rest[0]] % int(time.time()),
+            "logcat": self._phone.crashes,
+            "df": lambda: (
+                "Filesystem     1K-blocks Used Available Use% Mounted on\n"
+                f"/dev/block/dm-8 99999999 1234 {self._phone.free_kilobytes} 1% /data/user/0\n"
+            ),
+        }
+        return (prints[name]().encode(), b"", 0) if name in prints else self._files(words, self._phone.root)
 
     def _am(self, words: list[str]) -> Result:
         if words == ["force-stop", PACKAGE]:
@@ -62,21 +59,18 @@ class Shell:
 
     def _pm(self, words: list[str]) -> Result:
         installed = self._phone.path(_APK)
-        assert installed is not None
         if words == ["path", PACKAGE]:
             return (f"package:{_APK}\n".encode(), b"", 0) if installed.exists() else (b"", b"", 1)
         if words == ["uninstall", PACKAGE]:
-            shutil.rmtree(self._phone.root / "apk", ignore_errors=True)
-            shutil.rmtree(self._phone.root / "app", ignore_errors=True)
+            for folder in ("apk", "app"):
+                shutil.rmtree(self._phone.root / folder, ignore_errors=True)
             return b"Success\n", b"", 0
         assert words[:2] == ["install", "-r"], words
         self._phone.happening("pm install")
         if self._phone.refusal is not None:
             return b"", f"Failure [{self._phone.refusal}]\n".encode(), 1
-        source = self._phone.path(words[2])
-        assert source is not None
         installed.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, installed)
+        shutil.copy(self._phone.path(words[2]), installed)
         (self._phone.root / "app").mkdir(exist_ok=True)
         return b"Success\n", b"", 0
 
@@ -95,48 +89,25 @@ class Shell:
         home = self._phone.root / "app"
         if package != PACKAGE or not home.exists():
             return b"", f"run-as: unknown package: {package}\n".encode(), 1
-
-        def inside(path: str) -> Path | None:
-            if not path.startswith("/"):
-                return home / path
-            found = self._phone.path(path)
-            # as user IDs would have it: a file is the app's to read where its mode says that it is everybody's
-            return found if found and (not found.exists() or found.stat().st_mode & 0o004) else None
-
-        return self._files(name, rest, inside)
-
-    def _files(self, name: str, words: list[str], path: object) -> Result:
-        options = [word for word in words if word.startswith("-")]
-        names = [word for word in words if not word.startswith("-")]
-        if name == "chmod":
-            mode, names = int(names[0], 8), names[1:]
-        output, errors, code = b"", b"", 0
         if name == "cp":
-            return self._copy(names, path)
-        for word in names:
-            file = path(word)
-            if name == "mkdir" and options == ["-p"] and file:
-                file.mkdir(parents=True, exist_ok=True)
-            elif name == "rm" and file:
-                shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)
-            elif not file or not file.exists():
-                errors, code = errors + f"{name}: {word}: No such file or directory\n".encode(), 1
-            elif name == "cat":
-                output += self._phone.happening(f"cat {file.name}", file.read_bytes())
-            elif name == "sha256sum":
-                output += f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {word}\n".encode()
-            elif name == "chmod":
-                file.chmod(mode)
-            else:
-                raise AssertionError(f"the phone has no command {name}")
-        return output, errors, code
+            source = self._phone.path(rest[0])
+            if not source.stat().st_mode & 0o004:  # as user IDs would have it
+                return b"", f"cp: {rest[0]}: Permission denied\n".encode(), 1
+            self._phone.happening("run-as cp")
+            if source.stat().st_size > 1024 * self._phone.free_kilobytes:
+                return b"", f"cp: {rest[1]}: No space left on device\n".encode(), 1
+        return self._files([name, *rest], home)
 
-    def _copy(self, names: list[str], path: object) -> Result:
-        source, target = (path(name) for name in names)
-        if source is None or not source.exists():
-            return b"", f"cp: {names[0]}: Permission denied\n".encode(), 1
-        data = self._phone.happening("run-as cp", source.read_bytes())
-        if len(data) > 1024 * self._phone.free_kilobytes:
-            return b"", f"cp: {names[1]}: No space left on device\n".encode(), 1
-        target.write_bytes(data)
-        return b"", b"", 0
+    def _files(self, words: list[str], folder: Path) -> Result:
+        """``folder``: where the command runs; absolute paths are those of :meth:`FakePhone.path`."""
+        name = words[0]
+        assert name in ("true", "mkdir", "rm", "cat", "sha256sum", "chmod", "cp"), words
+        here = [str(self._phone.path(word)) if word.startswith("/") else word for word in words]
+        done = subprocess.run(here, cwd=folder, capture_output=True, check=False)
+        output = done.stdout
+        for path, word in zip(here[1:], words[1:], strict=True):
+            if name == "sha256sum":
+                output = output.replace(path.encode(), word.encode())
+            elif name == "cat" and (folder / path).exists():
+                output = self._phone.happening(f"cat {Path(word).name}", output)
+        return output, done.stderr, done.returncode

@@ -53,7 +53,7 @@ class Stream:
 
 
 class Connection:
-    """One adb server at the door.
+    """One adb server that is connected.
 
     Args:
         socket: Of it.
@@ -70,6 +70,7 @@ class Connection:
         answering: Callable[[], bool],
     ) -> None:
         self._socket, self._serve, self._trusted, self._answering = socket, serve, trusted, answering
+        self._received = socket.makefile("rb")
         self._streams: dict[int, Stream] = {}
         self._sending = threading.Lock()
         self.gone = False
@@ -95,27 +96,15 @@ class Connection:
         """Until the other end leaves."""
         try:
             while True:
-                self._packet(*self._receive())
-        except (OSError, EOFError, struct.error):
+                command, first, second, length, _, _ = _HEADER.unpack(self._received.read(_HEADER.size))
+                self._packet(command, first, second, self._received.read(length))
+        except (OSError, ValueError, struct.error):  # it is gone, or was dropped
             pass
         finally:
             self.drop()
             for stream in list(self._streams.values()):
                 stream.arrived.put(None)
                 stream.taken.release()
-
-    def _receive(self) -> tuple[int, int, int, bytes]:
-        command, first, second, length, _, _ = _HEADER.unpack(self._exactly(_HEADER.size))
-        return command, first, second, self._exactly(length)
-
-    def _exactly(self, count: int) -> bytes:
-        data = bytearray()
-        while len(data) < count:
-            more = self._socket.recv(count - len(data))
-            if not more:
-                raise EOFError
-            data += more
-        return bytes(data)
 
     def _packet(self, command: int, first: int, second: int, data: bytes) -> None:
         if not self._answering():

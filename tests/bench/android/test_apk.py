@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import stat
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import mobile_robust
 from mobile_robust.bench.android.apk import build as apk
-from mobile_robust.bench.android.apk import native, toolchain, verify
+from mobile_robust.bench.android.apk import toolchain, verify
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import fetch
 from mobile_robust.bench.android.apk.signing import sign
@@ -22,39 +21,40 @@ from mobile_robust.bench.android.apk.toolchain import DEXER, Toolchain
 from mobile_robust.errors import InputError
 from mobile_robust.files import user_cache
 from mobile_robust.tflite.op_versions import RUNTIME_VERSION
+from tests.bench.android.harness import REQUIRED, skip
 
 #: Builds the app, or reads what was built.
 SLOW = pytest.mark.slow
 pytestmark = pytest.mark.device
+#: The APK, and what was said of it.
+Built = tuple[Path, list[str]]
+#: Sources that tests replace.
+PATHS = {"manifest": "AndroidManifest.xml", "extra": "app/src/main/java/org/mobilerobust/bench/Extra.java"}
 VERSION_CODE = apk.version_code(mobile_robust.__version__)
 
 
 @pytest.fixture(scope="session")
 def tools() -> Toolchain:
     """Of this machine. Only a run that asks for android downloads what is missing of Maven Central."""
-    required = "android" in os.environ.get("MOBILE_ROBUST_REQUIRE", "").split(",")
     scopes = read_dependencies(sources())
     needed = [DEXER, *scopes["app"], *scopes["compile"]]
-    if not required and any(not (user_cache() / "maven" / parse(text).path).is_file() for text in needed):
-        pytest.skip("artifacts are not in the cache; MOBILE_ROBUST_REQUIRE=android downloads them")
+    if not REQUIRED and any(not (user_cache() / "maven" / parse(text).path).is_file() for text in needed):
+        skip("artifacts are not in the cache; MOBILE_ROBUST_REQUIRE=android downloads them")
     try:
         fetch(scopes["app"])
         return toolchain.find(sources())
     except InputError as error:
-        if required:
-            pytest.fail(f"MOBILE_ROBUST_REQUIRE asks for android, but {error}")
-        pytest.skip(str(error))
+        skip(str(error))
 
 
 @pytest.fixture(scope="session")
-def built(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The APK, and what was said of it."""
+def built(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Built:
     said: list[str] = []
     return apk.build_apk(tmp_path_factory.mktemp("apk") / "android_bench", said.append), said
 
 
 @pytest.fixture(scope="session")
-def seen(built: tuple[Path, list[str]], tools: Toolchain) -> dict[str, str]:
+def seen(built: Built, tools: Toolchain) -> dict[str, str]:
     """What the tools see in the APK; tests spoil it."""
     path, _ = built
     return {
@@ -72,9 +72,7 @@ def changed(tools: Toolchain, tmp_path: Path) -> Callable[..., Path]:
     def build(**files: str) -> Path:
         folder = Path(shutil.copytree(sources(), tmp_path / "elsewhere" / "sources"))
         for name, content in files.items():
-            (folder / {"Extra": "app/src/main/java/org/mobilerobust/bench/Extra.java"}.get(name, name)).write_text(
-                content
-            )
+            (folder / PATHS[name]).write_text(content)
         (tmp_path / "scratch").mkdir()
         return apk.assemble(folder, tools, tmp_path / "scratch")
 
@@ -82,7 +80,7 @@ def changed(tools: Toolchain, tmp_path: Path) -> Callable[..., Path]:
 
 
 @SLOW
-def test_the_app_is_what_it_must_be(built: tuple[Path, list[str]], seen: dict[str, str]) -> None:
+def test_the_app_is_what_it_must_be(built: Built, seen: dict[str, str]) -> None:
     path, said = built
     assert path.name == "mobile-robust-bench.apk"
     assert [p.name for p in path.parent.iterdir() if not p.name.startswith(".")] == [path.name]
@@ -99,14 +97,14 @@ def test_the_app_is_what_it_must_be(built: tuple[Path, list[str]], seen: dict[st
         f"lib/{abi}/{library}" for abi in ("arm64-v8a", "x86_64") for library in libraries
     ]
     sizes = verify.page_sizes(path)
-    assert [sizes[f"lib/{abi}/{libraries[0]}"] for abi in native.ABIS] == [16384, 16384]
+    assert [sizes[f"lib/{abi}/{libraries[0]}"] for abi in toolchain.ABIS] == [16384, 16384]
     assert list(verify.library_problems(sizes)) == []
     del sizes[f"lib/x86_64/{libraries[0]}"]
     assert list(verify.library_problems(sizes)) == [f"there is no {libraries[0]} for x86_64"]
 
 
 @SLOW
-def test_the_licences_are_in_it(built: tuple[Path, list[str]], tools: Toolchain) -> None:
+def test_the_licences_are_in_it(built: Built, tools: Toolchain) -> None:
     """As the artifacts themselves bring them: nothing of theirs may be passed on without."""
     linked = fetch(read_dependencies(sources())["app"])
     texts = verify.licences(built[0])
@@ -125,17 +123,13 @@ def test_the_licences_are_in_it(built: tuple[Path, list[str]], tools: Toolchain)
 
 
 @SLOW
-def test_same_sources_same_bytes(
-    built: tuple[Path, list[str]], tools: Toolchain, changed: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_same_sources_same_bytes(built: Built, tools: Toolchain, changed: Callable[..., Path], tmp_path: Path) -> None:
     """From another folder, even the signature is the same: the key was kept, and RSA throws no dice."""
     assert sign(changed(), tools, tmp_path).read_bytes() == built[0].read_bytes()
 
 
 @SLOW
-def test_an_apk_of_other_sources_is_not_current(
-    built: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_apk_of_other_sources_is_not_current(built: Built, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path, _ = built
     assert apk.current_apk(path.parent) == path
     assert apk.current_apk(tmp_path) is None
@@ -156,7 +150,7 @@ def test_an_app_that_asks_for_more_is_refused(tools: Toolchain, changed: Callabl
     internet = '<uses-permission android:name="android.permission.INTERNET" /><application'
     extra = "package org.mobilerobust.bench; final class Extra { final Runnable nothing = () -> { }; }"
     spoiled = manifest.replace("</application>", service).replace("<application", internet)
-    path = sign(changed(**{"AndroidManifest.xml": spoiled, "Extra": extra}), tools, tmp_path)
+    path = sign(changed(manifest=spoiled, extra=extra), tools, tmp_path)
     with pytest.raises(InputError) as caught:
         verify.verify(path, tools, VERSION_CODE + 1)
     assert [problem.split(":")[0] for problem in str(caught.value).split(": ", 1)[1].split("; ")][:4] == [
@@ -171,54 +165,45 @@ def test_an_app_that_asks_for_more_is_refused(tools: Toolchain, changed: Callabl
 def test_a_class_that_does_not_compile(changed: Callable[..., Path]) -> None:
     message = r"javac failed with exit code 1:\n(.*\n)*.*Extra\.java:1: warning: \[rawtypes\]"
     with pytest.raises(InputError, match=message):
-        changed(Extra="package org.mobilerobust.bench; final class Extra { java.util.List x; }")
+        changed(extra="package org.mobilerobust.bench; final class Extra { java.util.List x; }")
 
 
 @SLOW
 def test_a_manifest_that_is_none(changed: Callable[..., Path]) -> None:
     manifest = (sources() / "AndroidManifest.xml").read_text()
     with pytest.raises(InputError, match="aapt2 does not take the manifest as it is:\n.*unexpected element <activty>"):
-        changed(**{"AndroidManifest.xml": manifest.replace("</application>", "<activty /></application>")})
+        changed(manifest=manifest.replace("</application>", "<activty /></application>"))
+
+
+#: What tools see in an APK -> the function that finds problems there.
+PROBLEMS = {
+    "badging": partial(verify.badging_problems, version_code=VERSION_CODE),
+    "manifest": verify.manifest_problems,
+    "signature": verify.signature_problems,
+}
 
 
 @SLOW
 @pytest.mark.parametrize(
-    ("old", "new", "problem"),
+    ("what", "old", "new", "problem"),
     [
-        (
-            "name='org.mobilerobust.bench'",
-            "name='org.example'",
-            "package is org.example, must be org.mobilerobust.bench",
-        ),
-        ("\nsdkVersion:'26'", "\nminSdkVersion:'21'", "minSdkVersion is 21, must be 26"),  # as of build-tools 35
-        (" 'x86_64'", " 'x86' 'x86_64'", "ABIs is 'arm64-v8a' 'x86' 'x86_64', must be 'arm64-v8a' 'x86_64'"),
-        ("application-debuggable\n", "", "it is not debuggable, which run-as asks for"),
-        ("native-code:", "uses-permission-sdk-23: name='a.b'\nnative-code:", "it asks for a.b"),
+        ("badging", "name='org.mobilerobust.bench'", "name='org.example'", "package is org.example, must be org.mobil"),
+        ("badging", "\nsdkVersion:'26'", "\nminSdkVersion:'21'", "minSdkVersion is 21, must be 26"),  # build-tools 35
+        ("badging", " 'x86_64'", " 'x86' 'x86_64'", "ABIs is 'arm64-v8a' 'x86' 'x86_64', must be 'arm64-v8a' 'x86_64'"),
+        ("badging", "application-debuggable\n", "", "it is not debuggable, which run-as asks for"),
+        ("badging", "native-code:", "uses-permission-sdk-23: name='a.b'\nnative-code:", "it asks for a.b"),
+        ("manifest", "exported(0x01010010)=true", "exported(0x01010010)=false", "must be exported, and guarded by "),
+        ("manifest", "E: activity ", "E: receiver ", "there is no activity org.mobilerobust.bench.BenchActivity"),
+        ("manifest", 'BenchActivity"', 'OtherActivity"', "OtherActivity is open to other apps"),
+        ("manifest", "required(0x0101028e)=false", "required(0x0101028e)=true", "it does not ask for libOpenCL.so"),
+        ("signature", "Scheme v2): true", "Scheme v2): false", "there is no signature of scheme v2"),
     ],
 )
-def test_badging(seen: dict[str, str], old: str, new: str, problem: str) -> None:
-    text = seen["badging"]
-    assert list(verify.badging_problems(text, VERSION_CODE)) == []
+def test_what_tools_see_is_checked(seen: dict[str, str], what: str, old: str, new: str, problem: str) -> None:
+    text, problems = seen[what], PROBLEMS[what]
+    assert list(problems(text)) == []
     assert old in text
-    assert list(verify.badging_problems(text.replace(old, new), VERSION_CODE)) == [problem]
-
-
-@SLOW
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ("exported(0x01010010)=true", "exported(0x01010010)=false", "must be exported, and guarded by "),
-        ("E: activity ", "E: receiver ", "there is no activity org.mobilerobust.bench.BenchActivity"),
-        ('BenchActivity"', 'OtherActivity"', "OtherActivity is open to other apps"),
-        ("required(0x0101028e)=false", "required(0x0101028e)=true", "it does not ask for libOpenCL.so"),
-    ],
-)
-def test_components(seen: dict[str, str], old: str, new: str, problem: str) -> None:
-    text = seen["manifest"]
-    assert list(verify.manifest_problems(text)) == []
-    assert old in text
-    problems = list(verify.manifest_problems(text.replace(old, new)))
-    assert any(problem in found for found in problems)
+    assert any(problem in found for found in problems(text.replace(old, new)))
 
 
 @SLOW
@@ -232,13 +217,6 @@ def test_classes(seen: dict[str, str]) -> None:
     assert used.startswith("classes are used that are not there: org.tensorflow.lite.gpu.")
     (polymorphic,) = verify.code_problems(text.replace("invoke-static", "invoke-polymorphic"))
     assert polymorphic.startswith("there is invoke-polymorphic")
-
-
-@SLOW
-def test_signature_schemes(seen: dict[str, str]) -> None:
-    assert list(verify.signature_problems(seen["signature"])) == []
-    older = seen["signature"].replace("Scheme v2): true", "Scheme v2): false")
-    assert list(verify.signature_problems(older)) == ["there is no signature of scheme v2"]
 
 
 def test_every_tool_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -257,7 +235,7 @@ def program(path: Path, text: str = "") -> Path:
     """A shell script."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    path.chmod(0o755)
     return path
 
 
@@ -276,12 +254,9 @@ def test_an_installed_sdk_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("ANDROID_SDK_ROOT", str(sdk))
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     found = toolchain.find(sources())
-    assert (found.framework, found.d8, found.dx) == (
-        sdk / "platforms/android-34/android.jar",
-        sdk / "build-tools/35.0.1/d8",
-        None,
-    )
-    assert found.programs["aapt2"] == sdk / "build-tools/35.0.1/aapt2"
+    assert (found.framework, found.dx) == (sdk / "platforms/android-34/android.jar", None)
+    for name in ("aapt2", "d8"):
+        assert found.programs[name] == sdk / "build-tools/35.0.1" / name
     assert found.programs["dexdump"] == tmp_path / "path/dexdump"
     monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="ANDROID_HOME=.*nowhere: not a folder"):
@@ -295,34 +270,29 @@ def test_d8_gets_jars(tmp_path: Path) -> None:
     classes.mkdir(parents=True)
     (classes / "A.class").write_bytes(b"A")
     (tmp_path / "library.jar").write_bytes(b"jar")
-    found = Toolchain({}, tmp_path / "android.jar", program(tmp_path / "d8", script), None)
+    found = Toolchain({"d8": program(tmp_path / "d8", script)}, tmp_path / "android.jar", None)
     dex = found.dex([tmp_path / "library.jar", classes.parent], tmp_path)
-    arguments = dex.read_text().splitlines()
-    assert arguments[:7] == [
-        "--release",
-        "--lib",
-        str(tmp_path / "android.jar"),
-        "--min-api",
-        "26",
-        "--output",
-        str(tmp_path),
-    ]
-    assert arguments[7] == str(tmp_path / "library.jar")
+    options = f"--release --lib {tmp_path}/android.jar --min-api 26 --output {tmp_path} {tmp_path}/library.jar"
+    assert dex.read_text().split()[:8] == options.split()
     with zipfile.ZipFile(tmp_path / "last.jar") as jar:
         assert jar.read("org/A.class") == b"A"
 
 
 def test_what_a_tool_says_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    tool = program(tmp_path / "tool", "echo 'Error: this' >&2; seq 30; exit 3")
-    with pytest.raises(
-        InputError, match=r"tool failed with exit code 3:\nError: this\n1\n(.*\n)*19\n\(and 11 lines more\)$"
-    ):
-        toolchain.run("tool", [tool])
+    programs = {
+        "failing": program(tmp_path / "failing", "echo 'Error: this' >&2; seq 30; exit 3"),
+        "absent": tmp_path / "absent",
+        "slow": program(tmp_path / "slow", "exec sleep 10"),
+    }
+    found = Toolchain(programs, tmp_path / "android.jar", None)
+    message = r"failing failed with exit code 3:\nError: this\n1\n(.*\n)*19\n\(and 11 lines more\)$"
+    with pytest.raises(InputError, match=message):
+        found.run("failing")
     with pytest.raises(InputError, match="absent: cannot be run: No such file or directory"):
-        toolchain.run("tool", [tmp_path / "absent"])
+        found.run("absent")
     monkeypatch.setattr(toolchain, "_TIMEOUT_SECONDS", 0.2)
-    with pytest.raises(InputError, match="tool: nothing came of it in 0.2 s"):
-        toolchain.run("tool", [program(tmp_path / "slow", "exec sleep 10")])
+    with pytest.raises(InputError, match="slow: nothing came of it in 0.2 s"):
+        found.run("slow")
 
 
 def test_version_codes_grow() -> None:

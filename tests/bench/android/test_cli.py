@@ -7,38 +7,30 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mobile_robust.bench.android import measure
 from mobile_robust.bench.cli import main
-from mobile_robust.bench.device import measure as device_measure
-from mobile_robust.bench.device.monitor import Limits
+from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.contracts.result import RESULT_NAME, read_result
 from mobile_robust.errors import InputError
-from tests.bench.android.fake_phone import FakePhone, wait_for
+from tests.bench.android.fake_phone import FakePhone, Make, wait_for
 
 pytestmark = pytest.mark.device
 
 
 @pytest.fixture
-def arguments(pipeline_build: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A command; it looks at phones more often than a user's does."""
-    apk = tmp_path / "bench.apk"
-    apk.write_bytes(b"an app")
-    monkeypatch.setattr(device_measure, "Limits", partial(Limits, poll=0.2))
-    monkeypatch.setenv("COLUMNS", "160")
-    fixed = ["--images", str(photos), "--cool-down", "0", "--apk", str(apk), "--out", str(tmp_path / "out")]
-    return ["android", str(pipeline_build), *fixed, "--repetitions", "1"]
+def arguments(pipeline_build: Path, photos: Path, arguments_of: Callable[..., list[str]]) -> list[str]:
+    return arguments_of(pipeline_build, photos, "--repetitions", "1")
 
 
 def test_from_the_phone_to_the_tables(
     arguments: list[str], phone: FakePhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments, "--accelerator", "cpu", "--threads", "2"]) == 0
-    path = tmp_path / "out" / phone.serial.replace(":", "_") / RESULT_NAME
+    path = folder_of(tmp_path / "out", phone.serial) / RESULT_NAME
     made, printed = read_result(path), capsys.readouterr().out
     assert made.complete and made.protocol.threads == 2 and made.protocol.warm_up_seconds == 1
     assert "CPU ratio" in printed and str(path) in printed
@@ -50,7 +42,7 @@ def test_from_the_phone_to_the_tables(
 
 
 def test_what_is_not_equal_or_not_on_the_gpu_is_told_and_code_1(
-    arguments: list[str], make_phone: Callable[..., FakePhone], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], make_phone: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = make_phone(), make_phone(apps=[{"shift": {"cpu": 0.3}}])
     serials = ["--serial", good.serial, bad.serial]
@@ -63,7 +55,7 @@ def test_what_is_not_equal_or_not_on_the_gpu_is_told_and_code_1(
 
 
 def test_a_phone_that_fails_is_code_2_after_the_others_are_shown(
-    arguments: list[str], make_phone: Callable[..., FakePhone], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], make_phone: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, hot = make_phone(), make_phone(thermal=5)
     with pytest.raises(InputError, match=rf"^{hot.serial}: phone too hot: thermal status 5"):

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mobile_robust.bench.device.devices import folder_of
+from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
-from tests.bench.android.fake_phone import FakePhone
-from tests.bench.android.harness import AdbHarness
+from tests.bench.android.fake_phone import FakePhone, Make
+from tests.bench.android.harness import AdbHarness, call_adb
 from tests.bench.device.harness import complete
 
 pytestmark = pytest.mark.device
 
 
-def test_a_good_phone(harness: AdbHarness, phone: FakePhone) -> None:
+def test_a_good_phone_gets_each_file_once_and_is_left_as_it_was(harness: AdbHarness, phone: FakePhone) -> None:
     result = harness.measured(phone)
-    assert complete(result) and len(result.runs) == 2
-    assert result.app.platform == "android" and result.device.name == "Double D-1"
-    for run, inputs in zip(result.runs, harness.plan.inputs, strict=True):
-        assert (run.runtime.name, run.requested, run.inputs_sha256) == ("tflite_cpu", "cpu", inputs.sha256)
-        assert run.macs and run.outputs[0].shape == (1, 10)
-    assert phone.starts == 1 and len([p for p in phone.pushes if p.endswith(".tflite")]) == 2
-
-
-def test_nothing_is_pushed_or_installed_twice(harness: AdbHarness, phone: FakePhone) -> None:
-    harness.measured(phone)
+    assert complete(result) and len(result.runs) == 2 and result.app.platform == "android"
     count = len(phone.pushes)
+    assert phone.starts == 1 and len([path for path in phone.pushes if path.endswith(".tflite")]) == 2
     harness.forget(phone)
-    assert complete(harness.measured(phone))
-    assert [Path(path).suffix for path in phone.pushes[count:]] == [".json"] and phone.starts == 2
-
-
-def test_the_phone_is_left_as_it_was(harness: AdbHarness, phone: FakePhone) -> None:
     harness.keep = False
     assert complete(harness.measured(phone))
+    assert [Path(path).suffix for path in phone.pushes[count:]] == [".json"] and phone.starts == 2
     assert not (phone.root / "app").exists() and not (phone.root / "apk").exists()
     assert list((phone.root / "tmp").iterdir()) == []
 
@@ -59,9 +45,7 @@ def test_the_cable_is_pulled_as_the_app_starts(harness: AdbHarness, phone: FakeP
     assert complete(harness.measured(phone)) and phone.starts in (1, 2)  # it may not have begun when it is seen again
 
 
-def test_a_phone_that_stays_away_is_one_message_and_its_samples_are_fetched_next_time(
-    harness: AdbHarness, phone: FakePhone
-) -> None:
+def test_a_phone_that_stays_away_is_one_message_and_fetched_next_time(harness: AdbHarness, phone: FakePhone) -> None:
     harness.reconnect = 1
     phone.plan["cat progress.json"] = [phone.unplug]
     message = harness.refused(phone)
@@ -77,7 +61,7 @@ def test_a_cable_that_breaks_again_and_again_is_one_message(harness: AdbHarness,
     assert "the connection broke 5 times at the same step" in harness.refused(phone)
 
 
-def test_a_phone_on_a_cable_that_is_pulled(harness: AdbHarness, make_phone: Callable[..., FakePhone]) -> None:
+def test_a_phone_on_a_cable_that_is_pulled(harness: AdbHarness, make_phone: Make) -> None:
     """adb itself finds it again."""
     phone = make_phone(wired=True)
     phone.plan["cat progress.json"] = [phone.drop]
@@ -86,7 +70,7 @@ def test_a_phone_on_a_cable_that_is_pulled(harness: AdbHarness, make_phone: Call
 
 def test_the_adb_server_is_restarted(harness: AdbHarness, phone: FakePhone) -> None:
     def kill(data: bytes) -> bytes:
-        subprocess.run([harness.adb, "kill-server"], check=True, capture_output=True, timeout=30)
+        call_adb("kill-server")
         return data
 
     phone.plan["cat progress.json"] = [kill, lambda data: data, kill]
@@ -109,9 +93,7 @@ def test_an_installation_that_is_refused(harness: AdbHarness, phone: FakePhone, 
     assert list((phone.root / "tmp" / "mobile_robust").iterdir()) == [] and phone.starts == 0
 
 
-def test_an_app_that_android_kills_for_lack_of_memory_says_so_where_the_phone_does(
-    harness: AdbHarness, make_phone: Callable[..., FakePhone]
-) -> None:
+def test_an_app_that_android_kills_for_lack_of_memory_says_so(harness: AdbHarness, make_phone: Make) -> None:
     harness.plan = replace(harness.plan, models=harness.plan.models[:1], inputs=harness.plan.inputs[:1])
     newer, older = (make_phone(apps=[{"killed": 0}] * 2) for _ in range(2))
     older.properties["ro.build.version.sdk"] = "29"
@@ -136,9 +118,7 @@ def test_an_app_that_android_kills_for_lack_of_memory_says_so_where_the_phone_do
         ({"free_kilobytes": 100}, "its storage is full: delete something there"),
     ],
 )
-def test_a_phone_that_cannot_be_measured_on(
-    harness: AdbHarness, make_phone: Callable[..., FakePhone], facts: dict[str, object], said: str
-) -> None:
+def test_a_phone_that_cannot_be_measured(harness: AdbHarness, make_phone: Make, facts: dict, said: str) -> None:
     phone = make_phone(**facts)
     assert said in harness.refused(phone)
     assert phone.pushes == [] and not (folder_of(harness.out, phone.serial) / RESULT_NAME).exists()

@@ -14,10 +14,7 @@ from mobile_robust.runtimes.litert_gpu import driver as litert_gpu_driver
 
 
 class AppHost:
-    """See the file.
-
-    Args:
-        root: Its storage.
+    """A device with a folder ``root`` as its storage.
 
     Attributes:
         gpu: Whether its GPU, that of ``LitertGpu`` on this computer, can be used; off: it takes no file whole.
@@ -25,9 +22,7 @@ class AppHost:
         apps: What it does besides in the next starts.
         plan: Event -> what happens the next times: a function that gets the data that is about to be stored or to
             leave the device, and returns that or something else.
-        starts: How often the app was started.
         relaunching: Whether the system starts an app again that crashed.
-        app: Its process.
     """
 
     def __init__(self, root: Path) -> None:

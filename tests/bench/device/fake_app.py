@@ -15,9 +15,10 @@ import os
 import signal
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,19 @@ from ai_edge_litert.interpreter import Interpreter
 from mobile_robust.runtimes.litert_gpu.session import GpuSession
 
 Arrays = dict[str, np.ndarray]
+#: Of a job's model that are copied into its run.
+COPIED = ("name", "title", "label", "artifact", "sha256", "precision", "macs", "parameters", "requested", "arithmetic")
 
 
 def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def cut(row: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> Arrays:
+    """A row of a test set as tensors by name."""
+    ends = np.cumsum([prod(shape) for shape in shapes.values()])
+    parts = np.split(row, ends[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 def opened(path: Path, accelerator: str) -> Callable[..., Arrays]:
@@ -52,36 +62,22 @@ class App:
         self.result = {
             "created": now(),
             "app": {"platform": script.get("platform", "android"), "name": "double", "version": "1"},
-            "device": {
-                "name": script.get("device", "Double D-1"),
-                "os": "Android 14",
-                "abi": "arm64-v8a",
-                "cpus": [{"index": 0}],
-            },
+            "device": {"name": script.get("device", "Double D-1"), "os": "Android 14", "abi": "arm64-v8a", "cpus": []},
             "protocol": job["protocol"],
             "runs": [self.run_of(model) for model in job["models"]],
             "complete": False,
         }
 
     def run_of(self, model: dict[str, Any]) -> dict[str, Any]:
-        copied = ("name", "title", "label", "artifact", "sha256", "precision", "macs", "parameters", "requested")
         runtime = {"name": f"tflite_{model['requested']}", "version": self.script.get("version", "2.16.1")}
-        return {
-            **{name: model[name] for name in copied},
-            "arithmetic": model["arithmetic"],
-            "runtime": runtime,
-            "repetitions": [],
-            "errors": [],
-        }
+        return {**{name: model[name] for name in COPIED}, "runtime": runtime, "repetitions": [], "errors": []}
 
     def main(self) -> None:
         if (self.folder / "result.json").exists():
-            self.end("error", "this run was begun before and broke off")
-            return
+            return self.end("error", "this run was begun before and broke off")
         self.write("result.json", self.result)
         if "left" in self.script:
-            self.end("error", self.script["left"])
-            return
+            return self.end("error", self.script["left"])
         for index, model in enumerate(self.job["models"]):
             self.model = index
             self.say(f"loading {model['artifact']} on the {model['requested'].upper()}")
@@ -132,36 +128,22 @@ class App:
         outputs = [self.models[index](number) for number in range(count)]
         run["inputs_sha256"] = model["inputs_sha256"]
         run["outputs_sha256"] = [hashlib.sha256(output).hexdigest() for output in outputs]
-        if len(outputs[0]) <= 4 * self.job["inline_values"]:
-            (tensor,) = model["outputs"]
-            run["outputs"] = [
-                {**tensor, "input": number, "values": b64encode(output).decode()}
-                for number, output in enumerate(outputs[: self.job["inline_outputs"]])
-            ]
         (self.folder / f"outputs_{index}.f32").write_bytes(b"".join(outputs[: self.job["kept_outputs"]]))
 
     def add_error(self, index: int, where: str, message: str) -> None:
         self.result["runs"][index]["errors"].append({"when": now(), "where": where, "message": message})
 
     def infer(self, runner: Callable[..., Arrays], model: dict[str, Any], row: np.ndarray) -> bytes:
-        arrays, start = {}, 0
-        for tensor in model["inputs"]:
-            stop = start + int(np.prod(tensor["shape"]))
-            arrays[tensor["name"]] = row[start:stop].reshape(tensor["shape"])
-            start = stop
-        outputs = runner(**arrays)
+        outputs = runner(**cut(row, {tensor["name"]: tensor["shape"] for tensor in model["inputs"]}))
         shift = np.float32(self.script.get("shift", {}).get(model["requested"], 0))
         return b"".join((outputs[tensor["name"]] + shift).astype("<f4").tobytes() for tensor in model["outputs"])
 
     def repeat(self, index: int, repetition: int) -> None:
-        if self.script.get("crash") == self.done:
-            os.abort()
-        if self.script.get("killed") == self.done:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.script.get("quit") == self.done:
-            os._exit(0)
-        while self.script.get("hang") == self.done:
-            time.sleep(1)
+        faults = {"crash": os.abort, "quit": partial(os._exit, 0), "hang": signal.pause}
+        faults["killed"] = partial(os.kill, os.getpid(), signal.SIGKILL)
+        for name, happen in faults.items():
+            if self.script.get(name) == self.done:
+                happen()
         protocol, infer = self.job["protocol"], self.models[index]
         time.sleep(protocol["cool_down_seconds"])
         runs, end = 0, time.monotonic() + protocol["warm_up_seconds"]

@@ -22,12 +22,7 @@ PLATFORM = Platform(
 
 
 class FakeTransport(AppHost, DeviceTransport):
-    """See the file and :class:`AppHost`; events of its plan are "read NAME".
-
-    Attributes:
-        problem: Why it cannot be measured on; None: it can.
-        free: Bytes.
-    """
+    """See :class:`AppHost`; events of its plan are "read NAME". ``problem``: why it cannot be measured on."""
 
     platform = PLATFORM
     serial = "fake-1"

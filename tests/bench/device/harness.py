@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mobile_robust.bench.device.devices import Connect, folder_of, measure_all
+import numpy as np
+
+from mobile_robust.bench.device.measure import Connect, folder_of, measure_all
 from mobile_robust.bench.device.monitor import Limits
 from mobile_robust.bench.device.plan import MeasurementPlan
 from mobile_robust.contracts.result import RESULT_NAME, Result, read_result
 from mobile_robust.errors import InputError
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from tests.bench.device.fake_app import cut
 
 
 class Harness:
@@ -57,3 +62,13 @@ def complete(result: Result) -> bool:
     return result.complete and all(
         [r.index for r in run.repetitions] == [0, 1] and run.errors == () and run.load_ns for run in result.runs
     )
+
+
+def outputs_of(path: Path, inputs: Sequence, outputs: Sequence, rows: np.ndarray) -> np.ndarray:
+    """(rows, values): what a file with these tensors computes on this computer for rows of a test set."""
+    shapes, found = {tensor.name: tensor.shape for tensor in inputs}, []
+    with LitertCpu().open(path) as session:
+        for row in rows:
+            values = session.predict(cut(row, shapes))
+            found.append(np.concatenate([values[tensor.name].ravel() for tensor in outputs]))
+    return np.stack(found)

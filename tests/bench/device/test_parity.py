@@ -23,24 +23,16 @@ from mobile_robust.bench.models import Model
 from mobile_robust.contracts.job import JobTensor
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.result import Result, Run
-from mobile_robust.runtimes.litert_cpu import LitertCpu
+from tests.bench.device.harness import outputs_of
 from tests.bench.fakes import result
 
 Floats = np.ndarray
 
 
-def outputs_of(model: Model, rows: Floats) -> list[Floats]:
-    """The outputs of the file on this computer for the rows of a test set."""
-    session, outputs = LitertCpu().open(model.path), []
-    for row in rows:
-        arrays, start = {}, 0
-        for tensor in model.artifact.inputs:
-            stop = start + int(np.prod(tensor.shape))
-            arrays[tensor.name] = row[start:stop].reshape(tensor.shape)
-            start = stop
-        outputs.append(np.concatenate([session.predict(arrays)[t.name].ravel() for t in model.artifact.outputs]))
-    session.close()
-    return outputs
+def outputs_on_host(model: Model, inputs: Path) -> Floats:
+    """Of the file on this computer, a row a photo."""
+    rows = np.fromfile(inputs, "<f4").reshape(6, -1)
+    return outputs_of(model.path, model.artifact.inputs, model.artifact.outputs, rows)
 
 
 def results(*runs: Run) -> Result:
@@ -48,36 +40,35 @@ def results(*runs: Run) -> Result:
     return result(()).model_copy(update={"runs": runs})
 
 
-def stored_run(model: Model, run: Run, folder: Path, outputs: Sequence[Floats]) -> Run:
-    """The run with these outputs, which are stored as if a device had sent them."""
-    data = [x.astype("<f4").tobytes() for x in outputs]
-    digests = tuple(hashlib.sha256(x).hexdigest() for x in data)
-    loaded = run.model_copy(update={"load_ns": 1, "outputs_sha256": digests})
-    tensors = [JobTensor(name=t.name, shape=t.shape) for t in model.artifact.outputs]
-    assert StoredOutputs(folder).store(loaded, tensors, len(data), lambda: b"".join(data))
-    return loaded
+def with_tolerance(model: Model, tolerance: Tolerance) -> Model:
+    recipe = model.manifest.recipe.model_copy(update={"tolerances": {"int8": tolerance}})
+    return replace(model, manifest=model.manifest.model_copy(update={"recipe": recipe}))
 
 
 @pytest.fixture
 def check_parity(plan: MeasurementPlan, photos: Path, tmp_path: Path) -> Callable[..., list[ParityCheck]]:
+    """Checks models whose outputs are stored as if a device had sent them."""
+
     def checks(models: Sequence[Model], *outputs: Sequence[Floats]) -> list[ParityCheck]:
-        runs = replace(plan, models=models).runs()
-        said = [stored_run(m, run, tmp_path, x) for m, run, x in zip(models, runs, outputs, strict=True)]
-        return ParityChecker(models, open_photos(photos)).check(results(*said), StoredOutputs(tmp_path))
+        stored, loaded = StoredOutputs(tmp_path), []
+        for model, run, values in zip(models, replace(plan, models=models).runs(), outputs, strict=True):
+            data = [x.astype("<f4").tobytes() for x in values]
+            digests = tuple(hashlib.sha256(x).hexdigest() for x in data)
+            loaded.append(run.model_copy(update={"load_ns": 1, "outputs_sha256": digests}))
+            tensors = [JobTensor(name=t.name, shape=t.shape) for t in model.artifact.outputs]
+            assert stored.store(loaded[-1], tensors, len(data), lambda data=data: b"".join(data))
+        return ParityChecker(models, open_photos(photos)).check(results(*loaded), stored)
 
     return checks
 
 
 @pytest.fixture(scope="module")
-def right(plan: MeasurementPlan) -> list[list[Floats]]:
+def right(plan: MeasurementPlan) -> list[Floats]:
     """The outputs of both files to all photos."""
-    sets = [np.fromfile(s.path, "<f4").reshape(6, -1) for s in plan.inputs]
-    return [outputs_of(model, rows) for model, rows in zip(plan.models, sets, strict=True)]
+    return [outputs_on_host(model, inputs.path) for model, inputs in zip(plan.models, plan.inputs, strict=True)]
 
 
-def test_right_outputs_pass_and_wrong_ones_say_where(
-    plan: MeasurementPlan, right: list[list[Floats]], check_parity
-) -> None:
+def test_right_outputs_pass_and_wrong_ones_say_where(plan: MeasurementPlan, right: list[Floats], check_parity) -> None:
     fp32, int8 = check_parity(plan.models, *right)
     assert [check.verdict.verdict for check in (fp32, int8)] == ["pass", "pass"] and fp32.photos == 6
     assert 0 < fp32.verdict.metrics["logits"].max_error < 1e-5
@@ -94,17 +85,15 @@ def test_right_outputs_pass_and_wrong_ones_say_where(
 
 
 def test_top_1_is_asked_as_often_as_this_computer_manages(
-    plan: MeasurementPlan, right: list[list[Floats]], check_parity, monkeypatch: pytest.MonkeyPatch
+    plan: MeasurementPlan, right: list[Floats], check_parity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = plan.models[1]
-    strict = model.manifest.recipe.model_copy(update={"tolerances": {"int8": Tolerance(top1_agreement=1.0)}})
-    model = replace(model, manifest=model.manifest.model_copy(update={"recipe": strict}))
+    model = with_tolerance(plan.models[1], Tolerance(top1_agreement=1.0))
     made = parity.make_reference
 
     def disagreeing(*arguments: object) -> object:
         """PyTorch finds another class in the first photo than the file does, on whatever machine."""
         reference = made(*arguments)
-        expected = np.array([x for x in right[1]])
+        expected = right[1].copy()
         expected[0] = -expected[0]
         return replace(reference, expected=expected)
 
@@ -116,12 +105,10 @@ def test_top_1_is_asked_as_often_as_this_computer_manages(
     assert check.verdict.verdict == "fail" and "top-1 agrees on 66.67%" in check.verdict.failures[0]
 
 
-def test_an_int8_file_is_held_to_what_this_computer_reaches(
-    plan: MeasurementPlan, right: list[list[Floats]], check_parity
+def test_an_int8_file_is_held_to_what_the_host_reaches(
+    plan: MeasurementPlan, right: list[Floats], check_parity
 ) -> None:
-    model = plan.models[1]
-    strict = model.manifest.recipe.model_copy(update={"tolerances": {"int8": Tolerance(snr_db=90.0)}})
-    model = replace(model, manifest=model.manifest.model_copy(update={"recipe": strict}))
+    model = with_tolerance(plan.models[1], Tolerance(snr_db=90.0))
     (same,) = check_parity([model], right[1])
     bound, reached = same.verdict.tolerance.snr_db, same.verdict.metrics["logits"].snr_db
     assert same.verdict.verdict == "pass" and bound < 90 and bound == pytest.approx(reached - 0.5, abs=0.01)
@@ -133,8 +120,7 @@ def test_an_int8_file_is_held_to_what_this_computer_reaches(
 def test_a_module_is_compared_channels_first(module_build: Path, photos: Path, tmp_path: Path, check_parity) -> None:
     (model,) = choose_models(ANDROID, [module_build], ["fp32"], ["cpu"])
     inputs = TestSets(open_photos(photos), tmp_path).of(model)
-    rows = np.fromfile(inputs.path, "<f4").reshape(6, -1)[:2]
-    right = outputs_of(model, rows)
+    right = outputs_on_host(model, inputs.path)[:2]
     (check,) = check_parity([model], right)
     (metrics,) = check.verdict.metrics.values()
     assert check.verdict.verdict == "pass" and len(metrics.worst_index) == 4 and metrics.repair_snr_db is not None
@@ -145,9 +131,7 @@ def test_a_module_is_compared_channels_first(module_build: Path, photos: Path, t
     assert check.verdict.verdict == "fail" and metrics.worst_index == (1, 2, 5, 3)
 
 
-def test_outputs_that_do_not_match_their_checksums_are_not_stored(
-    plan: MeasurementPlan, tmp_path: Path, photos: Path
-) -> None:
+def test_outputs_with_wrong_checksums_are_not_stored(plan: MeasurementPlan, tmp_path: Path, photos: Path) -> None:
     (run, _), model = plan.runs(), plan.models[0]
     good = np.arange(10, dtype="<f4").tobytes()
     run = run.model_copy(update={"load_ns": 1, "outputs_sha256": (hashlib.sha256(good).hexdigest(),) * 6})
@@ -166,9 +150,7 @@ def test_a_run_that_was_never_loaded_has_nothing_to_prove(plan: MeasurementPlan,
     assert ParityChecker(plan.models, open_photos(photos)).check(results(*plan.runs()), StoredOutputs(tmp_path)) == []
 
 
-def test_the_table_says_error_tolerance_and_verdict(
-    plan: MeasurementPlan, right: list[list[Floats]], check_parity
-) -> None:
+def test_the_table_says_error_tolerance_and_verdict(plan: MeasurementPlan, right: list[Floats], check_parity) -> None:
     checks = check_parity(plan.models, right[0], [x + 9 for x in right[1]])
     text = io.StringIO()
     print_parity(checks, Console(file=text, width=120))

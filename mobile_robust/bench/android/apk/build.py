@@ -17,10 +17,9 @@ from pathlib import Path
 from mobile_robust import __version__
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import Notify, fetch, read_lock
-from mobile_robust.bench.android.apk.native import ABIS, build_native
 from mobile_robust.bench.android.apk.signing import sign
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK, Toolchain, find
-from mobile_robust.bench.android.apk.verify import licence_path, verify
+from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain, find
+from mobile_robust.bench.android.apk.verify import LIBRARY, RUNTIME, licence_path, verify
 from mobile_robust.errors import InputError
 from mobile_robust.files import folder_lock, sha256, write_output
 
@@ -30,6 +29,8 @@ RECORD = "assets/build.json"
 _CODE = ("core/src/main", "app/src/main")
 _RESOURCES = "app/src/main/res"
 _NATIVE = "app/src/main/native/xnnpack.c"
+#: Clang's names of the machines.
+_MACHINES = {"arm64-v8a": "aarch64", "x86_64": "x86_64"}
 _MANIFEST = "AndroidManifest.xml"
 #: Every warning, but that Java 8 is old, and that annotations of the framework are not part of it.
 _LINT = ("-Werror", "-Xlint:all,-options,-classfile")
@@ -37,14 +38,11 @@ _KNOWN_WARNING = re.compile(r"unexpected element <uses-native-library>")
 
 
 def build_apk(out: Path, notify: Notify = lambda _: None) -> Path:
-    """Builds, signs and checks the app.
+    """Builds, signs and checks the app; gives the path of the APK.
 
     Args:
         out: Folder; gets the APK, under a temporary name until it is whole.
         notify: Gets one line a step, before a download, and on what the checks have found.
-
-    Returns:
-        Path of the APK.
 
     Raises:
         InputError: Tools are missing, Maven Central cannot be reached, a tool failed, or the APK fails a check.
@@ -86,25 +84,17 @@ def version_code(version: str) -> int:
 
 
 def assemble(folder: Path, tools: Toolchain, scratch: Path, notify: Notify = lambda _: None) -> Path:
-    """The APK without a signature, aligned.
-
-    Args:
-        folder: The sources.
-        tools: See :func:`mobile_robust.bench.android.apk.toolchain.find`.
-        scratch: Empty folder; gets everything in between as well.
-        notify: See :func:`build_apk`.
-
-    Raises:
-        InputError: A tool failed.
-    """
+    """The APK of the sources in ``folder``, unsigned, aligned; everything in between goes to ``scratch`` as well."""
     libraries = fetch(read_dependencies(folder)["app"], notify=notify)
     jars, packed = _unpack(libraries, scratch / "libraries")
     notify("native code")
-    packed |= build_native(folder / _NATIVE, packed, tools, scratch / "native")
+    for abi in ABIS:
+        library = f"lib/{abi}/{LIBRARY}"
+        packed[library] = _native(folder / _NATIVE, abi, packed[f"lib/{abi}/{RUNTIME}"], tools, scratch / abi)
     notify("resources")
     linked, generated = _link(folder, tools, scratch)
     notify("classes")
-    classes = _compile(folder, [generated], jars, tools, scratch / "classes")
+    classes = _compile(folder, generated, jars, tools, scratch / "classes")
     dex = tools.dex([classes, *jars], scratch)
     with zipfile.ZipFile(linked) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -132,12 +122,24 @@ def _unpack(libraries: Mapping[str, Path], folder: Path) -> tuple[list[Path], di
     return jars, packed
 
 
+def _native(source: Path, abi: str, runtime: bytes, tools: Toolchain, scratch: Path) -> bytes:
+    """Our library for an ABI: of one C file that needs neither headers nor a C library, so clang alone builds it."""
+    scratch.mkdir()
+    (scratch / RUNTIME).write_bytes(runtime)
+    linked = ("-shared", "-fPIC", "-nostdlib", f"--ld-path={tools.programs['ld.lld']}", "-L", scratch)
+    # no build ID: same sources, same bytes wherever they lie
+    layout = (f"-Wl,-soname,{LIBRARY}", f"-Wl,-z,max-page-size={LARGE_PAGE}", "-Wl,--build-id=none")
+    files = ("-o", scratch / LIBRARY, source, f"-l:{RUNTIME}")
+    target = f"--target={_MACHINES[abi]}-linux-android{MIN_SDK}"
+    tools.run("clang", target, "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", *linked, *layout, *files)
+    return (scratch / LIBRARY).read_bytes()
+
+
 def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:
     """Manifest and resources as Android reads them, in an archive; and the folder of R.java."""
     compiled, linked, generated = scratch / "resources.zip", scratch / "linked.apk", scratch / "generated"
     tools.run("aapt2", "compile", "--dir", folder / _RESOURCES, "-o", compiled)
-    version = __version__
-    versions = ("--version-name", version, "--version-code", str(version_code(version)))
+    versions = ("--version-name", __version__, "--version-code", str(version_code(__version__)))
     levels = ("--min-sdk-version", str(MIN_SDK), "--target-sdk-version", str(COMPILE_SDK))
     inputs = ("--manifest", folder / _MANIFEST, "-I", tools.framework, compiled)
     # An aapt2 older than Android 12 takes what it does not know into the manifest, but only so, and with a warning.
@@ -149,8 +151,8 @@ def _link(folder: Path, tools: Toolchain, scratch: Path) -> tuple[Path, Path]:
     return linked, generated
 
 
-def _compile(folder: Path, more: Sequence[Path], jars: Sequence[Path], tools: Toolchain, out: Path) -> Path:
-    roots = [*(folder / code / "java" for code in _CODE), *more]
+def _compile(folder: Path, generated: Path, jars: Sequence[Path], tools: Toolchain, out: Path) -> Path:
+    roots = [*(folder / code / "java" for code in _CODE), generated]
     files = sorted(path for root in roots for path in root.rglob("*.java"))
     out.mkdir()
     classpath = ":".join(map(str, [tools.framework, *jars]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from mobile_robust.errors import InputError, unknown
 
 #: app: goes into the APK. compile: the Android classes and resources. test: of the tests on the JVM.
-SCOPES = ("app", "compile", "test")
+_SCOPES = ("app", "compile", "test")
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,7 @@ class Coordinate:
 
 
 def parse(text: str) -> Coordinate:
-    """A coordinate from its text.
-
-    Raises:
-        InputError: It is none; no part may lead out of the cache either.
-    """
+    """A coordinate from its text. Raises InputError where it is none; no part may lead out of the cache either."""
     parts = text.split(":")
     if not 3 <= len(parts) <= 5 or not all(re.fullmatch(r"\w[\w.-]*", part) and ".." not in part for part in parts):
         raise InputError(f"{text!r}: not a coordinate; must be group:artifact:version[:packaging[:classifier]]")
@@ -54,25 +50,21 @@ def sources() -> Path:
 
 
 def read_dependencies(folder: Path) -> dict[str, list[str]]:
-    """Of ``dependencies.txt`` in the sources: scope -> coordinates, in the file's order.
-
-    Raises:
-        InputError: The file cannot be read, or a line of it.
-    """
+    """Of ``dependencies.txt`` in the sources: scope -> coordinates, in the file's order."""
     path = folder / "dependencies.txt"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    found: dict[str, list[str]] = {scope: [] for scope in SCOPES}
+    found: dict[str, list[str]] = {scope: [] for scope in _SCOPES}
     for number, line in enumerate(lines, 1):
         fields = line.split("#")[0].split()
         if not fields:
             continue
         if len(fields) != 2:
             raise InputError(f"{path}: line {number}: must be a coordinate and a scope, is {line!r}")
-        if fields[1] not in SCOPES:
-            raise unknown(f"scope in {path}, line {number},", fields[1], SCOPES)
+        if fields[1] not in _SCOPES:
+            raise unknown(f"scope in {path}, line {number},", fields[1], _SCOPES)
         parse(fields[0])
         found[fields[1]].append(fields[0])
     return found

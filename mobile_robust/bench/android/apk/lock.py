@@ -22,12 +22,8 @@ _HEAD = "# SHA-256 and coordinate of every artifact; made by python -m mobile_ro
 
 
 def lock(repository: str = maven.CENTRAL) -> str:
-    """The text of the lock file.
-
-    Raises:
-        InputError: An artifact does not agree with a published hash, or with the one locked before.
-        OSError: The repository cannot be reached.
-    """
+    """The text of the lock file. Raises InputError where an artifact does not agree with a published hash, or with the
+    one locked before, and OSError where the repository cannot be reached."""
     before = maven.read_lock() if maven.LOCK.is_file() else {}
     scopes = read_dependencies(sources())
     lines = []
@@ -42,22 +38,22 @@ def lock(repository: str = maven.CENTRAL) -> str:
 
 def _published(url: str) -> str:
     """SHA-256 of what an address gives, after the hashes published beside it agreed."""
-    hashes = {"sha1": hashlib.sha1(usedforsecurity=False), "sha256": hashlib.sha256()}
-    with urllib.request.urlopen(url, timeout=60) as response:
-        while chunk := response.read(1 << 20):
-            for digest in hashes.values():
-                digest.update(chunk)
-    for kind, digest in hashes.items():
+    content = _read(url)
+    for kind in ("sha1", "sha256"):
         try:
-            with urllib.request.urlopen(f"{url}.{kind}", timeout=60) as response:
-                expected = response.read().decode().split()[0].lower()
+            expected = _read(f"{url}.{kind}").decode().split()[0].lower()
         except urllib.error.HTTPError as error:
             if error.code == 404 and kind == "sha256":  # older releases have none
                 continue
             raise
-        if digest.hexdigest() != expected:
-            raise InputError(f"{url}: its {kind} is {digest.hexdigest()}, published is {expected}")
-    return hashes["sha256"].hexdigest()
+        if (actual := hashlib.new(kind, content, usedforsecurity=False).hexdigest()) != expected:
+            raise InputError(f"{url}: its {kind} is {actual}, published is {expected}")
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=60) as response:
+        return bytes(response.read())
 
 
 if __name__ == "__main__":

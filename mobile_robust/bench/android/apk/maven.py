@@ -32,15 +32,8 @@ Notify = Callable[[str], None]
 
 
 def fetch(coordinates: Sequence[str], cache: Path | None = None, notify: Notify = lambda _: None) -> dict[str, Path]:
-    """The artifacts' files; what the cache does not hold is downloaded. Nothing is asked of the network otherwise.
-
-    Args:
-        coordinates: ``group:artifact:version[:packaging[:classifier]]``, each in the lock file.
-        cache: Folder; None for the user's.
-        notify: Gets one line before each download, and where one is resumed.
-
-    Returns:
-        Coordinate -> file, whose hash has just been checked.
+    """Coordinate -> the artifact's file, whose hash has just been checked. What the cache (None: the user's) does not
+    hold is downloaded; nothing is asked of the network otherwise. ``notify`` gets a line before each download.
 
     Raises:
         InputError: A coordinate is not locked; the repository cannot be reached or has no such file; what it gave is
@@ -58,7 +51,7 @@ def fetch(coordinates: Sequence[str], cache: Path | None = None, notify: Notify 
             artifact = parse(text)
             path = folder / artifact.path
             if not path.is_file() or sha256(path) != locked[text]:
-                download(artifact, path, locked[text], notify)
+                _download(artifact, path, locked[text], notify)
             found[text] = path
     return found
 
@@ -69,13 +62,9 @@ def read_lock() -> dict[str, str]:
     return {coordinate: digest for digest, coordinate in lines}
 
 
-def download(artifact: Coordinate, path: Path, expected: str, notify: Notify) -> None:
-    """Downloads one file under a temporary name, resuming an earlier attempt; renames it when its hash is right.
-
-    Raises:
-        InputError: See :func:`fetch`.
-    """
-    url = f"{repository()}/{artifact.path}"
+def _download(artifact: Coordinate, path: Path, expected: str, notify: Notify) -> None:
+    """Downloads one file under a temporary name, resuming an earlier attempt; renames it when its hash is right."""
+    url = f"{_repository()}/{artifact.path}"
     partial = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,12 +89,8 @@ def download(artifact: Coordinate, path: Path, expected: str, notify: Notify) ->
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def repository() -> str:
-    """Address of the Maven repository: Central, or what MOBILE_ROBUST_MAVEN says.
-
-    Raises:
-        InputError: That is not an address.
-    """
+def _repository() -> str:
+    """Address of the Maven repository: Central, or what MOBILE_ROBUST_MAVEN says."""
     url = os.environ.get("MOBILE_ROBUST_MAVEN") or CENTRAL
     if not url.startswith(("https://", "http://")):
         raise InputError(f"MOBILE_ROBUST_MAVEN={url}: must be an address that starts with https:// or http://")
@@ -119,10 +104,7 @@ class _Interrupted(Exception):
 def _receive(url: str, partial: Path, begin: Callable[[int], None]) -> None:
     """Appends what is still missing to a file, after it has called ``begin`` with the number of these bytes.
 
-    Raises:
-        InputError: The repository says no.
-        _Interrupted: It said nothing, or not all.
-    """
+    Raises InputError where the repository says no, _Interrupted where it says nothing, or not all."""
     start = partial.stat().st_size if partial.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:

@@ -18,11 +18,7 @@ _ALIAS = "debug"
 
 
 def sign(apk: Path, tools: Toolchain, scratch: Path) -> Path:
-    """Signs with APK signature schemes v2 and v3; v1 is for Android before 7.
-
-    Raises:
-        InputError: The key cannot be made, or apksigner failed.
-    """
+    """Signs with APK signature schemes v2 and v3; v1 is for Android before 7."""
     signed = scratch / "signed.apk"
     schemes = ("--v1-signing-enabled", "false", "--v2-signing-enabled", "true", "--v3-signing-enabled", "true")
     key = ("--ks", _key(tools), "--ks-key-alias", _ALIAS, "--ks-pass", f"pass:{_PASSWORD}")

@@ -20,6 +20,7 @@ from mobile_robust.bench.android.apk.maven import fetch
 from mobile_robust.errors import InputError
 
 MIN_SDK = 26
+ABIS = ("arm64-v8a", "x86_64")
 #: Native code is made for pages of this size in bytes, so that phones with such pages can load it.
 LARGE_PAGE = 16384
 #: What the app is compiled against: a platform, not the newest one, lest a new SDK turn a build into one that fails.
@@ -43,39 +44,49 @@ _TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Where everything is. ``programs``: tool -> its program. ``framework``: jar of the Android classes and resources.
+    """Where everything is.
 
-    ``d8``: of the SDK, or None; ``dx``: jar, where there is no d8.
+    Attributes:
+        programs: Tool -> its program; d8 only where an SDK has it.
+        framework: Jar of the Android classes and resources.
+        dx: Jar, where there is no d8.
     """
 
     programs: dict[str, Path]
     framework: Path
-    d8: Path | None
     dx: Path | None
 
     def run(self, tool: str, *arguments: str | Path) -> str:
-        """Runs a tool to its end.
-
-        Returns:
-            What it has written: stdout, then stderr.
-
-        Raises:
-            InputError: It failed; the message holds the first lines of what it said.
-        """
-        return run(tool, [self.programs[tool], *arguments])
+        """Runs a tool to its end; gives stdout, then stderr. Raises InputError with the first lines where it fails."""
+        program = self.programs[tool]
+        try:
+            done = subprocess.run(
+                [str(word) for word in (program, *arguments)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_TIMEOUT_SECONDS,
+            )
+        except OSError as error:
+            raise InputError(f"{program}: cannot be run: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise InputError(f"{tool}: nothing came of it in {_TIMEOUT_SECONDS} s") from None
+        if done.returncode:
+            lines = (done.stderr + done.stdout).strip().splitlines()
+            more = f"\n(and {len(lines) - 20} lines more)" if len(lines) > 20 else ""
+            raise InputError(f"{tool} failed with exit code {done.returncode}:\n" + "\n".join(lines[:20]) + more)
+        return done.stdout + done.stderr
 
     def dex(self, classes: Sequence[Path], folder: Path) -> Path:
-        """Translates folders and jars of classes to ``folder/classes.dex``.
-
-        Raises:
-            InputError: The dexer failed.
-        """
+        """Translates folders and jars of classes to ``folder/classes.dex``."""
         target = folder / "classes.dex"
-        if self.d8:
+        if self.dx is None:
             with tempfile.TemporaryDirectory() as scratch:  # it takes jars and class files, no folders
                 jars = [_jar(path, Path(scratch) / f"{index}.jar") for index, path in enumerate(classes)]
                 library = ("--lib", self.framework, "--min-api", str(MIN_SDK))
-                run("d8", [self.d8, "--release", *library, "--output", folder, *jars])
+                self.run("d8", "--release", *library, "--output", folder, *jars)
         else:
             dx = ("-cp", str(self.dx), "com.android.dx.command.Main", "--dex", f"--min-sdk-version={MIN_SDK}")
             self.run("java", *dx, f"--output={target}", *classes)
@@ -83,11 +94,7 @@ class Toolchain:
 
 
 def find(sources: Path, notify: Callable[[str], None] = lambda _: None) -> Toolchain:
-    """The tools of this machine.
-
-    Args:
-        sources: Of the app.
-        notify: Gets one line before each download.
+    """The tools of this machine, for an app with these sources; ``notify`` gets one line before each download.
 
     Raises:
         InputError: Tools are missing, all of which are named; or an artifact of Maven Central cannot be fetched.
@@ -106,36 +113,10 @@ def find(sources: Path, notify: Callable[[str], None] = lambda _: None) -> Toolc
     framework = read_dependencies(sources)["compile"]
     if platform is None or not platform.is_file():
         (platform,) = fetch(framework, notify=notify).values()
-    d8 = build_tools / "d8" if build_tools and (build_tools / "d8").is_file() else None
-    return Toolchain(
-        programs={tool: path for tool, path in found.items() if path},
-        framework=platform,
-        d8=d8,
-        dx=None if d8 else fetch([DEXER], notify=notify)[DEXER],
-    )
-
-
-def run(tool: str, command: Sequence[str | Path]) -> str:
-    """Runs a program to its end; see :meth:`Toolchain.run`."""
-    try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_TIMEOUT_SECONDS,
-        )
-    except OSError as error:
-        raise InputError(f"{command[0]}: cannot be run: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise InputError(f"{tool}: nothing came of it in {_TIMEOUT_SECONDS} s") from None
-    if done.returncode:
-        lines = (done.stderr + done.stdout).strip().splitlines()
-        more = f"\n(and {len(lines) - 20} lines more)" if len(lines) > 20 else ""
-        raise InputError(f"{tool} failed with exit code {done.returncode}:\n" + "\n".join(lines[:20]) + more)
-    return done.stdout + done.stderr
+    programs = {tool: path for tool, path in found.items() if path}
+    if build_tools and (build_tools / "d8").is_file():
+        return Toolchain({**programs, "d8": build_tools / "d8"}, platform, None)
+    return Toolchain(programs, platform, fetch([DEXER], notify=notify)[DEXER])
 
 
 def _sdk() -> Path | None:

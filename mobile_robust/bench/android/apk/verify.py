@@ -9,8 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
-from mobile_robust.bench.android.apk.native import ABIS, LIBRARY, RUNTIME
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
+from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
 
 PACKAGE = "org.mobilerobust.bench"
@@ -21,23 +20,15 @@ _CLASSES = (_ACTIVITY, "org.tensorflow.lite.Interpreter", "org.tensorflow.lite.g
 #: Without it Android 12 and later hide OpenCL from the GPU delegate, which then is slower and says nothing.
 _OPENCL = "libOpenCL.so"
 _LICENCES = "assets/licences/"
+#: Our own native code, and the runtime's whose functions it calls.
+LIBRARY, RUNTIME = "libmobile_robust_xnnpack.so", "libtensorflowlite_jni.so"
 _LIBRARIES = (LIBRARY, RUNTIME, "libtensorflowlite_gpu_jni.so")
 
 
 def verify(apk: Path, tools: Toolchain, version_code: int) -> list[str]:
-    """Checks a signed APK.
+    """Checks a signed APK, which must have this version code; gives what it is, a line each, for the user.
 
-    Args:
-        apk: The file.
-        tools: See :func:`mobile_robust.bench.android.apk.toolchain.find`.
-        version_code: It must have.
-
-    Returns:
-        What it is, a line each, for the user.
-
-    Raises:
-        InputError: Something is not as it must be, all of which is named; or a tool cannot read it.
-    """
+    Raises InputError that names all that is not as it must be."""
     tools.run("zipalign", "-c", "-p", "4", apk)
     problems = [
         *badging_problems(tools.run("aapt2", "dump", "badging", apk), version_code),
@@ -49,10 +40,9 @@ def verify(apk: Path, tools: Toolchain, version_code: int) -> list[str]:
     ]
     if problems:
         raise InputError(f"the app that was built is not as it must be: {'; '.join(problems)}")
-    size = f"{apk.stat().st_size / 1e6:.1f} MB"
     facts = [
         f"{PACKAGE}, version code {version_code}, Android 8.0 (API {MIN_SDK}) and later, {' and '.join(ABIS)}, no "
-        f"permission, signed, {size}"
+        f"permission, signed, {apk.stat().st_size / 1e6:.1f} MB"
     ]
     if small := [name for name, alignment in page_sizes(apk).items() if alignment < LARGE_PAGE]:
         names = sorted({Path(name).name for name in small})
@@ -82,18 +72,15 @@ def badging_problems(badging: str, version_code: int) -> Iterator[str]:
 def manifest_problems(tree: str) -> Iterator[str]:
     """Of ``aapt2 dump xmltree``: who may start what."""
     elements = [_element(text) for text in re.split(r"^ *E: ", tree, flags=re.MULTILINE)[1:]]
-    components = [
-        (kind, attributes)
-        for kind, attributes in elements
-        if kind in ("activity", "activity-alias", "service", "receiver", "provider")
-    ]
-    for _, component in components:
+    for kind, component in elements:
+        if kind not in ("activity", "activity-alias", "service", "receiver", "provider"):
+            continue
         name = component.get("name", "a component without a name")
         if name != _ACTIVITY and component.get("exported") != "false":
             yield f"{name} is open to other apps"
         if name == _ACTIVITY and (component.get("exported"), component.get("permission")) != ("true", _GUARD):
             yield f"{name} must be exported, and guarded by {_GUARD}"
-    if ("activity", _ACTIVITY) not in ((kind, component.get("name")) for kind, component in components):
+    if ("activity", _ACTIVITY) not in ((kind, attributes.get("name")) for kind, attributes in elements):
         yield f"there is no activity {_ACTIVITY}"
     if ("uses-native-library", {"name": _OPENCL, "required": "false"}) not in elements:
         yield f"it does not ask for {_OPENCL}, or cannot do without"
@@ -127,12 +114,7 @@ def library_problems(libraries: Container[str]) -> Iterator[str]:
 
 
 def licence_problems(texts: Mapping[str, str], linked: Sequence[str]) -> Iterator[str]:
-    """Of the licences in the APK, by their paths there: whoever gets the app must get those of all it is linked from.
-
-    Args:
-        texts: See :func:`licences`.
-        linked: Coordinates of what is in the APK.
-    """
+    """Of the :func:`licences` in the APK: whoever gets the app must get those of all coordinates it is linked from."""
     for coordinate in linked:
         if "Apache License" not in texts.get(licence_path(coordinate), ""):
             yield f"the licence of {coordinate} is not in it"
