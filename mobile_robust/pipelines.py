@@ -57,11 +57,8 @@ class Model:
 
 
 def build_pipeline(recipe: Recipe) -> Pipeline:
-    """The training form of a recipe from image to logits, with the weights that it names, in eval mode.
-
-    Raises:
-        InputError: The recipe has no backbone; see also :func:`build_model`.
-    """
+    """The training form of a recipe from image to logits, with the weights that it names, in eval mode; raises
+    InputError where it has no backbone, and as :func:`build_model` does."""
     if recipe.backbone is None:
         raise InputError(f"recipe {recipe.name}: method {recipe.method} needs a [backbone]")
     model = build_model(recipe.model_copy(update={"scope": "pipeline", "part": None}))
@@ -96,11 +93,8 @@ def build_model(recipe: Recipe) -> Model:
 
 
 def rebuild(folder: Path, manifest: Manifest) -> Model:
-    """The model a folder was built from, with the weights stored in it; nothing outside the folder is read.
-
-    Raises:
-        InputError: The stored weights do not fit the stored recipe.
-    """
+    """The model a folder was built from, with the weights stored in it; nothing outside the folder is read. Raises
+    InputError where they do not fit the stored recipe."""
     recipe = manifest.recipe
     initial = recipe.model_copy(update={"weights": WeightsSection(seed=recipe.weights.seed)})
     site = _site(initial, download=False)

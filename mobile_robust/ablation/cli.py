@@ -24,11 +24,8 @@ _EXAMPLES = """examples:
 
 
 def main(argv: list[str]) -> int:
-    """Trains every row with the same seed, photos and steps, and scores all of them on the held-out photos.
-
-    Raises:
-        InputError: Bad input; what was trained so far stays, and the same command resumes.
-    """
+    """Trains every row with the same seed, photos and steps, and scores all of them on the held-out photos; after an
+    InputError what was trained so far stays, and the same command resumes."""
     options = _parser().parse_args(argv)
     recipe = load_recipe(options.recipe)
     if recipe.method != options.method:
@@ -78,19 +75,18 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     known = [name for name, method in methods().items() if method.ablations is not None]
-    parser.add_argument("method", choices=known, help="what is ablated")
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
-    parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
-    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
-    parser.add_argument("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
+    add = parser.add_argument
+    add("method", choices=known, help="what is ablated")
+    add("recipe", metavar="RECIPE", help="name of a built-in recipe, or path of a .toml")
+    add("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to load")
+    add("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
+    add("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
     add_split(parser, "of the photos: scored, never trained on", required=True)
-    parser.add_argument(
-        "--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)"
-    )
-    parser.add_argument("--steps", type=int, default=400, metavar="N", help="a row (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="crops a step (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of the training (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes that score (default: one a CPU core)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="recipes, weights, scores")
+    add("--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)")
+    add("--steps", type=int, default=400, metavar="N", help="a row (default: %(default)s)")
+    add("--batch", type=int, default=16, metavar="N", help="crops a step (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
+    add("--threads", type=int, default=2, metavar="N", help="of the training (default: %(default)s)")
+    add("--jobs", type=int, metavar="N", help="processes that score (default: one a CPU core)")
+    add("--out", required=True, type=Path, metavar="DIR", help="recipes, weights, scores")
     return parser

@@ -22,21 +22,11 @@ from mobile_robust.training.settings import TrainSettings, training_of
 def train_ablations(
     recipe: Recipe, photos: PhotoDataset, out: Path, settings: TrainSettings, on_row: Callable[[int, int, str], None]
 ) -> list[Path]:
-    """Trains every row that is not there yet. ``out`` gets a recipe and the weights of every row.
+    """Trains every row that is not there yet; the recipes of all rows, with their weights, both in ``out``.
 
-    Args:
-        recipe: Of a method with ablations.
-        photos: To train on.
-        out: The folder.
-        settings: The same for all rows, but for what a row changes.
-        on_row: Called before a row is trained, with its number from 1, how many there are, and its name.
-
-    Returns:
-        The recipes of all rows, with their weights.
-
-    Raises:
-        InputError: Bad input; what was trained so far stays, and the same call resumes.
-    """
+    ``settings`` are the same for all rows, but for what a row changes. ``on_row`` is called before a row is trained,
+    with its number from 1, how many there are, and its name. After an InputError what was trained so far stays, and the
+    same call resumes."""
     method = method_of(recipe)
     if method.ablations is None:
         raise InputError(f"method {method.name} has no ablations")
@@ -74,11 +64,7 @@ def _words(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSe
 
 
 def _claim(out: Path, settings: object) -> None:
-    """Says in the folder what it is for.
-
-    Raises:
-        InputError: It is for something else, or cannot be written.
-    """
+    """Says in the folder what it is for; raises InputError where it is for something else."""
     path, text = out / "settings.json", json.dumps(settings, indent=2) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise InputError(f"--out {out}: holds an ablation of another recipe or with other options; choose another")

@@ -79,11 +79,8 @@ class Adapter(nn.Module, ABC):
         """Raises InputError where loaded weights hold values that cannot be, such as an index out of range."""
 
     def deployed(self) -> Self:
-        """The deploy form: an equal function without batch norms. Leaves this network as it is.
-
-        Raises:
-            RuntimeError: It is in training mode.
-        """
+        """The deploy form: an equal function without batch norms. Leaves this network as it is, and raises RuntimeError
+        in training mode."""
         return deployed(self)
 
 
@@ -106,11 +103,8 @@ def image_component(adapter: Adapter, site: Site, clamped: bool = True) -> Compo
 
 
 def select_component(adapter: Adapter, site: Site, name: str | None) -> Component:
-    """The component of that name; without one the whole module, or the only component there is.
-
-    Raises:
-        InputError: There is no such component, or none, or the name is needed.
-    """
+    """The component of that name; without one the whole module, or the only component there is. Else raises
+    InputError."""
     recipe, known = site.recipe, adapter.components(site)
     method = f"recipe {recipe.name}: method {recipe.method}"
     if not known:

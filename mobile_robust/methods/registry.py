@@ -26,22 +26,14 @@ def methods() -> Mapping[str, Method]:
 
 
 def method_of(recipe: Recipe) -> Method:
-    """The method of a recipe.
-
-    Raises:
-        InputError: There is none of that name.
-    """
+    """The method of a recipe; raises InputError where there is none of that name."""
     if recipe.method not in methods():
         raise unknown("method", recipe.method, methods())
     return methods()[recipe.method]
 
 
 def options_of(recipe: Recipe) -> Options:
-    """The options of a recipe, checked.
-
-    Raises:
-        InputError: Unknown method, option or value.
-    """
+    """The options of a recipe; raises InputError for an unknown method, option or value."""
     method = method_of(recipe)
     try:
         return method.options.model_validate(recipe.options)

@@ -27,11 +27,7 @@ class Site:
 
     @property
     def section(self) -> BackboneSection:
-        """The recipe's backbone.
-
-        Raises:
-            InputError: It has none.
-        """
+        """The recipe's backbone; raises InputError where it has none."""
         if self.recipe.backbone is None:
             raise InputError(f"recipe {self.recipe.name}: method {self.recipe.method} needs a [backbone]")
         return self.recipe.backbone
@@ -44,11 +40,7 @@ class Site:
 
     @cached_property
     def cut(self) -> Cut:
-        """The backbone as stem | tail behind the recipe's layer.
-
-        Raises:
-            InputError: See :func:`mobile_robust.backbones.split.cut`.
-        """
+        """The backbone as stem | tail behind the recipe's layer; raises InputError where it cannot be cut there."""
         return cut(self.backbone, self.section.name, self.section.layer)
 
     def image_spec(self) -> TensorSpec:
@@ -71,11 +63,8 @@ class Site:
         return lambda image: prefix(normalize(image))[-1].contiguous()
 
     def try_image(self, network: nn.Module) -> Any:
-        """What the backbone, or its stem, gives for a black image of the recipe's size.
-
-        Raises:
-            InputError: It cannot take such an image.
-        """
+        """What the backbone, or its stem, gives for a black image of the recipe's size; raises InputError where it
+        cannot take one."""
         try:
             with torch.no_grad():
                 return network(torch.zeros(1, 3, *self.recipe.input.height_width))
@@ -84,11 +73,7 @@ class Site:
             raise InputError(f"backbone {self.section.name} cannot take an RGB image of {size}: {error}") from None
 
     def cut_features(self) -> tuple[int, tuple[int, int]]:
-        """Channels and (height, width) of the stem's features.
-
-        Raises:
-            InputError: They are no feature map, or the stem cannot take the recipe's image.
-        """
+        """Channels and (height, width) of the stem's features; raises InputError where they are no feature map."""
         features = self.try_image(self.cut.stem)
         if not isinstance(features, Tensor) or features.dim() != 4:
             raise InputError(f"{self.cut_text()} are no (B, C, H, W) map; choose another backbone.layer")
@@ -102,11 +87,7 @@ class Site:
 
 def create_backbone(section: BackboneSection, download: bool = True) -> nn.Module:
     """A recipe's backbone, in eval mode: random, or with timm's weights where the recipe names them and ``download``
-    allows it.
-
-    Raises:
-        InputError: See :func:`mobile_robust.backbones.create.create_network`.
-    """
+    allows it. Raises InputError, see :func:`~mobile_robust.backbones.create.create_network`."""
     weights = section.weights if download and section.weights else ""
     pretrained = weights.removeprefix("timm:") if weights.startswith("timm:") else None
     return create_network(section.name, section.options, pretrained, section.seed)

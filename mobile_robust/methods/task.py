@@ -77,11 +77,7 @@ class Task(nn.Module, ABC, Generic[P, A]):
         """Called after a step."""
 
     def load(self, path: Path, what: str) -> None:
-        """Trained weights to begin from; ``what`` names the module in messages.
-
-        Raises:
-            InputError: The file cannot be read, or does not fit the adapter.
-        """
+        """Trained weights to begin from; ``what`` names the module where an InputError says that they do not fit."""
         apply_state(self.module, read_state(path), path, what)
         self.module.check_state()
 

@@ -22,12 +22,8 @@ KEPT = 2
 class Checkpoints:
     """``OUT.checkpoints/step-000100.pt``, … beside the weights that are to be written.
 
-    A checkpoint holds tensors, numbers and names alone and is read with ``weights_only=True``.
-
-    Args:
-        out: The weights file.
-        settings: All that the course of the training depends on; one with others does not resume from these.
-        tell: Takes a line for the user.
+    A checkpoint holds tensors, numbers and names alone and is read with ``weights_only=True``. A training with other
+    ``settings``, which are all that its course depends on, does not resume from it; ``tell`` takes a line for the user.
     """
 
     def __init__(self, out: Path, settings: Mapping[str, Any], tell: Callable[[str], None]) -> None:
@@ -35,11 +31,7 @@ class Checkpoints:
         self._key, self._tell = resume_key(settings), tell
 
     def save(self, step: int, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> None:
-        """Called after ``step`` steps. A kill at any moment leaves this one or those before it.
-
-        Raises:
-            InputError: It cannot be written; those before it stay.
-        """
+        """Called after ``step`` steps. A kill, and an InputError where it cannot be written, leave those before it."""
         state = {
             "key": self._key,
             "step": step,
@@ -62,11 +54,8 @@ class Checkpoints:
     def load(self, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> int:
         """Takes up the last good checkpoint; the number of steps done, 0 where there is none.
 
-        A broken one is kept aside under another name, and the one before it is taken.
-
-        Raises:
-            InputError: They belong to another training, which may have taken hours: they are left alone.
-        """
+        A broken one is kept aside under another name, and the one before it is taken. Raises InputError where they
+        belong to another training, which may have taken hours: they are left alone."""
         for path in self._paths():
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)

@@ -32,11 +32,7 @@ _EXAMPLES = """examples:
 
 
 def main(argv: list[str]) -> int:
-    """Trains a module and writes its weights, a log, a plot and a card.
-
-    Raises:
-        InputError: Bad input, or a loss that is no number any more; no weights are written.
-    """
+    """Trains a module and writes its weights, a log, a plot and a card; after an InputError there are no weights."""
     options = _parser().parse_args(argv)
     method = methods()[options.method]
     settings, own = parse_flags(options, TrainSettings), parse_flags(options, training_of(method).options)

@@ -36,10 +36,7 @@ def run_steps(
     task: Task, batches: Batches, settings: TrainSettings, checkpoints: Checkpoints, accelerator: Accelerator
 ) -> Iterator[Step]:
     """Trains the task's module in place, one step an iteration, from the last checkpoint on; in eval mode afterwards.
-
-    Raises:
-        InputError: The loss is no finite number any more, no photo can be read, or a checkpoint cannot be written.
-    """
+    Raises InputError where the loss is no finite number any more, or no photo can be read."""
     groups = [{"params": parameters, "share": share} for parameters, share in task.param_groups()]
     model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))
     first = checkpoints.load(task, optimizer, accelerator)

@@ -148,13 +148,10 @@ def make_task(model: Model, crop: tuple[int, int], options: Options, steps: int)
 
 
 def quantize(task: Task, float_layers: Sequence[str], photos: torch.Tensor) -> None:
-    """From now on the adapter learns as an int8 file computes it (QAT), with the batch norms that it has.
+    """From now on a trained adapter learns as an int8 file computes it (QAT), with the batch norms that it has.
 
-    Args:
-        task: Of a trained module.
-        float_layers: See the recipe.
-        photos: uint8 (B, H, W, 3): what the frozen network's weights are rounded on.
-    """
+    ``photos``, uint8 (B, H, W, 3), are what the frozen network's weights are rounded on; ``float_layers``: see the
+    recipe."""
     task.fake_quant = fake_quant = FakeQuant(task.pipeline, float_layers, task.images(photos))
     task.student, task.moving_statistics = fake_quant.deployed, 0.0
     task.use_student(fake_quant.pipeline)
@@ -162,11 +159,7 @@ def quantize(task: Task, float_layers: Sequence[str], photos: torch.Tensor) -> N
 
 def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> list[Step]:
     """Runs a training to its end with a progress bar and a log of one JSON line a step; all steps, those before a stop
-    included.
-
-    Raises:
-        InputError: The log cannot be written.
-    """
+    included."""
     done: list[Step] = []
     broken: dict[Path, str] = {}
     with work_bar(console, "training") as update:

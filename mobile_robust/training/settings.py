@@ -14,11 +14,8 @@ _LEAST = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0
 
 
 class TrainSettings(Options):
-    """Settings of a training; every one but the first is a flag of ``train``.
-
-    Raises:
-        InputError: A value out of its range.
-    """
+    """Settings of a training; every one but the first is a flag of ``train``. Raises InputError for one out of its
+    range."""
 
     corruptions: tuple[str, ...] = Field(description="names and families of the registry, NAME or NAME:LEVEL")
     steps: int = Field(description="default: %(default)s")
@@ -46,11 +43,7 @@ class TrainSettings(Options):
 
     @classmethod
     def of(cls, method: Method, **changes: Any) -> TrainSettings:
-        """A method's defaults, with changes.
-
-        Raises:
-            InputError: It cannot be trained, or a value is out of its range.
-        """
+        """A method's defaults, with changes; raises InputError where it cannot be trained."""
         return cls(**{**training_of(method).defaults(), **changes})
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@ that a resumed run sees what it would have seen."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -30,35 +31,17 @@ class Batch(NamedTuple):
     failure: str | None = None  # why there are no samples; an exception would come with the process's traceback
 
 
+@dataclass(frozen=True, eq=False)
 class Batches(Dataset[Batch]):
-    """Step number -> its batch; every photo comes once before any comes twice.
+    """Step number -> its batch; every photo comes once before any comes twice."""
 
-    Args:
-        dataset: Photos of any size; a sample's label is -1 where the dataset has none.
-        sampler: Makes a sample of a photo.
-        short: Length to which the photos' short sides are brought; a photo of exactly ``size`` stays as it is.
-        size: Height and width of the samples in pixels.
-        batch: Samples a step.
-        seed: Of everything random here.
-        share: (this process's number, number of processes): each makes its share of every batch.
-    """
-
-    def __init__(
-        self,
-        dataset: PhotoDataset,
-        sampler: Sampler,
-        short: int,
-        size: Size,
-        batch: int,
-        seed: int,
-        share: tuple[int, int] = (0, 1),
-    ) -> None:
-        self.dataset, self.sampler = dataset, sampler
-        self.short, self.size, self.batch, self.seed, self.share = short, size, batch, seed, share
-
-    def __len__(self) -> int:
-        """Photos, not batches: those never end."""
-        return len(self.dataset)
+    dataset: PhotoDataset  # photos of any size; a sample's label is -1 where it has none
+    sampler: Sampler
+    short: int  # to which the photos' short sides are brought; a photo of exactly ``size`` stays as it is
+    size: Size  # of the samples
+    batch: int  # samples a step
+    seed: int  # of everything random here
+    share: tuple[int, int] = (0, 1)  # this process's number, number of processes: each makes its share of every batch
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
@@ -74,11 +57,7 @@ class Batches(Dataset[Batch]):
         return Batch(stack(samples), list(self.dataset.broken.items())[known:])
 
     def _photo(self, number: int) -> tuple[Photo, int]:
-        """The photo at a position of the stream; where its file is broken, the next one.
-
-        Raises:
-            InputError: No photo can be read.
-        """
+        """The photo at a position of the stream; where its file is broken, the next one; InputError: all are."""
         dataset = self.dataset
         epoch, position = divmod(number, len(dataset))
         for index in np.roll(_order(self.seed, epoch, len(dataset)), -position).tolist():

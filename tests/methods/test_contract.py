@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.corruptions import registry as corruptions
@@ -29,9 +28,9 @@ from mobile_robust.export.override import override
 from mobile_robust.layers.deploy import deployed
 from mobile_robust.methods.method import Method, Options, Published, Reference, Training
 from mobile_robust.methods.registry import methods, options_of
-from mobile_robust.methods.site import Site
+from mobile_robust.methods.site import Site, create_backbone
 from mobile_robust.parity.verify import verify
-from mobile_robust.pipelines import Model, build_model
+from mobile_robust.pipelines import Model, build_model, rebuild
 from mobile_robust.recipes import load_recipe
 from mobile_robust.training.checkpoints import Checkpoints
 from mobile_robust.training.run import initial_model, make_task, train
@@ -87,28 +86,25 @@ def with_variant(recipe: Recipe, variant: str | None) -> Recipe:
     return changed
 
 
-def recipe_text(name: str) -> str:
-    own = Path(__file__).parent / name / "recipe.toml"
-    return own.read_text() if own.is_file() else RECIPE.format(name=name)
+def recipe_path(name: str, folder: Path) -> Path:
+    """A method's small recipe; ``folder`` takes the file where the method has none of its own."""
+    own, path = Path(__file__).parent / name / "recipe.toml", folder / f"{name}.toml"
+    if own.is_file():
+        return own
+    path.write_text(RECIPE.format(name=name))
+    return path
 
 
 def recipe_of(name: str, folder: Path) -> Recipe:
-    """A method's small recipe; ``folder`` takes the file where the method has none of its own."""
-    path = Path(__file__).parent / name / "recipe.toml"
-    if not path.is_file():
-        path = folder / f"{name}.toml"
-        path.write_text(RECIPE.format(name=name))
-    return load_recipe(str(path))
+    return load_recipe(str(recipe_path(name, folder)))
 
 
 def models(recipe: Recipe) -> Iterator[tuple[str, Model]]:
     """The pipeline and every component, each built anew."""
     pipeline = build_model(recipe)
     yield "pipeline", pipeline
-    section = recipe.backbone
-    assert section is not None
-    site = Site(recipe, create_network(section.name, section.options, None, section.seed))
-    for name in pipeline.adapter.components(site):
+    assert recipe.backbone is not None
+    for name in pipeline.adapter.components(Site(recipe, create_backbone(recipe.backbone))):
         yield name, build_model(recipe.model_copy(update={"scope": "module", "part": name}))
 
 
@@ -138,7 +134,7 @@ def test_references_lead_to_something_callable(name: str) -> None:
 @EACH
 def test_an_unknown_option_is_refused_with_file_line_and_key(name: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
-    path.write_text(text := f"{recipe_text(name)}no_such_option = 1\n")
+    path.write_text(text := f"{recipe_path(name, tmp_path).read_text()}no_such_option = 1\n")
     with pytest.raises(InputError) as error:
         load_recipe(str(path))
     where = f"{path}, line {len(text.splitlines())}: unknown option of method {name} 'no_such_option'; known: "
@@ -150,7 +146,7 @@ def test_an_unknown_option_is_refused_with_file_line_and_key(name: str, tmp_path
     ("name", "field"), [(name, field) for name, method in methods().items() for field in method.options.model_fields]
 )
 def test_a_wrong_value_is_refused_with_file_line_and_key(name: str, field: str, tmp_path: Path) -> None:
-    lines = [line for line in recipe_text(name).splitlines() if not line.startswith(f"{field} =")]
+    lines = [line for line in recipe_path(name, tmp_path).read_text().splitlines() if not line.startswith(f"{field} =")]
     path = tmp_path / "wrong.toml"
     path.write_text("\n".join([*lines, f"{field} = {{ wrong = 1 }}", ""]))
     with pytest.raises(InputError) as error:
@@ -292,9 +288,19 @@ def test_inputs_and_outputs_are_as_described(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @EACH
-def test_a_pipeline_converts_and_verifies(name: str, tmp_path: Path) -> None:
+@torch.no_grad()
+def test_a_pipeline_converts_and_verifies_and_its_folder_holds_all_of_it(name: str, tmp_path: Path) -> None:
     recipe = override(recipe_of(name, tmp_path), targets=["tflite"], precisions=["fp32"])
+    if state := randomize(build_model(recipe).adapter).state_dict():  # not what the seed gives
+        save_file({key: x.contiguous() for key, x in state.items()}, tmp_path / "w.safetensors")
+        weights = recipe.weights.model_copy(update={"file": str(tmp_path / "w.safetensors")})
+        recipe = recipe.model_copy(update={"weights": weights})
     build = convert(recipe, tmp_path)
+    given, stored = build_model(recipe), rebuild(build.folder, build.manifest)
+    inputs = given.example(PHOTO).values()
+    assert given.pipeline is not None and stored.pipeline is not None
+    assert torch.equal(given.reference(*inputs), stored.reference(*inputs))
+    assert torch.equal(given.pipeline.baseline(*inputs), stored.pipeline.baseline(*inputs))
     again = verify(build.folder, ["litert_cpu"])
     for manifest in (build.manifest, again.manifest):
         (artifact,) = manifest.artifacts
@@ -327,15 +333,15 @@ class Stopped(Exception):
 
 
 @pytest.fixture
-def stopping(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Switches on, and off, that every training ends at the next checkpoint that it writes."""
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on every training ends at the next checkpoint that it writes."""
     save = Checkpoints.save
 
     def save_and_stop(self: Checkpoints, *arguments: Any) -> None:
         save(self, *arguments)
         raise Stopped
 
-    return lambda on: monkeypatch.setattr(Checkpoints, "save", save_and_stop if on else save)
+    return lambda: monkeypatch.setattr(Checkpoints, "save", save_and_stop)
 
 
 def run(recipe: Recipe, photos: Path, out: Path, options: Options | None = None) -> bytes:
@@ -349,12 +355,13 @@ def run(recipe: Recipe, photos: Path, out: Path, options: Options | None = None)
 
 
 @TRAINED
-def test_training_changes_the_weights_and_they_load_back(name: str, photos: Path, tmp_path: Path) -> None:
-    recipe, out = recipe_of(name, tmp_path), tmp_path / "weights.safetensors"
-    method = methods()[name]
-    options = training_of(method).options()
+def test_training_changes_the_weights_which_load_back_and_stopped_after_every_step_they_are_the_same(
+    name: str, photos: Path, tmp_path: Path, stop: Callable[[], None]
+) -> None:
+    recipe, out, again = recipe_of(name, tmp_path), tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
+    options = training_of(methods()[name]).options()
     initial = make_task(initial_model(recipe, 0), (SIDE, SIDE), options, STEPS).module.state_dict()
-    run(recipe, photos, out)
+    whole = run(recipe, photos, out)
     weights = load_file(out)
     assert all(x.isfinite().all() for x in weights.values())
     learned = {key for key, _ in build_model(recipe).adapter.named_parameters()}
@@ -366,19 +373,11 @@ def test_training_changes_the_weights_and_they_load_back(name: str, photos: Path
     assert set(loaded) == set(weights) and all(torch.equal(loaded[key], weights[key]) for key in weights)
     with torch.no_grad():
         assert model.reference(*model.example(PHOTO).values()).isfinite().all()
-
-
-@TRAINED
-def test_a_training_stopped_after_every_step_gives_the_same_bytes(
-    name: str, photos: Path, tmp_path: Path, stopping: Callable[[bool], None]
-) -> None:
-    recipe = recipe_of(name, tmp_path)
-    whole = run(recipe, photos, tmp_path / "whole.safetensors")
-    stopping(True)
+    stop()
     for _ in range(1, STEPS):
         with pytest.raises(Stopped):
-            run(recipe, photos, tmp_path / "stopped.safetensors")
-    assert run(recipe, photos, tmp_path / "stopped.safetensors") == whole
+            run(recipe, photos, again)
+    assert run(recipe, photos, again) == whole
 
 
 def other_options(training: Training, field: str) -> Options:
@@ -404,15 +403,13 @@ def other_options(training: Training, field: str) -> Options:
     ],
 )
 def test_a_stopped_training_does_not_resume_with_another_option(
-    name: str, field: str, photos: Path, tmp_path: Path, stopping: Callable[[bool], None]
+    name: str, field: str, photos: Path, tmp_path: Path, stop: Callable[[], None]
 ) -> None:
     recipe, out = recipe_of(name, tmp_path), tmp_path / "weights.safetensors"
-    stopping(True)
+    stop()
     with pytest.raises(Stopped):
         run(recipe, photos, out)
     kept = [path.name for path in Checkpoints(out, {}, print).folder.iterdir()]
     with pytest.raises(InputError, match="holds a stopped training with other photos, weights or settings"):
         run(recipe, photos, out, other_options(training_of(methods()[name]), field))
     assert [path.name for path in Checkpoints(out, {}, print).folder.iterdir()] == kept == ["step-000001.pt"]
-    stopping(False)
-    run(recipe, photos, out)  # the same options do resume

@@ -30,78 +30,36 @@ IMAGE = 255 * torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0
 BACKBONE: dict[str, Any] = {"name": "test_resnet", "layer": "act1", "options": {"num_classes": 10}}
 
 
-class Repair(Adapter):
-    """Edits the image."""
+class Edits(Adapter):
+    """Edits the image, some layers with maps of the image or without, or both."""
 
-    def __init__(self) -> None:
+    def __init__(self, repairs: bool, layers: tuple[str, ...], contexts: int) -> None:
         super().__init__()
+        self.repairs, self.layers, self.contexts = repairs, layers, contexts
         self.block = RepConv(3, 3, relu=False)
+        self.gains = nn.ParameterList([torch.tensor(1.1)] * len(layers))
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return image + 10 * self.block(image / 255), ()
-
-
-class OneLayer(Adapter):
-    """Edits the stem's features with a map of the image."""
-
-    layers, contexts = ("act1",), 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.map, self.block = RepConv(3, 32, stride=2), RepConv(32, 32, relu=False)
-
-    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return image, (self.map(image / 255),)
+        maps = self.block(image / 255)  # (B, 3, H, W)
+        return image + 10 * maps if self.repairs else image, maps.split(1, 1)[: self.contexts]
 
     def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
-        return features + self.block(features + context[0])
+        for each in context:
+            map_ = nn.functional.adaptive_avg_pool2d(each, features.shape[-2:] if features.dim() == 4 else 1)
+            features = features * (
+                1 + (map_ if features.dim() == 4 else map_.flatten(1))
+            )  # an editor may be any Python
+        return features * self.gains[self.layers.index(layer)]
 
 
-class Everywhere(Adapter):
-    """Edits the image, a stage that has batch norms inside, and the pooled features, with two maps of the image."""
-
-    layers, contexts = ("layer1", "global_pool"), 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor([0.9, 1.0, 1.1])[:, None, None])
-        self.map, self.block = RepConv(3, 4), RepConv(4, 1, relu=False)
-
-    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        context = self.map(image / 255)
-        return image * self.gain, (self.block(context), context)
-
-    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
-        first, second = context
-        if features.dim() == 2:  # an editor may be any Python
-            return features * (1 + second.mean((1, 2, 3))[:, None])
-        return features + nn.functional.adaptive_avg_pool2d(first, features.shape[-2:])
-
-
-class ImageAndLayer(Adapter):
-    """Edits the image and a stage, without a map of the image."""
-
-    layers = ("layer1",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor([0.9, 1.0, 1.1])[:, None, None])
-        self.block = RepConv(32, 32, relu=False)
-
-    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return image * self.gain, ()
-
-    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
-        return features + self.block(features)
-
-
-KINDS: dict[str, tuple[Callable[[Site, Adapter], Pipeline], type[Adapter], str]] = {
-    "none": (BaselinePipeline, NoAdapter, "with test_resnet and no adapter"),
-    "image": (ImagePipeline, Repair, "in front of test_resnet"),
-    "cut": (CutPipeline, OneLayer, "on test_resnet behind act1"),
-    "insert": (InsertPipeline, OneLayer, "inside test_resnet"),
-    "everywhere": (InsertPipeline, Everywhere, "inside test_resnet"),
-    "image and layer": (InsertPipeline, ImageAndLayer, "inside test_resnet"),
+#: Pipeline, does it repair the image, edited layers, maps of the image for them, where it says that it edits.
+KINDS: dict[str, tuple[Callable[[Site, Adapter], Pipeline], bool, tuple[str, ...], int, str]] = {
+    "none": (BaselinePipeline, False, (), 0, "with test_resnet and no adapter"),
+    "image": (ImagePipeline, True, (), 0, "in front of test_resnet"),
+    "cut": (CutPipeline, False, ("act1",), 1, "on test_resnet behind act1"),
+    "insert": (InsertPipeline, False, ("act1",), 1, "inside test_resnet"),
+    "everywhere": (InsertPipeline, True, ("layer1", "global_pool"), 2, "inside test_resnet"),
+    "image and layer": (InsertPipeline, True, ("layer1",), 0, "inside test_resnet"),
 }
 EACH = pytest.mark.parametrize("kind", KINDS)
 
@@ -112,8 +70,9 @@ def built(kind: str, top: int = 255) -> tuple[Pipeline, nn.Module]:
     network = randomize(create_network(BACKBONE["name"], BACKBONE["options"], None, 0))
     fields = {"scope": "pipeline", "input": {"size": 64, "range": top}, "backbone": BACKBONE}
     recipe = Recipe.model_validate({"name": "test", "method": "none", **fields})
-    before, (pipeline, adapter, _) = copy.deepcopy(network), KINDS[kind]
-    return pipeline(Site(recipe, network), randomize(adapter(), seed=1)).eval().requires_grad_(False), before
+    before, (pipeline, *edits, _) = copy.deepcopy(network), KINDS[kind]
+    adapter = NoAdapter() if kind == "none" else randomize(Edits(*edits), seed=1)
+    return pipeline(Site(recipe, network), adapter).eval().requires_grad_(False), before
 
 
 @EACH
@@ -126,7 +85,7 @@ def test_both_forms_are_equal_and_the_deploy_form_has_no_norms(kind: str, top: i
     assert relative_error(expected, deploy(image)) < 1e-5
     assert not [name for name, m in deploy.named_modules() if isinstance(m, nn.BatchNorm2d | RepConv)]
     assert not deploy.training and torch.equal(pipeline(image), expected), "the training form has changed"
-    assert pipeline.where == KINDS[kind][2]
+    assert pipeline.where == KINDS[kind][-1]
 
 
 @EACH
@@ -176,7 +135,7 @@ def test_training_mode_and_gradients_reach_the_adapter_and_nothing_else(kind: st
 def test_what_lies_in_front_of_the_first_edited_layer_does_not_see_the_context() -> None:
     pipeline, network = built("everywhere")
     module = pipeline.module
-    assert isinstance(pipeline, InsertPipeline) and isinstance(module, Everywhere)
+    assert isinstance(pipeline, InsertPipeline)
     edited = insert(module, pipeline.network, "test_resnet")
     image, context = module.prepare(IMAGE)
     image = pipeline.normalize(image)

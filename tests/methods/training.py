@@ -25,6 +25,12 @@ def task_of(recipe: Path, steps: int = 1, **options: object) -> Task:
     return make_task(initial_model(loaded, 0), (SIDE, SIDE), training.options(**options), steps)
 
 
+def train_words(recipes: dict[str, Path], photos: Path, out: Path, method: str, *more: object) -> list[str]:
+    """The words of a training of 4 steps on the command line; of a repeated option the last one counts."""
+    common = ["--images", photos, "--out", out, "--steps", 4, "--batch", 4, "--threads", 1, "--readers", 0, "--cpu"]
+    return [str(word) for word in (method, recipes[method], *common, *more)]
+
+
 def batch(
     photos: Path, count: int, degradations: list[Degradation], clean_share: float, labels: list[int], seed: int = 0
 ) -> Batch:

@@ -23,7 +23,7 @@ from mobile_robust.recipes import load_recipe
 from mobile_robust.training.cli import main
 from mobile_robust.training.fake_quant import round_activations, round_weights
 from mobile_robust.training.run import quantize
-from tests.methods.training import losses_of
+from tests.methods.training import losses_of, train_words
 from tests.methods.training import task_of as small_task
 from tests.randomize import randomize
 
@@ -72,11 +72,9 @@ def test_every_output_channel_has_its_own_grid() -> None:
     assert torch.equal(weights.grad, torch.ones(3, 3))
 
 
-@pytest.fixture(scope="module")
-def logits(recipes: Recipes, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits of the float network, of its simulation, and of the int8 file, for photos that calibrated the file."""
-    task = task_of(recipes, "afd")
-    weights = tmp_path_factory.mktemp("int8") / "weights.safetensors"
+@pytest.mark.slow
+def test_the_simulation_errs_as_much_as_the_file(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
+    task, weights = task_of(recipes, "afd"), tmp_path / "weights.safetensors"
     save_file(task.result(), weights)
     recipe = load_recipe(str(recipes["afd"]))
     section = recipe.weights.model_copy(update={"file": str(weights)})
@@ -87,18 +85,13 @@ def logits(recipes: Recipes, photos: Path, tmp_path_factory: pytest.TempPathFact
     plain = weights.with_name("plain.tflite")
     convert_tflite(network, {"image": images[:1]}, "logits", plain)
     samples = [{"image": channels_last(image[None]).numpy()} for image in images]
-    path = plain.with_name("int8.tflite")
-    path.write_bytes(static_wi8_ai8(plain, samples))
-    runner = Interpreter(str(path)).get_signature_runner()
+    runner = Interpreter(model_content=static_wi8_ai8(plain, samples)).get_signature_runner()
     filed = torch.from_numpy(np.concatenate([runner(**sample)["logits"] for sample in samples]))
     quantize(task, (), crops)
     with torch.no_grad(), task.student() as pipeline:
         simulated = pipeline(images)
-    return task.pipeline(images).detach(), simulated, filed
-
-
-def test_the_simulation_errs_as_much_as_the_file(logits: tuple[Tensor, Tensor, Tensor]) -> None:
-    exact, simulated, filed = logits  # single roundings fall as they like, their size does not
+    exact = task.pipeline(images).detach()
+    # single roundings fall as they like, their size does not
     assert abs(snr(exact, simulated) - snr(exact, filed)) < 3
 
 
@@ -127,6 +120,7 @@ def test_the_loss_sees_the_rounding(recipes: Recipes, photos: Path, method: str)
     assert plain != rounded and rounded == pytest.approx(plain, rel=0.5)
 
 
+@pytest.mark.slow
 def test_finishing_lowers_the_error_of_the_int8_answer(recipes: Recipes, photos: Path) -> None:
     task, fixed = task_of(recipes, "afd"), arrays(photos)
     quantize(task, (), pairs(photos, 4)[0])
@@ -152,16 +146,12 @@ def test_float_layers_stay_float(recipes: Recipes, photos: Path) -> None:
         assert not torch.allclose(pipeline(images), exact, atol=1e-4)
 
 
-def words_of(recipes: Recipes, photos: Path, out: Path, method: str, *more: object) -> list[str]:
-    common = ["--images", photos, "--out", out, "--steps", 2, "--batch", 4, "--threads", 1, "--readers", 0, "--cpu"]
-    return [str(word) for word in (method, recipes[method], *common, *more)]
-
-
+@pytest.mark.slow
 @ALL
 def test_training_goes_on_from_a_file(recipes: Recipes, photos: Path, tmp_path: Path, method: str) -> None:
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     save_file(task_of(recipes, method).result(), first)
-    main(words_of(recipes, photos, second, method, "--start", first, "--quantized", "--rate", 1e-6))
+    main(train_words(recipes, photos, second, method, "--start", first, "--quantized", "--rate", 1e-6))
     given, got = load_file(first), load_file(second)
     assert given.keys() == got.keys() and any(not torch.equal(given[name], got[name]) for name in got)
     assert all(torch.allclose(given[name].float(), got[name].float(), atol=1e-4) for name in got)
@@ -172,7 +162,7 @@ def test_training_goes_on_from_a_file(recipes: Recipes, photos: Path, tmp_path: 
 def test_bad_starts(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
     def refused(method: str, message: str, *more: object) -> None:
         with pytest.raises(InputError, match=message):
-            main(words_of(recipes, photos, tmp_path / "out.safetensors", method, *more))
+            main(train_words(recipes, photos, tmp_path / "out.safetensors", method, *more))
         assert not (tmp_path / "out.safetensors").exists()
 
     refused("afd", "name them with --start FILE", "--quantized")

@@ -37,11 +37,7 @@ def crop(size: tuple[int, int]) -> tuple[int, int]:
 
 def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
     """The whole method; without the guidance by DCT coefficients; with plain convolutions for RepConv blocks; and with
-    the losses that do not ask the tail.
-
-    Raises:
-        InputError: The recipe's variant has none to be compared with.
-    """
+    the losses that do not ask the tail. Raises InputError for a variant that has none to be compared with."""
     if recipe.options.get("variant") != "afd_nano":
         raise InputError(f'recipe {recipe.name}: AFD is ablated at the variant "afd_nano", set options.variant to it')
     return [

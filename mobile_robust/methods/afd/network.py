@@ -179,13 +179,8 @@ class DeployedFENet(nn.Module):
 class AFD(Adapter):
     """The module: (image (B, 3, H, W), features (B, C, H/s, W/s)) -> repaired features, stem stride s of 1, 2 or 4.
 
-    Args:
-        channels: C.
-        variant: A key of :data:`VARIANTS`.
-        image_range: How the incoming image was normalized; undone inside.
-        stride: s; the deploy form is made for it.
-        layer: The stem's last layer.
-    """
+    ``image_range`` says how the incoming image was normalized, which is undone inside; ``layer`` is the stem's last.
+    The deploy form is made for one stride."""
 
     def __init__(
         self,
@@ -223,11 +218,7 @@ class AFD(Adapter):
 
 
 def build(site: Site, options: AFDOptions) -> AFD:
-    """The module for the stem of a site's backbone.
-
-    Raises:
-        InputError: Features or an image size that the module cannot take.
-    """
+    """The module for the stem of a site's backbone; raises InputError for features or an image that it cannot take."""
     channels, features = site.cut_features()
     image = site.recipe.input.height_width
     stride, odd = image[0] // features[0], any(side % 4 for side in features)  # FE-Net halves them twice

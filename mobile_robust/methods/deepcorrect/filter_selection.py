@@ -21,31 +21,19 @@ DEFAULTS: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
 
 
 class Choice(NamedTuple):
-    """The filters of one layer.
+    """The filters of one layer."""
 
-    Attributes:
-        channels: How many filters the layer has.
-        selected: Those that are corrected, the most susceptible first.
-    """
-
-    channels: int
-    selected: tuple[int, ...]
+    channels: int  # how many there are
+    selected: tuple[int, ...]  # those that are corrected, the most susceptible first
 
 
 def choose_filters(
     network: nn.Module, name: str, options: DeepCorrectOptions, ranking: Mapping[str, Sequence[int]] | None
 ) -> dict[str, Choice]:
-    """The corrected filters by layer, in the layers' order.
+    """The corrected filters of the network ``name`` by layer, in the layers' order.
 
-    Args:
-        network: The backbone.
-        name: Its name.
-        options: ``layers`` and ``beta`` count here.
-        ranking: Layer -> its filters, the most susceptible first; None: in their own order.
-
-    Raises:
-        InputError: An unknown layer, one that is no convolution, or a beta or ranking that does not fit.
-    """
+    ``ranking`` has each layer's filters, the most susceptible first; None: in their own order. Raises InputError for an
+    unknown layer, one that is no convolution, or a beta or ranking that does not fit."""
     widths = filter_counts(network, name, corrected_layers(name, options.layers))
     given = options.beta
     if given is None:
@@ -67,11 +55,7 @@ def choose_filters(
 
 
 def corrected_layers(name: str, given: Sequence[str] | None) -> tuple[str, ...]:
-    """The names in ``options.layers``, or the paper's layers of a known backbone.
-
-    Raises:
-        InputError: None given and none known, or one named twice.
-    """
+    """The names in ``options.layers``, each once, or the paper's layers of a known backbone; else raises InputError."""
     if given is not None:
         if len(set(given)) < len(given):
             raise InputError(f"layers must be a list of different layer names, got {list(given)}")
@@ -82,11 +66,8 @@ def corrected_layers(name: str, given: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def updated_layers(network: nn.Module, name: str, updated: Sequence[str], corrected: Sequence[str]) -> tuple[str, ...]:
-    """The names in ``options.update``.
-
-    Raises:
-        InputError: An unknown layer, or one that contains another of them or a corrected one.
-    """
+    """The names in ``options.update``. Raises InputError for an unknown layer, or one that contains another of them or
+    a corrected one."""
     layers = [n for n, _ in network.named_modules() if n]
     for layer in updated:
         if layer not in layers:
@@ -99,11 +80,7 @@ def updated_layers(network: nn.Module, name: str, updated: Sequence[str], correc
 
 
 def filter_counts(network: nn.Module, name: str, layers: Sequence[str]) -> dict[str, int]:
-    """Layer -> number of its filters.
-
-    Raises:
-        InputError: An unknown layer, or one that is no convolution.
-    """
+    """Layer -> number of its filters. Raises InputError for an unknown layer, or one that is no convolution."""
     convolutions = {n: m.out_channels for n, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     for layer in layers:
         if layer not in convolutions:

@@ -48,11 +48,8 @@ ABLATION_BETA = 0.25
 
 
 def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
-    """A quarter of every layer's filters: the first of the ranking, random ones, and the last of the ranking.
-
-    Raises:
-        InputError: The recipe names no ranking, or one that cannot be read.
-    """
+    """A quarter of every layer's filters: the first of the ranking, random ones, and the last of the ranking. Raises
+    InputError where the recipe names no ranking, or one that cannot be read."""
     import numpy as np
 
     if recipe.weights.ranking is None:

@@ -62,14 +62,8 @@ class CorrectionUnit(nn.Module):
     """features (B, channels, h, w) -> the same with the selected channels corrected.
 
     Every convolution has a bias; all but the last are followed by batch norm (without ``batch_norm``: the paper's
-    "no-bn") and ReLU. The selection is kept in the state, so that weights bring their own ranking.
-
-    Args:
-        channels: Filters N of the corrected layer.
-        selected: The filters that are corrected.
-        variant: A key of :data:`VARIANTS`.
-        first: Whether this is the unit of the first corrected layer.
-        batch_norm: Whether there are any.
+    "no-bn") and ReLU. The selection is kept in the state, so that weights bring their own ranking. ``first``: it is the
+    unit of the first corrected layer.
     """
 
     selected: Tensor
@@ -220,11 +214,7 @@ def build(site: Site, options: DeepCorrectOptions) -> DeepCorrect:
     """The module for a backbone with its weights loaded.
 
     Without a ranking the filters come in their own order, which is right where weights with their own selection are
-    loaded afterwards.
-
-    Raises:
-        InputError: An unknown layer; a layer, beta or ranking that does not fit.
-    """
+    loaded afterwards. Raises InputError for an unknown layer, or a layer, beta or ranking that does not fit."""
     network, name, weights = site.backbone, site.section.name, site.recipe.weights
     ranking = read_ranking(Path(weights.ranking)).orders() if weights.ranking and not weights.file else None
     units: dict[str, nn.Module] = {}

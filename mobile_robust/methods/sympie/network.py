@@ -204,11 +204,8 @@ def identity() -> Tensor:
 
 
 def load_official(path: Path, size: tuple[int, int] = (224, 224), top: float = 1.0) -> SyMPIE:
-    """The authors' published weights, which need the variant ``sympie_official``; in eval mode.
-
-    Raises:
-        InputError: The file cannot be read, or holds other weights.
-    """
+    """The authors' published weights, which need the variant ``sympie_official``; in eval mode. Raises InputError for a
+    file that cannot be read, or holds others."""
     state, module, renamed = read_state(path), SyMPIE(size, top, "sympie_official"), {}
     names = {"conv": "backbone.0", "norm": "backbone.1", "out": "out"}
     names |= {f"blocks.{i}": f"backbone.{i + 3}" for i in range(3)}

@@ -10,11 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from mobile_robust.backbones.create import create_network
-from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.export.cli import main
-from mobile_robust.pipelines import Model, build_model, rebuild
+from mobile_robust.pipelines import Model, build_model
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -98,34 +96,3 @@ def test_layers_trained_along_belong_to_the_module(tmp_path: Path) -> None:
     assert plain.pipeline is not None and model.pipeline is not None
     assert torch.equal(model.pipeline.baseline(image), plain.pipeline.baseline(image))
     assert relative_error(model.reference(image), model.deploy(image)) < 2e-5
-
-
-@pytest.mark.slow
-@torch.no_grad()
-def test_a_folder_holds_all_that_its_predictions_came_from(files, tmp_path: Path) -> None:
-    text = f"""
-method = "deepcorrect"
-scope = "pipeline"
-options = {{ layers = ["conv1", "layer1.0.conv1", "layer2.0.conv2"], beta = 0.5 }}
-[backbone]
-name = "cifar_resnet20"
-weights = "{files[0]}"
-[weights]
-file = "{files[1]}"
-[input]
-size = 32
-[artifacts]
-tflite = ["fp32", "int8"]
-coreml = ["fp16"]
-[tolerances]
-int8 = {{ snr_db = 10 }}
-"""
-    (tmp_path / "inside.toml").write_text(text)
-    assert main([str(tmp_path / "inside.toml"), "--out", str(tmp_path / "out")]) == 0
-    folder = tmp_path / "out/inside"
-    again = rebuild(folder, read_manifest(folder))
-    built = with_weights(files)
-    (image,) = built.example(PHOTO).values()
-    assert torch.equal(built.reference(image), again.reference(image))
-    assert built.pipeline is not None and again.pipeline is not None
-    assert torch.equal(built.pipeline.baseline(image), again.pipeline.baseline(image))

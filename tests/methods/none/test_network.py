@@ -15,7 +15,7 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.export.cli import main
-from mobile_robust.pipelines import build_model, load_built, rebuild
+from mobile_robust.pipelines import build_model
 from tests.randomize import randomize, relative_error
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
@@ -137,12 +137,8 @@ def test_a_baseline_is_converted_and_verified_like_a_module(tmp_path: Path, name
     assert [a.precision for a in manifest.artifacts] == ["fp32", "fp16", "int8", "fp16"] and manifest.passed
     assert manifest.provenance.label is not None and "untrained" in manifest.provenance.label
     assert [t.name for t in manifest.artifacts[0].inputs] == ["image"]
-    model = rebuild(folder, manifest)
     if name == "peer":
         (repaired,) = manifest.artifacts[0].outputs
         assert repaired.value_range is None and "clamp" in repaired.description
-    if name == "alone":
-        pipeline = load_built(folder, manifest)
-        (image,) = model.example(PHOTOS[0][:32, :32]).values()
-        assert torch.equal(pipeline.baseline(image), model.reference(image))
+    else:
         assert "the baseline to compare with" in (folder / "report.html").read_text()

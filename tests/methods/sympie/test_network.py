@@ -76,11 +76,6 @@ def test_forms_are_equal(variant: str, size: tuple[int, int]) -> None:
     assert (module.nem(image) - identity()).abs().max() > 1e-3
 
 
-def test_identity_at_initialization() -> None:
-    module, image = SyMPIE((64, 64)).eval(), frame((64, 64), 1.0)
-    assert torch.allclose(module(image), image, atol=1e-6)
-
-
 def test_table_1() -> None:
     nem = SyMPIE().nem
     assert isinstance(nem, NEM)

@@ -13,7 +13,7 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.methods.sympie.network import SyMPIE, identity
-from mobile_robust.pipelines import Model, build_model, rebuild
+from mobile_robust.pipelines import Model, build_model
 from tests.randomize import randomize, relative_error
 
 SIZE = (64, 100)
@@ -100,11 +100,6 @@ int8w = {{ repair_snr_db = 15 }}
 """
     )
     assert main([str(tmp_path / "frame.toml"), "--out", str(tmp_path / "out")]) == 0
-    folder = tmp_path / "out/frame"
-    manifest = read_manifest(folder)
-    for artifact in manifest.artifacts:
+    for artifact in read_manifest(tmp_path / "out/frame").artifacts:
         assert "CONV_2D" in artifact.operations or artifact.target == "coreml"
         assert [t.shape[-3:] for t in artifact.inputs] == [(*SIZE, 3) if artifact.target == "tflite" else (3, *SIZE)]
-    with torch.no_grad():
-        (image,) = model(weights).example(PHOTO).values()
-        assert torch.equal(rebuild(folder, manifest).reference(image), model(weights).reference(image))

@@ -13,23 +13,6 @@ import pytest
 from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent
-FORMS = """\
-import sys, torch
-from mobile_robust import build_pipeline, load_recipe
-from tests.randomize import randomize, relative_error
-pipeline = build_pipeline(load_recipe(sys.argv[1]))
-randomize(pipeline)
-image = 255 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-with torch.no_grad():
-    expected = pipeline(image)
-    context = pipeline.module.prepare(image)[1]
-    print(type(pipeline).__name__, len(context), relative_error(expected, pipeline.deployed()(image)))
-    for parameter in pipeline.module.parameters():
-        before = parameter.clone()
-        parameter.add_(0.5)
-        assert not torch.allclose(pipeline(image), expected), "a parameter has no effect"
-        parameter.copy_(before)
-"""
 Run = Callable[..., subprocess.CompletedProcess]
 
 
@@ -82,16 +65,6 @@ def test_it_trains_and_is_evaluated(folder: Path, photos: Path, command: Run) ->
     document = json.loads((out / "scores.json").read_text())
     assert document["photos"]["used"] == 2
     assert {model["method"] for model in document["models"]} >= {"toy"}
-
-
-@pytest.mark.parametrize(
-    ("variant", "pipeline", "maps"), [("image", "ImagePipeline", 0), ("layers", "InsertPipeline", 1)]
-)
-def test_both_forms_are_equal(variant: str, pipeline: str, maps: int, folder: Path) -> None:
-    script = [sys.executable, "-c", FORMS, str(folder / f"{variant}.toml")]
-    name, contexts, error = ok(subprocess.run(script, capture_output=True, text=True, check=False)).split()
-    assert (name, int(contexts)) == (pipeline, maps)
-    assert float(error) < 1e-5
 
 
 def test_options_that_do_not_go_together_are_named(folder: Path, command: Run) -> None:

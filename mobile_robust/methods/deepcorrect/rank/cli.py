@@ -28,11 +28,7 @@ _EXAMPLES = """examples:
 
 
 def main(argv: list[str]) -> int:
-    """Ranks the filters of some layers and writes the ranking.
-
-    Raises:
-        InputError: Bad input. What was counted until then stays in ``OUT.partial``.
-    """
+    """Ranks filters and writes the ranking; what was counted until an InputError stays in ``OUT.partial``."""
     options = _parser().parse_args(argv)
     recipe = _recipe(options)
     dataset = PhotoDataset.from_folder(options.images, options.labels, split_of(options))
@@ -76,65 +72,45 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "recipe", nargs="?", metavar="RECIPE", help="takes backbone, layers, size and normalization from a recipe"
-    )
-    backbone = parser.add_argument_group("without a recipe")
-    backbone.add_argument("--backbone", metavar="NAME", help="a network of this project or of timm")
-    backbone.add_argument(
-        "--backbone-options", nargs="+", default=[], metavar="KEY=VALUE", help="such as num_classes=10"
-    )
-    backbone.add_argument("--size", type=int, metavar="N", help="side of the photos in pixels (default: 224)")
-    backbone.add_argument("--mean", nargs=3, type=float, metavar="M", help="of RGB in [0, 1] (default: ImageNet's)")
-    backbone.add_argument("--std", nargs=3, type=float, metavar="S", help="of RGB in [0, 1] (default: ImageNet's)")
-    parser.add_argument("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to download")
-    parser.add_argument(
-        "--layers", nargs="+", metavar="LAYER", help="convolutions (default: the recipe's, or the paper's)"
-    )
-    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of clean photos")
-    parser.add_argument(
+    add = parser.add_argument
+    add("recipe", nargs="?", metavar="RECIPE", help="takes backbone, layers, size and normalization from a recipe")
+    group = parser.add_argument_group("without a recipe")
+    group.add_argument("--backbone", metavar="NAME", help="a network of this project or of timm")
+    group.add_argument("--backbone-options", nargs="+", default=[], metavar="KEY=VALUE", help="such as num_classes=10")
+    group.add_argument("--size", type=int, metavar="N", help="side of the photos in pixels (default: 224)")
+    group.add_argument("--mean", nargs=3, type=float, metavar="M", help="of RGB in [0, 1] (default: ImageNet's)")
+    group.add_argument("--std", nargs=3, type=float, metavar="S", help="of RGB in [0, 1] (default: ImageNet's)")
+    add("--backbone-weights", metavar="FILE", help="the backbone's weights, or timm:NAME to download")
+    add("--layers", nargs="+", metavar="LAYER", help="convolutions (default: the recipe's, or the paper's)")
+    add("--images", required=True, type=Path, metavar="DIR", help="folder of clean photos")
+    add(
         "--labels",
         metavar="names|folders|FILE.csv",
         help="the true classes, see evaluate --help. Without it no labels are needed: what the backbone predicts for "
         "the clean photo counts as right",
     )
-    parser.add_argument(
-        "--count", type=int, action=at_least(1), metavar="N", help="draw N photos with the seed (default: all)"
-    )
+    add("--count", type=int, action=at_least(1), metavar="N", help="draw N photos with the seed (default: all)")
     add_split(parser)
-    parser.add_argument(
-        "--corruption", required=True, metavar="NAME", help="awgn, gaussian_blur, jpeg or another of the registry"
-    )
-    parser.add_argument("--levels", nargs="+", type=float, metavar="L", help="default: the paper's for this size")
-    parser.add_argument(
-        "--seed", type=int, action=at_least(0), default=0, metavar="N", help="of corruption and --count (default: 0)"
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, action=file_name(".json"), metavar="FILE", help="the ranking, .json"
-    )
-    parser.add_argument("--plot", type=Path, action=file_name(".png"), metavar="FILE", help="a picture of it, .png")
-    parser.add_argument(
-        "--threads", type=int, action=at_least(1), default=2, metavar="N", help="CPU threads (default: %(default)s)"
-    )
+    add("--corruption", required=True, metavar="NAME", help="awgn, gaussian_blur, jpeg or another of the registry")
+    add("--levels", nargs="+", type=float, metavar="L", help="default: the paper's for this size")
+    add("--seed", type=int, action=at_least(0), default=0, metavar="N", help="of corruption and --count (default: 0)")
+    add("--out", required=True, type=Path, action=file_name(".json"), metavar="FILE", help="the ranking, .json")
+    add("--plot", type=Path, action=file_name(".png"), metavar="FILE", help="a picture of it, .png")
+    add("--threads", type=int, action=at_least(1), default=2, metavar="N", help="CPU threads (default: %(default)s)")
     return parser
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe that the command line names, or one made of its options.
-
-    Raises:
-        InputError: Neither or both, or options that make no recipe.
-    """
-    names = ("backbone", "backbone_options", "size", "mean", "std")
+    """The recipe that the command line names, or one made of its options."""
+    image = {name: getattr(options, name) for name in ("size", "mean", "std") if getattr(options, name)}
     if options.recipe:
-        for name in names:
+        for name in ("backbone", "backbone_options", *image):
             if getattr(options, name):
                 raise InputError(f"--{name.replace('_', '-')}: recipe {options.recipe} says that already")
         recipe = load_recipe(options.recipe)
+    elif not options.backbone:
+        raise InputError("name a recipe, or a backbone with --backbone NAME")
     else:
-        if not options.backbone:
-            raise InputError("name a recipe, or a backbone with --backbone NAME")
-        image = {name: getattr(options, name) for name in names[2:] if getattr(options, name)}
         try:
             recipe = Recipe(
                 name="rank",

@@ -67,14 +67,8 @@ class Counts(BaseModel):
 
 @torch.inference_mode()
 def count_hits(setup: RankingSetup, counts: Counts) -> Iterator[str]:
-    """Continues ``counts``, in place, to the end.
-
-    Yields:
-        After each batch: the layer it was for, "" for the pass without a swap.
-
-    Raises:
-        InputError: A layer the network cannot be split at, or a label that is no class of the network.
-    """
+    """Continues ``counts``, in place, to the end; yields after each batch the layer it was for, "" without a swap.
+    Raises InputError for a layer that the network cannot be split at, or a label that is no class of it."""
     cuts = {layer: prefix_suffix(setup.network, layer, setup.name) for layer in setup.layers}
     for start in range(len(counts.expected), setup.count, PHOTOS):
         _count_unswapped(setup, counts, start)

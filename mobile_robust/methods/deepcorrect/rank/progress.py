@@ -26,11 +26,8 @@ class Partial:
         self._key = resume_key({**settings, "batch": [PHOTOS, COPIES]})
 
     def read(self) -> Counts:
-        """The counts of a stopped run with the same settings; fresh ones where there is none.
-
-        Raises:
-            InputError: The file belongs to another run, which may have taken hours: it is left alone.
-        """
+        """The counts of a stopped run; fresh ones where there is none. Raises InputError, and leaves the file alone,
+        where it belongs to another run, which may have taken hours."""
         if not self.path.exists():
             return Counts()
         reason = "it belongs to a run with other photos, weights or settings"
@@ -43,9 +40,5 @@ class Partial:
         raise InputError(f"{self.path}: cannot be resumed: {reason}; delete it to start anew, or change --out")
 
     def write(self, counts: Counts) -> None:
-        """Saves the counts; a kill at any moment leaves these or the last ones.
-
-        Raises:
-            InputError: The file cannot be written.
-        """
+        """Saves the counts; a kill at any moment leaves these or the last ones."""
         write_output(self.path, _Saved(key=self._key, counts=counts).model_dump_json())

@@ -48,10 +48,10 @@ def rank(
     Args:
         recipe: Names the backbone, its weights and layers, the photos' size and normalization.
         dataset: The photos; without labels, what the backbone predicts for the clean photo counts as right.
-        corruption: A key of :data:`~mobile_robust.corruptions.CORRUPTIONS`.
+        corruption: Of the registry.
         levels: How strong it is, in the corruption's own unit; None: the paper's levels for photos of this size.
         layers: Convolutions of the backbone; None: the recipe's, or the paper's.
-        count: Use only the first so many photos that can be decoded; None: all.
+        count: Use only the first so many photos that can be decoded.
         seed: Of the corruption.
         threads: Of PyTorch on the CPU.
         partial: File that holds the counts after every batch and is resumed from. It is left there: delete it once the
@@ -59,10 +59,8 @@ def rank(
         notify: Called with a sentence for the user: broken photos, a run that is resumed.
         on_progress: Called after each batch with the layer ("": none), the steps done, and all steps.
 
-    Raises:
-        InputError: No backbone, one that is unknown, weights, layers or labels that do not fit it, an unknown
-            corruption or level, no photo that can be read, or a partial file of other settings.
-    """
+        Raises: InputError: What is named does not exist or does not fit, no photo can be read, or the partial file is
+        another's."""
     size, section = recipe.input.height_width, recipe.backbone
     entry = find(corruption)
     levels = levels or entry.source_levels(small=size[0] <= SMALL_SIDE)
