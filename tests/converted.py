@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.runtimes.base import Arrays
 from tests.shared import built_once
@@ -144,6 +145,14 @@ def _converted(
         out = model(*model_inputs)
     expected = {output: (out.permute(0, 2, 3, 1) if out.ndim == 4 else out).numpy()}
     return Converted(model, {path.stem: path for path in folder.iterdir()}, inputs, model_inputs, expected)
+
+
+#: What a file of each precision may differ from PyTorch by.
+TOLERANCES = {
+    "fp32": Tolerance(max_error=1e-5),
+    "fp16": Tolerance(max_error=5e-3),
+    **dict.fromkeys(("int8", "int8_io", "dynamic"), Tolerance(snr_db=25.0)),
+}
 
 
 @pytest.fixture(scope="session")
