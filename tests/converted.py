@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.export.targets.tflite import channels_last, convert_tflite
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.runtimes.base import Arrays
@@ -118,6 +119,14 @@ def _converted(
         expected = {output: channels_last(model(*model_inputs.values())).numpy()}
     files = {path.stem: path for path in folder.iterdir()}
     return Converted(model, files, samples[0], tuple(model_inputs.values()), expected)
+
+
+#: What a file of each precision may differ from PyTorch by.
+TOLERANCES = {
+    "fp32": Tolerance(max_error=1e-5),
+    "fp16": Tolerance(max_error=5e-3),
+    **dict.fromkeys(("int8", "int8_io", "dynamic"), Tolerance(snr_db=25.0)),
+}
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,6 @@ class LitertCpu(TimedRuntime):
     info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
-        """The import error where ai-edge-litert does not load here."""
         try:
             self.import_engine()
         except ImportError as error:

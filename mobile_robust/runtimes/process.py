@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
-import pickle
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,12 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.runtimes.base import Arrays, EngineError, Session
 
 if TYPE_CHECKING:
     from mobile_robust.tflite.file import TfliteFile
+
+_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,31 @@ class Message:
 
 
 def send(stream: IO[bytes], message: Message) -> None:
-    """Writes a message and flushes it."""
-    pickle.dump(message, stream, protocol=5)
+    """Writes a message and flushes it: a JSON header behind its length, then the arrays' bytes."""
+    arrays = {name: np.ascontiguousarray(x) for name, x in message.arrays.items()}
+    described = [(name, x.dtype.str, x.shape) for name, x in arrays.items()]
+    header = json.dumps([message.kind, message.text, described]).encode()
+    stream.write(_LENGTH.pack(len(header)) + header)
+    for x in arrays.values():
+        stream.write(x.tobytes())
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> Message:
     """The next message. Raises EOFError where the other process has gone, also in the middle of a message."""
-    try:
-        return pickle.load(stream)
-    except pickle.UnpicklingError as error:
-        raise EOFError from error
+    kind, text, described = json.loads(_exactly(stream, *_LENGTH.unpack(_exactly(stream, _LENGTH.size))))
+    arrays = {}
+    for name, dtype, shape in described:
+        data = _exactly(stream, math.prod(shape) * np.dtype(dtype).itemsize)
+        arrays[name] = np.frombuffer(data, dtype).reshape(shape)
+    return Message(kind, text, arrays)
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
 
 
 def launch(module: str, arguments: Sequence[str], variables: Mapping[str, str]) -> dict[str, Any]:

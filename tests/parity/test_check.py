@@ -69,15 +69,6 @@ def test_a_missed_tolerance_says_where_and_what_would_pass(module_build: Path, r
     assert check_one(path, reference, Tolerance(max_error=hint / 1.2))[0].verdict == "fail"
 
 
-def test_checks_of_the_other_target_are_left_out(module_build: Path, reference: Reference) -> None:
-    seen: list[str] = []
-    manifest = read_manifest(module_build)
-    chosen = [checks()[name] for name in ("coreml_mil", "gpu_delegate_ops")]
-    results, _ = check(module_build, manifest.artifacts[0], manifest.recipe, reference, chosen, seen.append)
-    assert [r.runtime for r in results] == ["gpu_delegate_ops"]
-    assert seen == ["small_fp32.tflite on gpu_delegate_ops"]
-
-
 class FakeSession(Session):
     """Outputs what the test wants, or fails with it."""
 
@@ -138,16 +129,6 @@ def test_a_refused_operation_and_an_engine_that_dies_fail(
     assert (result.verdict, result.failures) == ("fail", (str(error),))
     with pytest.raises(InputError, match=f"--against litert_cpu: {error}"):
         computed_by(checks()["litert_cpu"], module_build, read_manifest(module_build).artifacts[0], reference)
-
-
-def test_another_runtime_in_the_place_of_pytorch(module_build: Path, reference: Reference) -> None:
-    path = module_build / "small_fp16.tflite"
-    (artifact,) = [a for a in read_manifest(module_build).artifacts if a.file == path.name]
-    here = computed_by(checks()["litert_cpu"], module_build, artifact, reference)
-    assert len(here) == len(reference) and here.arrays is reference.arrays
-    result, _ = check_one(path, here, EXACT)
-    assert result.verdict == "pass" and result.metrics["repaired"].max_error == 0
-    assert check_one(path, reference, EXACT)[0].verdict == "fail"
 
 
 def test_a_nan_fails_and_the_session_is_closed(fake, fp32: Path, reference: Reference) -> None:

@@ -4,23 +4,16 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.parity.layers.match import match
 from mobile_robust.parity.layers.torch_layers import trace
 from mobile_robust.parity.layers.walk import first_bad, walk
 from mobile_robust.tflite import file as tflite_file
+from tests.converted import TOLERANCES
 from tests.parity.harm import layer_operations, reverse_weights
 
 LAYERS = {
     "module": ["dct", "estimate", "down", "middle", "up"],
     "pipeline": ["stem.0", "depthwise.0", "project.0", "head", "classify"],
-}
-TOLERANCES = {
-    "fp32": Tolerance(max_error=1e-5),
-    "fp16": Tolerance(max_error=5e-3),
-    "int8": Tolerance(snr_db=25.0),
-    "int8_io": Tolerance(snr_db=25.0),
-    "dynamic": Tolerance(snr_db=25.0),
 }
 
 

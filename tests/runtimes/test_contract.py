@@ -10,14 +10,13 @@ import pytest
 import torch
 
 from mobile_robust.contracts.precisions import PRECISIONS
-from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.errors import InputError
 from mobile_robust.export.targets.base import converter
 from mobile_robust.parity.metrics import check_tolerance, compare
 from mobile_robust.runtimes.base import Arrays, Runtime
 from mobile_robust.runtimes.registry import runtimes
-from tests.converted import Converted, TinyModule, randomized
+from tests.converted import TOLERANCES, Converted, TinyModule, randomized
 from tests.export.targets.tiny import source
 
 Files = Mapping[str, tuple[Path, Arrays]]
@@ -71,15 +70,7 @@ def test_a_session_writes_runs_and_reads_and_prints_nothing(
     session.close()  # twice: once by the context manager
 
 
-BOUNDS = {
-    "fp32": Tolerance(max_error=1e-5),
-    "fp16": Tolerance(max_error=5e-3),
-    "int8": Tolerance(snr_db=25.0),
-    "int8_io": Tolerance(snr_db=25.0),
-}
-
-
-@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8_io"])
 @pytest.mark.parametrize("net", ["module", "pipeline"])
 @pytest.mark.parametrize("runtime", ["litert_cpu", pytest.param("litert_gpu", marks=pytest.mark.slow)], indirect=True)
 def test_every_precision_equals_pytorch(
@@ -91,7 +82,7 @@ def test_every_precision_equals_pytorch(
     assert got.keys() == made.expected.keys()
     for name, expected in made.expected.items():
         assert got[name].dtype == np.float32
-        assert check_tolerance(compare(expected, got[name]), BOUNDS[precision], name) == []
+        assert check_tolerance(compare(expected, got[name]), TOLERANCES[precision], name) == []
 
 
 @EACH

@@ -73,8 +73,7 @@ class CoremlMil(Runtime):
     info = RUNTIMES[0]
 
     def unavailable(self) -> str | None:
-        """Always available: coremltools is a dependency of the package."""
-        return None
+        return None  # coremltools is a dependency of the package
 
     def open(self, artifact: PathLike[str], threads: int = 1) -> MilSession:
         """Raises InputError also where an operation that the outputs depend on is not implemented here."""

@@ -77,13 +77,11 @@ def max_pool(
     ceil_mode: bool = False,
 ) -> Tensor:
     """Largest value under the window. x: (N, C, *D)."""
-    kernel, rank = ints(kernel_sizes), x.ndim - 2
-    stride = _per_dimension(strides, rank)
+    kernel, stride = ints(kernel_sizes), _per_dimension(strides, x.ndim - 2)
     pads = _pads(pad_type, pad, x.shape[2:], kernel, stride)
-    last = _overhang(x.shape[2:], pads, kernel, stride) if ceil_mode else [0] * rank
-    reached = [(before, after + more) for (before, after), more in zip(pads, last, strict=True)]
-    pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
-    return pool(_padded(x, reached, -math.inf), kernel, stride)
+    last = _overhang(x.shape[2:], pads, kernel, stride, ceil_mode)
+    pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[x.ndim - 3]
+    return pool(_padded(_padded(x, pads, -math.inf), last, -math.inf), kernel, stride)
 
 
 @op
@@ -97,11 +95,10 @@ def avg_pool(
     ceil_mode: bool = False,
 ) -> Tensor:
     """Mean under the window. x: (N, C, *D). What ceil mode reaches beyond the padding never counts."""
-    kernel, rank = ints(kernel_sizes), x.ndim - 2
-    stride = _per_dimension(strides, rank)
+    kernel, stride = ints(kernel_sizes), _per_dimension(strides, x.ndim - 2)
     pads = _pads(pad_type, pad, x.shape[2:], kernel, stride)
-    last = [(0, more) for more in _overhang(x.shape[2:], pads, kernel, stride)] if ceil_mode else [(0, 0)] * rank
-    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
+    last = _overhang(x.shape[2:], pads, kernel, stride, ceil_mode)
+    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.ndim - 3]
     counted = _padded(x.new_ones(1, 1, *x.shape[2:]), pads, 0.0 if exclude_padding_from_average else 1.0)
     share = pool(_padded(counted, last), kernel, stride)  # (1, 1, *D_out): the fraction of the window that counts
     return pool(_padded(_padded(x, pads), last), kernel, stride) / share
@@ -116,11 +113,11 @@ def _pads(pad_type: str, pad: Ints | None, sizes: Sequence[int], reach: Sequence
 
     ``same`` pads so that the output has ceil(size / stride) elements, an odd element after; ``same_lower`` before.
     """
-    if pad_type == "valid" or (pad_type == "custom" and pad is None):
-        return [(0, 0)] * len(sizes)
     if pad_type == "custom" and pad is not None:
         flat = ints(pad)
         return list(zip(flat[::2], flat[1::2], strict=True))
+    if pad_type in ("valid", "custom"):
+        return [(0, 0)] * len(sizes)
     if pad_type not in ("same", "same_lower"):
         raise ValueError(f"pad_type is {pad_type!r}")
     totals = [
@@ -137,13 +134,13 @@ def _padded(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
     return F.pad(x, flat, value=value) if any(flat) else x
 
 
-def _overhang(sizes: Sequence[int], pads: Pads, kernel: list[int], strides: list[int]) -> list[int]:
-    """How far the last window of ceil mode reaches beyond the padded input, along every dimension."""
+def _overhang(sizes: Sequence[int], pads: Pads, kernel: list[int], strides: list[int], ceil_mode: bool) -> Pads:
+    """The further padding by which the last window of ceil mode reaches beyond the padded input."""
     more = []
     for size, (before, after), k, stride in zip(sizes, pads, kernel, strides, strict=True):
         padded = size + before + after
         count = math.ceil((padded - k) / stride) + 1
         if before + after > 0 and (count - 1) * stride >= size + before:  # a window of nothing but padding
             count -= 1
-        more.append(max(0, (count - 1) * stride + k - padded))
+        more.append((0, max(0, (count - 1) * stride + k - padded) if ceil_mode else 0))
     return more

@@ -1,0 +1,31 @@
+"""Messages between a process and its worker."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from mobile_robust.runtimes.process import Message, receive, send
+
+
+def sent(message: Message) -> bytes:
+    stream = io.BytesIO()
+    send(stream, message)
+    return stream.getvalue()
+
+
+def test_a_message_arrives_as_it_was_sent() -> None:
+    arrays = {"bytes": np.arange(6, dtype=np.int8).reshape(2, 3).T, "none": np.zeros((0, 4), np.float32)}
+    got = receive(io.BytesIO(sent(Message("inputs", "two\nlines", arrays))))
+    assert (got.kind, got.text, list(got.arrays)) == ("inputs", "two\nlines", ["bytes", "none"])
+    for name, array in arrays.items():
+        assert got.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(got.arrays[name], array)
+
+
+@pytest.mark.parametrize("left", [0, 3, 20, -1])
+def test_a_message_that_breaks_off_is_the_end(left: int) -> None:
+    with pytest.raises(EOFError):
+        receive(io.BytesIO(sent(Message("inputs", arrays={"x": np.ones(5)}))[:left]))
