@@ -48,21 +48,17 @@ def by_family() -> dict[str, tuple[Corruption, ...]]:
 
 
 def find(name: str) -> Corruption:
-    """A corruption by its name.
-
-    Raises:
-        InputError: It is unknown.
-    """
+    """A corruption by its name; InputError: it is unknown."""
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     return CORRUPTIONS[name]
 
 
 def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Photo:
-    """A corrupted copy of a photo.
+    """A corrupted copy of a photo, (H, W, 3) RGB uint8, sides of at least 32 pixels.
 
     Args:
-        photo: (H, W, 3) RGB uint8, sides of at least 32 pixels; not modified.
+        photo: Not modified.
         name: A key of :data:`CORRUPTIONS`.
         level: Severity, 1 to 5, or the level in the corruption's unit.
         seed: Of the random draws, together with the index.
@@ -79,11 +75,7 @@ def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Pho
 
 def select(texts: Iterable[str], small: bool = False) -> dict[Corruption, tuple[float, ...]]:
     """Corruption -> levels, for ``NAME`` (all levels of its source) and ``NAME:LEVEL``, where NAME is a corruption, a
-    family or ``imagenet_c`` (the fifteen); repeated levels count once.
-
-    Args:
-        texts: As given on a command line.
-        small: Use the levels for images of up to :data:`SMALL_SIDE` pixels.
+    family or ``imagenet_c`` (the fifteen); repeated levels count once. ``small``: for images up to :data:`SMALL_SIDE`.
 
     Raises:
         InputError: Unknown corruption or family, or a level that is no number or outside its limits.

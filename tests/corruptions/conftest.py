@@ -1,7 +1,5 @@
 """Photos for all phenomena."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The contract of every entry, whatever its phenomenon; discovery; names on a command line."""
 
-from __future__ import annotations
-
 from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path

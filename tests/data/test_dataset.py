@@ -1,7 +1,5 @@
 """Photos from a folder: streamed, labelled, split, and told apart by their bytes."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from itertools import islice

@@ -1,7 +1,5 @@
 """Blurs spread points and edges as published."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import ndimage

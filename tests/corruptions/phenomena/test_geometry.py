@@ -1,7 +1,5 @@
 """Warps, pixelation and crops."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

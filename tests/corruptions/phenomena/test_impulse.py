@@ -1,7 +1,5 @@
 """Impulse noise replaces the published fraction of the values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Light and colour change as published."""
 
-from __future__ import annotations
-
 import colorsys
 
 import numpy as np

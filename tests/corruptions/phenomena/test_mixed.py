@@ -1,7 +1,5 @@
 """ImageNetC-mixed draws from its pool as documented."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mobile_robust.corruptions import IMAGENET_C, Corruption, by_family

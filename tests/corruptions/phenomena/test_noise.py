@@ -1,7 +1,5 @@
 """Additive noise has the distribution of its paper."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

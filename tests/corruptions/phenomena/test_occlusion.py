@@ -1,7 +1,5 @@
 """Spatter on the lens."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mobile_robust.corruptions import corrupt
