@@ -33,28 +33,30 @@ def create_network(name: str, options: dict[str, Any], pretrained: str | None, s
     Raises:
         InputError: Unknown model (with close matches) or option, or weights that cannot be downloaded.
     """
-    if name in NETWORKS:
-        return _own_network(name, options, pretrained, seed)
-    wanted = pretrained or name
-    if not timm.is_model(wanted):
-        raise unknown("backbone", wanted, [*NETWORKS, *timm.list_models()])
-    if _architecture(wanted) != _architecture(name):
-        raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
-            network = timm.create_model(wanted, pretrained=pretrained is not None, **options)
-        except Exception as error:  # an option makes timm raise nearly anything
-            if pretrained and isinstance(error, OSError | RuntimeError):
-                raise InputError(f"backbone weights timm:{pretrained} could not be loaded: {error}") from None
-            reason = f"{type(error).__name__}: {error}"
-            raise InputError(f"backbone {name}: options {options!r} not accepted by timm: {reason}") from None
-    if pretrained is None:
-        perturb_zero_init(network)
+        network = (_own_network if name in NETWORKS else _timm_network)(name, options, pretrained)
+        if pretrained is None:
+            perturb_zero_init(network)
     return network.eval()
 
 
-def _own_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
+def _timm_network(name: str, options: dict[str, Any], pretrained: str | None) -> nn.Module:
+    wanted = pretrained or name
+    if not timm.is_model(wanted):
+        raise unknown("backbone", wanted, [*NETWORKS, *timm.list_models()])
+    if wanted.partition(".")[0] != name.partition(".")[0]:  # without the weights' tags
+        raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
+    try:
+        return timm.create_model(wanted, pretrained=pretrained is not None, **options)
+    except Exception as error:  # an option makes timm raise nearly anything
+        if pretrained and isinstance(error, OSError | RuntimeError):
+            raise InputError(f"backbone weights timm:{pretrained} could not be loaded: {error}") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"backbone {name}: options {options!r} not accepted by timm: {reason}") from None
+
+
+def _own_network(name: str, options: dict[str, Any], pretrained: str | None) -> nn.Module:
     if pretrained:
         raise InputError(
             f"backbone weights timm:{pretrained}: {name} is not one of timm's networks; give its weights as a file"
@@ -63,14 +65,7 @@ def _own_network(name: str, options: dict[str, Any], pretrained: str | None, see
     for option in options:
         if option not in allowed:
             raise unknown(f"option of backbone {name}", option, allowed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            return NETWORKS[name](**options).eval()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"backbone {name}: options {options!r} not accepted: {first_line(error)}") from None
-
-
-def _architecture(name: str) -> str:
-    """timm's name without the weights' tag."""
-    return name.partition(".")[0]
+    try:
+        return NETWORKS[name](**options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"backbone {name}: options {options!r} not accepted: {first_line(error)}") from None

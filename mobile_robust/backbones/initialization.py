@@ -10,7 +10,7 @@ def perturb_zero_init(network: nn.Module) -> None:
     """Gives weights that are initialized to zero (the last norm of a residual branch, the last layer of an estimator)
     small values: constants to norms, noise from PyTorch's generator to matrices.
 
-    A converter folds a branch times zero away: the file would be faster than any trained one, and its proof empty.
+    A converter folds a branch times zero away: the file would be faster than any trained one, and its parity trivial.
     """
     for name, parameter in network.named_parameters():
         if name.endswith("bias") or parameter.any():

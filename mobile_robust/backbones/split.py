@@ -28,21 +28,13 @@ DEFAULT_LAYERS = {
 
 @dataclass(frozen=True)
 class Cut:
-    """A classifier cut in two: ``tail(stem(x))`` is the network.
-
-    Attributes:
-        name: timm's name.
-        layer: The stem's last layer.
-        network: The whole classifier, in eval mode.
-        stem: image (B, 3, H, W), normalized as the classifier wants it -> features (B, C, H/s, W/s).
-        tail: features -> logits (B, classes).
-    """
+    """A classifier cut in two, behind ``layer``: ``tail(stem(x))`` is the network, in eval mode."""
 
     name: str
     layer: str
     network: nn.Module
-    stem: fx.GraphModule
-    tail: fx.GraphModule
+    stem: fx.GraphModule  # image (B, 3, H, W), normalized as the classifier wants it -> features (B, C, H/s, W/s)
+    tail: fx.GraphModule  # features -> logits (B, classes)
 
     def deployed(self) -> Cut:
         """The same classifier with timm's re-parameterizable blocks (RepVGG, …) merged and batch norms folded."""
@@ -52,11 +44,7 @@ class Cut:
 
 
 def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
-    """A whole classifier as :meth:`Cut.deployed` makes it. Leaves it as it is.
-
-    Raises:
-        InputError: A network torch.fx cannot trace.
-    """
+    """A whole classifier as :meth:`Cut.deployed` makes it. Leaves it as it is; InputError: torch.fx cannot trace it."""
     network = reparameterize_model(copy.deepcopy(network))
     graph, _ = trace_ends(network, (), name)
     return fold_batchnorms(fx.GraphModule(network, graph))
@@ -66,7 +54,7 @@ def cut(network: nn.Module, name: str, layer: str | None) -> Cut:
     """Splits a network behind ``layer`` (default: the paper's point).
 
     Raises:
-        InputError: No layer given where no default is known, or see :func:`split`.
+        InputError: No layer given where no default is known, or as of :func:`split`.
     """
     layer = layer or _default_layer(name, network)
     return Cut(name, layer, network, *split(network, layer, name))
@@ -81,11 +69,7 @@ def _default_layer(name: str, network: nn.Module) -> str:
 
 
 def split(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """(stem, tail) of a network; see :class:`Cut`.
-
-    Raises:
-        InputError: As :func:`prefix_suffix`, or a layer other paths go around.
-    """
+    """(stem, tail) of a network; InputError: as of :func:`prefix_suffix`, or other paths go around the layer."""
     return _halves(network, layer, name, clean=True)
 
 

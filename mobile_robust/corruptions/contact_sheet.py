@@ -18,10 +18,10 @@ _TWO_PANELS = 12
 
 
 class ContactSheet:
-    """A photo, corrupted in every way asked for, as one labelled picture: ``image``, filled cell by cell.
+    """A photo (H, W, 3), corrupted in every way asked for, as one labelled picture: ``image``, filled cell by cell.
 
     Args:
-        photo: (H, W, 3) RGB uint8, the clean one.
+        photo: The clean one.
         rows: Corruption -> its levels, families together, as :func:`~mobile_robust.corruptions.select` returns them.
         cell: Height of a photo on the sheet in pixels; smaller photos are not enlarged.
         credit: Whose photo it is; may be empty.

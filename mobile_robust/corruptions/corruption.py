@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from mobile_robust.errors import InputError
 
 #: (photo (H, W, 3) RGB uint8, level or the parameters of a severity, random generator) -> corrupted photo, same shape.
 Apply = Callable[[Photo, Any, np.random.Generator], Photo]
+F = TypeVar("F", bound=Callable[..., Photo])
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class Corruption:
     """
 
     name: str
-    apply: Apply
+    description: str
     family: str
     source: str
-    description: str
+    apply: Apply
     parameters: tuple[Any, ...] = ()
     levels: tuple[float, ...] = (1, 2, 3, 4, 5)
     small_levels: tuple[float, ...] = ()
@@ -60,3 +61,17 @@ class Corruption:
         if self.parameters:
             return self.apply(photo, self.parameters[round(level) - 1], rng)
         return self.apply(photo, round(level) if self.whole else level, rng)
+
+
+#: Every corruption, in the order in which the modules of :mod:`mobile_robust.corruptions.phenomena` are imported.
+REGISTERED: list[Corruption] = []
+
+
+def corruption(name: str, description: str, *, family: str, source: str, **levels: Any) -> Callable[[F], F]:
+    """Registers the function that it decorates as a :class:`Corruption`."""
+
+    def register(apply: F) -> F:
+        REGISTERED.append(Corruption(name, description, family, source, apply, **levels))
+        return apply
+
+    return register

@@ -1,11 +1,12 @@
-"""The papers whose corruptions are registered, as they are cited in :attr:`Corruption.source`, and their entries."""
+"""The papers whose corruptions are registered, as they are cited in :attr:`Corruption.source`, and their decorators."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mobile_robust.corruptions.corruption import Apply, Corruption
+from mobile_robust.corruptions.corruption import F, corruption
 
 IMAGENET_C_SOURCE = "ImageNet-C (Hendrycks & Dietterich, ICLR 2019), parameters of its published generator"
 AFD = "AFD-Module"
@@ -25,10 +26,10 @@ IMAGENET_C = (
 )
 
 
-def imagenet_c(name: str, apply: Apply, family: str, description: str, parameters: tuple[Any, ...]) -> Corruption:
-    """An entry whose parameters are those of ImageNet-C's published generator."""
-    return Corruption(name, apply, family, IMAGENET_C_SOURCE, description, parameters)
+def imagenet_c(name: str, family: str, description: str, parameters: tuple[Any, ...]) -> Callable[[F], F]:
+    """Registers a function with the parameters of ImageNet-C's published generator for severities 1 to 5."""
+    return corruption(name, description, family=family, source=IMAGENET_C_SOURCE, parameters=parameters)
 
 
-deepcorrect = partial(Corruption, family="deepcorrect", source=DEEPCORRECT, unit="sigma", whole=False)
-fidelity = partial(Corruption, family="fidelity", source=FIDELITY_OTHERS, whole=False)
+deepcorrect = partial(corruption, family="deepcorrect", source=DEEPCORRECT, unit="sigma", whole=False)
+fidelity = partial(corruption, family="fidelity", source=FIDELITY_OTHERS, whole=False)

@@ -1,4 +1,4 @@
-"""The registry: every corruption that a module of :mod:`mobile_robust.corruptions.phenomena` lists, by name."""
+"""The registry: every corruption that a module of :mod:`mobile_robust.corruptions.phenomena` registers, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 import numpy as np
 
 from mobile_robust.corruptions import phenomena
-from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.corruption import REGISTERED, Corruption
 from mobile_robust.corruptions.papers import IMAGENET_C
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError, unknown
@@ -26,11 +26,15 @@ _FAMILIES = (
 )
 
 
+#: Order of the modules, in which entries of one family that are from several modules are listed.
+_MODULES = ("noise", "blur", "impulse", "weather", "occlusion", "light", "geometry", "compression", "mixed")
+
+
 def _discover() -> dict[str, Corruption]:
-    modules = [import_module(f"{phenomena.__name__}.{found.name}") for found in iter_modules(phenomena.__path__)]
-    entries = [entry for module in sorted(modules, key=lambda module: module.ORDER) for entry in module.ENTRIES]
-    families = dict.fromkeys((*_FAMILIES, *(entry.family for entry in entries)))
-    return {entry.name: entry for family in families for entry in entries if entry.family == family}
+    for name in dict.fromkeys((*_MODULES, *(found.name for found in iter_modules(phenomena.__path__)))):
+        import_module(f"{phenomena.__name__}.{name}")
+    families = dict.fromkeys((*_FAMILIES, *(entry.family for entry in REGISTERED)))
+    return {entry.name: entry for family in families for entry in REGISTERED if entry.family == family}
 
 
 #: Name -> corruption, family by family.
@@ -44,21 +48,17 @@ def by_family() -> dict[str, tuple[Corruption, ...]]:
 
 
 def find(name: str) -> Corruption:
-    """A corruption by its name.
-
-    Raises:
-        InputError: It is unknown.
-    """
+    """A corruption by its name; InputError: it is unknown."""
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)
     return CORRUPTIONS[name]
 
 
 def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Photo:
-    """A corrupted copy of a photo.
+    """A corrupted copy of a photo, (H, W, 3) RGB uint8, sides of at least 32 pixels.
 
     Args:
-        photo: (H, W, 3) RGB uint8, sides of at least 32 pixels; not modified.
+        photo: Not modified.
         name: A key of :data:`CORRUPTIONS`.
         level: Severity, 1 to 5, or the level in the corruption's unit.
         seed: Of the random draws, together with the index.
@@ -75,11 +75,7 @@ def corrupt(photo: Photo, name: str, level: float, seed: int, index: int) -> Pho
 
 def select(texts: Iterable[str], small: bool = False) -> dict[Corruption, tuple[float, ...]]:
     """Corruption -> levels, for ``NAME`` (all levels of its source) and ``NAME:LEVEL``, where NAME is a corruption, a
-    family or ``imagenet_c`` (the fifteen); repeated levels count once.
-
-    Args:
-        texts: As given on a command line.
-        small: Use the levels for images of up to :data:`SMALL_SIDE` pixels.
+    family or ``imagenet_c`` (the fifteen); repeated levels count once. ``small``: for images up to :data:`SMALL_SIDE`.
 
     Raises:
         InputError: Unknown corruption or family, or a level that is no number or outside its limits.

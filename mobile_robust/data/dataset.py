@@ -49,13 +49,9 @@ class PhotoDataset:
     def from_folder(
         cls, folder: Path, labels: str | None = None, split: Split | None = None, held_out: bool = False
     ) -> PhotoDataset:
-        """The images in a folder and its sub-folders, in order of path; where they are split, one side of the split.
-
-        Args:
-            folder: The folder.
-            labels: Where the classes are from, see :func:`~mobile_robust.data.labels.label_images`; None: unknown.
-            split: Which photos are held out.
-            held_out: Take those, in the order of the split; else the others.
+        """The images in a folder and its sub-folders, in order of path; of a split those that are not held out or, with
+        ``held_out``, the others in the order of the split. For ``labels`` see
+        :func:`~mobile_robust.data.labels.label_images`; None: unknown.
 
         Raises:
             InputError: No usable folder, an image without a label, or a split that leaves no image. Broken images show
@@ -86,11 +82,7 @@ class PhotoDataset:
             raise
 
     def __iter__(self) -> Iterator[tuple[int, Photo]]:
-        """Index and photo, uint8 (H, W, 3), of every file that is not broken.
-
-        Raises:
-            InputError: At the end, where all of them are broken.
-        """
+        """Index and photo, uint8 (H, W, 3), of every file that is not broken; InputError at the end, where all are."""
         found = False
         for index in range(len(self)):
             try:
@@ -117,11 +109,7 @@ class PhotoDataset:
         return self.subset([int(i) for i in np.random.default_rng(seed).permutation(len(self))])
 
     def readable(self, count: int | None = None) -> PhotoDataset:
-        """Only photos that can be decoded, which this tries: the first ``count`` of them, or all.
-
-        Raises:
-            InputError: There is none.
-        """
+        """Only photos that can be decoded, which this tries: the first ``count``, or all; InputError: there is none."""
         return self.subset([index for index, _ in islice(self, count)])
 
     @cached_property

@@ -10,13 +10,9 @@ from mobile_robust.errors import InputError
 
 
 def label_images(paths: Sequence[Path], folder: Path, labels: str) -> dict[Path, int]:
-    """The class index of every image.
-
-    Args:
-        paths: Images in ``folder`` or below it.
-        folder: The folder given by the user.
-        labels: "names" (the file name is the class index, as in 0123.webp), "folders" (sub-folders are the classes, in
-            alphabetical order), or a CSV file with the header ``file,label``, files relative to ``folder``.
+    """The class index of every image in ``folder`` or below it, by ``labels``: "names" (the file name is the index, as
+    in 0123.webp), "folders" (sub-folders are the classes, in alphabetical order), or a CSV file with the header
+    ``file,label``, files relative to ``folder``.
 
     Raises:
         InputError: An image without a label, or a label without its image.

@@ -35,20 +35,12 @@ class Split:
         return f"--holdout {self.fraction:g} --holdout-seed {self.seed}"
 
     def test(self, paths: Sequence[Path]) -> list[Path]:
-        """The photos that are held out, in the order of the permutation.
-
-        Raises:
-            InputError: There is none.
-        """
+        """The photos that are held out, in the order of the permutation; InputError: there is none."""
         order = np.random.default_rng(self.seed).permutation(len(paths))
         return self._some([paths[i] for i in order[len(paths) - round(len(paths) * self.fraction) :]], paths)
 
     def train(self, paths: Sequence[Path]) -> list[Path]:
-        """The other photos, in the order given.
-
-        Raises:
-            InputError: There is none.
-        """
+        """The other photos, in the order given; InputError: there is none."""
         if not round(len(paths) * self.fraction):
             return list(paths)
         held_out = set(self.test(paths))

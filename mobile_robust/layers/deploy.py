@@ -32,7 +32,7 @@ def deployed(network: M) -> M:
 
 def fused(network: M) -> M:
     """The deploy form with shared tensors; a differentiable function of the parameters where gradients are on."""
-    if (fuse := getattr(network, "fuse", None)) is not None:
+    if fuse := getattr(network, "fuse", None):
         return fuse()
     return with_children(network, **{name: fused(child) for name, child in network.named_children()})
 

@@ -1,7 +1,5 @@
 """Classifiers by name: timm's, and those it lacks with the papers' sizes and the published files' names."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 import torch.nn.functional as F

@@ -1,7 +1,5 @@
 """Any timm classifier is cut in two that together are the network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

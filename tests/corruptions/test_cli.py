@@ -1,7 +1,5 @@
 """The command: one readable sheet, single photos, bad input."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The contact sheet: every photo in a cell of its own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

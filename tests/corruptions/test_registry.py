@@ -1,7 +1,5 @@
 """The contract of every entry, whatever its phenomenon; discovery; names on a command line."""
 
-from __future__ import annotations
-
 from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
@@ -115,15 +113,15 @@ def test_what_is_there() -> None:
 
 def test_a_new_module_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rain.py").write_text(
-        "from mobile_robust.corruptions.corruption import Corruption\n"
+        "from mobile_robust.corruptions.corruption import corruption\n"
+        "@corruption('mist', 'mist', family='weather', source='here')\n"
+        "@corruption('rain', 'rain', family='water', source='here')\n"
         "def same(photo, level, rng): return photo\n"
-        "ORDER = 0\n"
-        "ENTRIES = [Corruption('mist', same, 'weather', 'here', 'mist', (1,) * 5),\n"
-        "           Corruption('rain', same, 'water', 'here', 'rain', (1,) * 5)]\n"
     )
     monkeypatch.setattr(registry.phenomena, "__path__", [*registry.phenomena.__path__, str(tmp_path)])
     names = list(registry._discover())
-    assert names[-1] == "rain" and names.index("mist") == names.index("snow") - 1
+    del registry.REGISTERED[-2:]
+    assert names[-1] == "rain" and names.index("mist") == names.index("brightness") + 1
     assert [name for name in names if name not in ("mist", "rain")] == list(CORRUPTIONS)
 
 

@@ -1,7 +1,5 @@
 """Photos for calibration and parity: different ones, as long as there are enough."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

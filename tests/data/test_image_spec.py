@@ -1,7 +1,5 @@
 """A uint8 photo as the numbers a network takes: the same bits in NumPy and in PyTorch."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Images: every kind of file becomes an upright RGB crop, and broken ones are named."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,10 @@ from mobile_robust.data import images as data
 from mobile_robust.errors import InputError
 
 
-def photo(height: int = 40, width: int = 60, seed: int = 0) -> np.ndarray:
+def photo(height: int = 40, width: int = 60) -> np.ndarray:
     """A smooth colour image whose four corners differ."""
-    y, x = np.mgrid[0:height, 0:width].astype(float)
-    planes = [x / max(width - 1, 1), y / max(height - 1, 1), np.full_like(x, 0.2 + seed % 7 / 10)]
-    return (np.stack(planes, axis=-1) * 255).astype(np.uint8)
+    y, x = np.mgrid[0:height, 0:width] / np.array([max(height - 1, 1), max(width - 1, 1)])[:, None, None]
+    return (np.stack([x, y, np.full_like(x, 0.2)], axis=-1) * 255).astype(np.uint8)
 
 
 def save(path: Path, image: np.ndarray) -> Path:

@@ -1,7 +1,5 @@
 """Every image gets a class index or the user hears which one does not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Which photos are held out: the same ones for every command."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

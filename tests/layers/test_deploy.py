@@ -54,11 +54,6 @@ def test_a_deploy_form_is_its_own_deploy_form(net: Net, image: Tensor) -> None:
     assert torch.equal(deployed(form)(image), form(image))
 
 
-def test_training_mode_is_refused(net: Net) -> None:
-    with pytest.raises(RuntimeError, match=r"Net is in training mode: call eval\(\) first"):
-        deployed(net.train())
-
-
 def test_the_algebra_is_done_in_float64(image: Tensor) -> None:
     """Branches that nearly cancel: in float32 their sum keeps three digits."""
     torch.manual_seed(0)

@@ -31,9 +31,3 @@ def test_borders_are_equal_where_a_zero_padded_middle_would_differ() -> None:
     pointwise, spatial, norm = block.pointwise_first
     naive = norm(nn.functional.conv2d(pointwise(x)[:, :, 1:-1, 1:-1], spatial.weight, padding=1))
     assert (naive - block.pointwise_first(x)).abs().max() > 0.01
-
-
-def test_training_mode_normalizes_by_the_batch() -> None:
-    block = randomize(RepConv(3, 4))
-    x = torch.randn(2, 3, 8, 8)
-    assert not torch.allclose(block.train()(x), block.eval()(x))

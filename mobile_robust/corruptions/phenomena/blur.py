@@ -26,6 +26,7 @@ from mobile_robust.corruptions.pixels import (
 from mobile_robust.data.images import Photo
 
 
+@imagenet_c("defocus_blur", "blur", "out of focus: a disk", ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)))
 def defocus_blur(photo: Photo, parameters: tuple[int, float], rng: np.random.Generator) -> Photo:
     """A disk of (radius, sigma of its soft edge) in pixels; no randomness.
 
@@ -43,6 +44,12 @@ def defocus_blur(photo: Photo, parameters: tuple[int, float], rng: np.random.Gen
     return from_planes(convolve(planes(photo), soft / soft.sum()))
 
 
+@imagenet_c(
+    "glass_blur",
+    "blur",
+    "seen through frosted glass: pixels become near ones",
+    ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
+)
 def glass_blur(photo: Photo, parameters: tuple[float, int, int], rng: np.random.Generator) -> Photo:
     """Blurred, pixels replaced by nearby ones, blurred again: (sigma, largest distance, rounds), in pixels.
 
@@ -75,6 +82,7 @@ def _sources(moves: NDArray[np.int64]) -> NDArray[np.int64]:
     return near[end]
 
 
+@imagenet_c("motion_blur", "blur", "the camera moves along a line", ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)))
 def motion_blur(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
     """Motion along a line at -45 to 45 degrees from the horizontal: (radius, sigma) in pixels.
 
@@ -84,19 +92,12 @@ def motion_blur(photo: Photo, parameters: tuple[float, float], rng: np.random.Ge
     return from_planes(trail(planes(photo), radius, sigma, rng.uniform(-45, 45)))
 
 
-def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
-    """The mean along an antialiased line of ``length`` pixels at 45 degrees; no randomness."""
-    reach = (length - 1) / 2 * np.sqrt(0.5)
-    radius = int(np.ceil(reach))
-    pixels = np.arange(-radius, radius + 1)
-    points = np.linspace(-reach, reach, 16 * max(1, round(length)))
-    # Rising to the right: a point's row is minus its column.
-    down = np.maximum(0, 1 - np.abs(pixels[:, None] + points))
-    right = np.maximum(0, 1 - np.abs(pixels[:, None] - points))
-    kernel = down @ right.T
-    return from_planes(convolve(planes(photo), kernel / kernel.sum()))
-
-
+@imagenet_c(
+    "zoom_blur",
+    "blur",
+    "the camera moves towards the scene",
+    ((1, 1.11, 0.01), (1, 1.16, 0.01), (1, 1.21, 0.02), (1, 1.26, 0.02), (1, 1.31, 0.03)),
+)
 def zoom_blur(photo: Photo, parameters: tuple[float, float, float], rng: np.random.Generator) -> Photo:
     """The mean of the photo and its enlargements: (first, end, step) of the factors, end excluded; no randomness.
 
@@ -128,64 +129,39 @@ def _four_sigma_wide(sigma: float) -> int:
     return math.ceil((4 * sigma - 1) / 2)
 
 
-ORDER = 2
-ENTRIES = (
-    imagenet_c(
-        "defocus_blur",
-        defocus_blur,
-        "blur",
-        "out of focus: a disk",
-        ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
-    ),
-    imagenet_c(
-        "glass_blur",
-        glass_blur,
-        "blur",
-        "seen through frosted glass: pixels become near ones",
-        ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
-    ),
-    imagenet_c(
-        "motion_blur",
-        motion_blur,
-        "blur",
-        "the camera moves along a line",
-        ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
-    ),
-    imagenet_c(
-        "zoom_blur",
-        zoom_blur,
-        "blur",
-        "the camera moves towards the scene",
-        ((1, 1.11, 0.01), (1, 1.16, 0.01), (1, 1.21, 0.02), (1, 1.26, 0.02), (1, 1.31, 0.03)),
-    ),
-    imagenet_c(
-        "gaussian_blur_imagenetc",
-        partial(gaussian_blur, border="edge"),
-        "extra",
-        "ImageNet-C's gaussian_blur: sigma 1, 2, 3, 4, 6 pixels",
-        (1, 2, 3, 4, 6),
-    ),
-    deepcorrect(
-        "gaussian_blur",
-        partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64),
-        description="Gaussian blur; the level is sigma in pixels",
-        levels=(1, 2, 3, 4, 5, 6),
-        small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
-        limits=(0.1, 50),
-    ),
-    fidelity(
-        "fidelity_gaussian_blur",
-        partial(gaussian_blur, radius=lambda sigma: 6, border="reflect"),
-        description="Gaussian blur, kernel 13x13; the level is sigma in pixels",
-        unit="sigma",
-        limits=(0.1, 50),
-    ),
-    fidelity(
-        "fidelity_motion_blur",
-        diagonal_motion_blur,
-        description="motion at 45 degrees; the level is its length in pixels",
-        levels=(5, 10, 15, 20, 25),
-        unit="length",
-        limits=(1, 100),
-    ),
+imagenet_c(
+    "gaussian_blur_imagenetc", "extra", "ImageNet-C's gaussian_blur: sigma 1, 2, 3, 4, 6 pixels", (1, 2, 3, 4, 6)
+)(partial(gaussian_blur, border="edge"))
+deepcorrect(
+    "gaussian_blur",
+    "Gaussian blur; the level is sigma in pixels",
+    levels=(1, 2, 3, 4, 5, 6),
+    small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
+    limits=(0.1, 50),
+)(partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64))
+fidelity(
+    "fidelity_gaussian_blur",
+    "Gaussian blur, kernel 13x13; the level is sigma in pixels",
+    unit="sigma",
+    limits=(0.1, 50),
+)(partial(gaussian_blur, radius=lambda sigma: 6, border="reflect"))
+
+
+@fidelity(
+    "fidelity_motion_blur",
+    "motion at 45 degrees; the level is its length in pixels",
+    levels=(5, 10, 15, 20, 25),
+    unit="length",
+    limits=(1, 100),
 )
+def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
+    """The mean along an antialiased line of ``length`` pixels at 45 degrees; no randomness."""
+    reach = (length - 1) / 2 * np.sqrt(0.5)
+    radius = int(np.ceil(reach))
+    pixels = np.arange(-radius, radius + 1)
+    points = np.linspace(-reach, reach, 16 * max(1, round(length)))
+    # Rising to the right: a point's row is minus its column.
+    down = np.maximum(0, 1 - np.abs(pixels[:, None] + points))
+    right = np.maximum(0, 1 - np.abs(pixels[:, None] - points))
+    kernel = down @ right.T
+    return from_planes(convolve(planes(photo), kernel / kernel.sum()))

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import io
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image, features
 
-from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.corruption import F, corruption
 from mobile_robust.corruptions.papers import AFD, imagenet_c
 from mobile_robust.data.images import JPEG_QUALITIES, Photo, jpeg
 from mobile_robust.errors import InputError
 
+_QUALITY: dict[str, Any] = {"levels": JPEG_QUALITIES, "unit": "quality"}
 
+
+def _afd(name: str, description: str, where: str, **levels: Any) -> Callable[[F], F]:
+    return corruption(name, description, family="compression", source=f"{AFD}, {where}", **levels)
+
+
+@imagenet_c("jpeg_compression", "digital", f"JPEG at quality {', '.join(map(str, JPEG_QUALITIES))}", JPEG_QUALITIES)
+@_afd("jpeg", "JPEG; the level is the quality", "section IV (the qualities of ImageNet-C)", **_QUALITY, limits=(1, 95))
 def jpeg_compression(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
     """JPEG by Pillow with 4:2:0 chroma at a quality of 1 (worst) to 95; no randomness."""
     return jpeg(photo, quality)
 
 
+@_afd("jpeg_repeated", "JPEG 1 to 5 times at random qualities of 25 to 7", "Table VI", unit="times")
 def jpeg_repeated(photo: Photo, times: int, rng: np.random.Generator) -> Photo:
     """JPEG after JPEG, each at a quality drawn from 25, 18, 15, 10 and 7."""
     for quality in rng.choice(JPEG_QUALITIES, times):
@@ -26,6 +36,7 @@ def jpeg_repeated(photo: Photo, times: int, rng: np.random.Generator) -> Photo:
     return photo
 
 
+@_afd("avif", "AVIF; the level is the quality", "Table IX", **_QUALITY, limits=(0, 100))
 def avif(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
     """AVIF by Pillow with 4:2:0 chroma at a quality of 0 (worst) to 100; no randomness.
 
@@ -39,33 +50,3 @@ def avif(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
     Image.fromarray(photo).save(buffer, "AVIF", quality=quality, max_threads=1)
     with Image.open(buffer) as image:
         return np.array(image.convert("RGB"))
-
-
-_of_quality = partial(Corruption, family="compression", levels=JPEG_QUALITIES, unit="quality")
-
-ORDER = 8
-ENTRIES = (
-    imagenet_c(
-        "jpeg_compression",
-        jpeg_compression,
-        "digital",
-        f"JPEG at quality {', '.join(map(str, JPEG_QUALITIES))}",
-        JPEG_QUALITIES,
-    ),
-    _of_quality(
-        "jpeg",
-        jpeg_compression,
-        source=f"{AFD}, section IV (the qualities of ImageNet-C)",
-        description="JPEG; the level is the quality",
-        limits=(1, 95),
-    ),
-    Corruption(
-        "jpeg_repeated",
-        jpeg_repeated,
-        "compression",
-        f"{AFD}, Table VI",
-        "JPEG 1 to 5 times at random qualities of 25 to 7",
-        unit="times",
-    ),
-    _of_quality("avif", avif, source=f"{AFD}, Table IX", description="AVIF; the level is the quality", limits=(0, 100)),
-)

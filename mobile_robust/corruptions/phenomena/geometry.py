@@ -10,6 +10,18 @@ from mobile_robust.corruptions.pixels import from_planes, gaussian, kernel_radiu
 from mobile_robust.data.images import Photo
 
 
+@imagenet_c(
+    "elastic_transform",
+    "digital",
+    "stretched and squeezed (mild severities: whole parts; strong ones: ripples)",
+    (
+        (244 * 2, 244 * 0.7, 244 * 0.1),
+        (244 * 2, 244 * 0.08, 244 * 0.2),
+        (244 * 0.05, 244 * 0.01, 244 * 0.02),
+        (244 * 0.07, 244 * 0.01, 244 * 0.02),
+        (244 * 0.12, 244 * 0.01, 244 * 0.02),
+    ),
+)
 def elastic_transform(photo: Photo, parameters: tuple[float, float, float], rng: np.random.Generator) -> Photo:
     """A random affine warp, then an elastic one: (strength, smoothness, range of the affine warp).
 
@@ -33,6 +45,7 @@ def elastic_transform(photo: Photo, parameters: tuple[float, float, float], rng:
     return from_planes(sample(planes(photo), *source))
 
 
+@imagenet_c("pixelate", "digital", "a small image made large", (0.6, 0.5, 0.4, 0.3, 0.25))
 def pixelate(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
     """Downscaled by ``factor`` and upscaled again, both with box filters; no randomness. The same at any size."""
     image, (height, width) = Image.fromarray(photo), photo.shape[:2]
@@ -40,6 +53,13 @@ def pixelate(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
     return np.array(small.resize((width, height), Image.Resampling.BOX))
 
 
+@fidelity(
+    "fidelity_crop",
+    "a part of the image; the level is its share of the side",
+    levels=(0.9, 0.8, 0.7, 0.6, 0.5),
+    unit="ratio",
+    limits=(0.05, 1),
+)
 def crop(photo: Photo, ratio: float, rng: np.random.Generator) -> Photo:
     """A randomly positioned window, its sides ``ratio`` times the image's, upscaled to the image's size (bicubic).
 
@@ -50,30 +70,3 @@ def crop(photo: Photo, ratio: float, rng: np.random.Generator) -> Photo:
     top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
     window = Image.fromarray(photo[top : top + rows, left : left + columns])
     return np.array(window.resize((width, height), Image.Resampling.BICUBIC))
-
-
-ORDER = 7
-ENTRIES = (
-    imagenet_c(
-        "elastic_transform",
-        elastic_transform,
-        "digital",
-        "stretched and squeezed (mild severities: whole parts; strong ones: ripples)",
-        (
-            (244 * 2, 244 * 0.7, 244 * 0.1),
-            (244 * 2, 244 * 0.08, 244 * 0.2),
-            (244 * 0.05, 244 * 0.01, 244 * 0.02),
-            (244 * 0.07, 244 * 0.01, 244 * 0.02),
-            (244 * 0.12, 244 * 0.01, 244 * 0.02),
-        ),
-    ),
-    imagenet_c("pixelate", pixelate, "digital", "a small image made large", (0.6, 0.5, 0.4, 0.3, 0.25)),
-    fidelity(
-        "fidelity_crop",
-        crop,
-        description="a part of the image; the level is its share of the side",
-        levels=(0.9, 0.8, 0.7, 0.6, 0.5),
-        unit="ratio",
-        limits=(0.05, 1),
-    ),
-)

@@ -6,14 +6,22 @@ and white_point is blended in by severity / 5, and darken divides by severity + 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.corruption import corruption
 from mobile_robust.corruptions.papers import SYMPIE, imagenet_c
 from mobile_robust.corruptions.pixels import Floats, from_unit, unit
 from mobile_robust.data.images import Photo
 
+_sympie = partial(
+    corruption, family="light", source=f"{SYMPIE}, section 3.2.1; severities as in the authors' published code"
+)
+_BLEND = (0.2, 0.4, 0.6, 0.8, 1.0)
 
+
+@imagenet_c("brightness", "weather", "too bright", (0.1, 0.2, 0.3, 0.4, 0.5))
 def brightness(photo: Photo, more: float, rng: np.random.Generator) -> Photo:
     """The value of HSV plus ``more`` (of 1), at most 1, which scales a pixel's channels alike; no randomness."""
     values = unit(photo)
@@ -22,6 +30,7 @@ def brightness(photo: Photo, more: float, rng: np.random.Generator) -> Photo:
     return from_unit(np.where(value > 0, values * (brighter / np.maximum(value, 1e-6)), brighter))
 
 
+@imagenet_c("contrast", "digital", "too little contrast", (0.4, 0.3, 0.2, 0.1, 0.05))
 def contrast(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
     """Every channel's distance from its mean times ``factor``; no randomness."""
     values = unit(photo)
@@ -29,6 +38,12 @@ def contrast(photo: Photo, factor: float, rng: np.random.Generator) -> Photo:
     return from_unit((values - mean) * np.float32(factor) + mean)
 
 
+@imagenet_c(
+    "saturate",
+    "extra",
+    "too little colour (1, 2), then too much (3 to 5)",
+    ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
+)
 def saturate(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
     """The saturation of HSV times a factor plus an amount: (factor, amount); no randomness.
 
@@ -45,11 +60,13 @@ def saturate(photo: Photo, parameters: tuple[float, float], rng: np.random.Gener
     return from_unit(value - np.where(saturation > 0, chroma * (more / np.maximum(saturation, 1e-6)), red))
 
 
+@_sympie("darken", "under-exposed", parameters=(2, 3, 4, 5, 6))
 def darken(photo: Photo, divisor: float, rng: np.random.Generator) -> Photo:
     """Under-exposure: all values divided; no randomness."""
     return from_unit(unit(photo) / np.float32(divisor))
 
 
+@_sympie("horizon", "haze at sunset or sunrise", parameters=_BLEND)
 def horizon(photo: Photo, blend: float, rng: np.random.Generator) -> Photo:
     """Haze at sunset: white becomes (255, 192 + d, 192 - d), d uniform in [-32, 32], and a tenth of that colour is
     added to every pixel as haze (the authors' code; the paper mentions haze without its strength).
@@ -60,6 +77,7 @@ def horizon(photo: Photo, blend: float, rng: np.random.Generator) -> Photo:
     return from_unit(values + np.float32(blend) * (white * (values + np.float32(0.1)) - values))
 
 
+@_sympie("night", "a night scene: dark blue, dark sky", parameters=_BLEND)
 def night(photo: Photo, blend: float, rng: np.random.Generator) -> Photo:
     """Night: white becomes (32, 32, 64 + d), d uniform in [-24, 24], and bright regions (mostly the sky) become dark.
 
@@ -73,6 +91,7 @@ def night(photo: Photo, blend: float, rng: np.random.Generator) -> Photo:
     return from_unit(values + np.float32(blend) * (dark - values))
 
 
+@_sympie("white_point", "wrong white balance", parameters=_BLEND)
 def white_point(photo: Photo, blend: float, rng: np.random.Generator) -> Photo:
     """Wrong white balance: white becomes three values, each uniform in [223, 287]."""
     white = _colour(*rng.uniform(223, 287, 3))
@@ -81,24 +100,3 @@ def white_point(photo: Photo, blend: float, rng: np.random.Generator) -> Photo:
 
 def _colour(*rgb: float) -> Floats:
     return np.array(rgb, np.float32) / 255
-
-
-_SYMPIE = f"{SYMPIE}, section 3.2.1; severities as in the authors' published code"
-_BLEND = (0.2, 0.4, 0.6, 0.8, 1.0)
-
-ORDER = 6
-ENTRIES = (
-    imagenet_c("brightness", brightness, "weather", "too bright", (0.1, 0.2, 0.3, 0.4, 0.5)),
-    imagenet_c("contrast", contrast, "digital", "too little contrast", (0.4, 0.3, 0.2, 0.1, 0.05)),
-    imagenet_c(
-        "saturate",
-        saturate,
-        "extra",
-        "too little colour (1, 2), then too much (3 to 5)",
-        ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
-    ),
-    Corruption("darken", darken, "light", _SYMPIE, "under-exposed", (2, 3, 4, 5, 6)),
-    Corruption("horizon", horizon, "light", _SYMPIE, "haze at sunset or sunrise", _BLEND),
-    Corruption("night", night, "light", _SYMPIE, "a night scene: dark blue, dark sky", _BLEND),
-    Corruption("white_point", white_point, "light", _SYMPIE, "wrong white balance", _BLEND),
-)

@@ -17,6 +17,18 @@ _BOX = np.full((3, 3), 1 / 9)
 _DEPTH = 20
 
 
+@imagenet_c(
+    "spatter",
+    "extra",
+    "water drops, then mud, on the lens",
+    (
+        (0.65, 0.3, 4, 0.69, 0.6, 0),
+        (0.65, 0.3, 3, 0.68, 0.6, 0),
+        (0.65, 0.3, 2, 0.68, 0.5, 0),
+        (0.65, 0.3, 1, 0.65, 1.5, 1),
+        (0.67, 0.4, 1, 0.65, 1.5, 1),
+    ),
+)
 def spatter(photo: Photo, parameters: tuple[float, ...], rng: np.random.Generator) -> Photo:
     """Drops of water (severities 1 to 3) or splashes of mud (4 and 5), in pixels of 224-pixel images.
 
@@ -63,21 +75,3 @@ def _distance(drops: np.ndarray) -> Floats:
             padded = np.pad(region, 1, mode="edge")
             region = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:] & region
     return total
-
-
-ORDER = 5
-ENTRIES = (
-    imagenet_c(
-        "spatter",
-        spatter,
-        "extra",
-        "water drops, then mud, on the lens",
-        (
-            (0.65, 0.3, 4, 0.69, 0.6, 0),
-            (0.65, 0.3, 3, 0.68, 0.6, 0),
-            (0.65, 0.3, 2, 0.68, 0.5, 0),
-            (0.65, 0.3, 1, 0.65, 1.5, 1),
-            (0.67, 0.4, 1, 0.65, 1.5, 1),
-        ),
-    ),
-)

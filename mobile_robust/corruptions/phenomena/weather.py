@@ -9,7 +9,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from mobile_robust.corruptions.corruption import Corruption
+from mobile_robust.corruptions.corruption import corruption
 from mobile_robust.corruptions.papers import IMAGENET_C_SOURCE, imagenet_c
 from mobile_robust.corruptions.pixels import Floats, from_unit, trail, unit, zoomed
 from mobile_robust.data.images import Photo
@@ -22,6 +22,18 @@ _DIRECTIONS = 6
 _CLEAR, _ICE = np.array([0.30, 0.35, 0.41], np.float32), np.array([0.85, 0.90, 0.95], np.float32)
 
 
+@imagenet_c(
+    "snow",
+    "weather",
+    "falling snow",
+    (
+        (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+        (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+        (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+        (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+        (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+    ),
+)
 def snow(photo: Photo, parameters: tuple[float, ...], rng: np.random.Generator) -> Photo:
     """Moving flakes over a whitened photo.
 
@@ -39,6 +51,13 @@ def snow(photo: Photo, parameters: tuple[float, ...], rng: np.random.Generator) 
     return from_unit(kept * values + (1 - kept) * whiter + flakes + flakes[::-1, ::-1])
 
 
+@corruption(
+    "frost",
+    "ice crystals on the lens",
+    family="weather",
+    source=f"{IMAGENET_C_SOURCE}; a generated texture in place of its photos",
+    parameters=((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
+)
 def frost(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
     """(weight of the photo, weight of the frost).
 
@@ -85,6 +104,7 @@ def frost_texture(height: int, width: int, rng: np.random.Generator) -> Floats:
     return _CLEAR + ice * (_ICE - _CLEAR)
 
 
+@imagenet_c("fog", "weather", "fog (diamond-square clouds)", ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)))
 def fog(photo: Photo, parameters: tuple[float, float], rng: np.random.Generator) -> Photo:
     """(density, decay: by which the amplitude falls from one scale of the fog to the next finer one)."""
     density, decay = parameters
@@ -111,32 +131,3 @@ def _plasma(side: int, decay: float, rng: np.random.Generator) -> Floats:
         amplitude /= decay**2  # the original's amplitude is the square of what it divides by the decay
     heights -= heights.min()
     return heights / heights.max()
-
-
-ORDER = 4
-ENTRIES = (
-    imagenet_c(
-        "snow",
-        snow,
-        "weather",
-        "falling snow",
-        (
-            (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
-            (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
-            (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-            (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
-            (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
-        ),
-    ),
-    Corruption(
-        "frost",
-        frost,
-        "weather",
-        f"{IMAGENET_C_SOURCE}; a generated texture in place of its photos",
-        "ice crystals on the lens",
-        ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
-    ),
-    imagenet_c(
-        "fog", fog, "weather", "fog (diamond-square clouds)", ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))
-    ),
-)

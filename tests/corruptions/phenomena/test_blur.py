@@ -1,7 +1,5 @@
 """Blurs spread points and edges as published."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -9,7 +7,7 @@ from scipy import ndimage
 from mobile_robust.corruptions import CORRUPTIONS, corrupt
 from mobile_robust.corruptions.phenomena import blur
 from mobile_robust.data.images import Photo
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 GAUSSIAN = [  # name, level, sigma, size of the kernel, border in SciPy's terms
     *(("gaussian_blur_imagenetc", i, sigma, 8 * sigma + 1, "nearest") for i, sigma in enumerate((1, 2, 3, 4, 6), 1)),

@@ -1,7 +1,5 @@
 """JPEG once and repeated, AVIF."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import features

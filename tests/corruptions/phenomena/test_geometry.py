@@ -1,14 +1,12 @@
 """Warps, pixelation and crops."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.images import Photo
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 
 @pytest.mark.parametrize(("severity", "factor"), enumerate((0.6, 0.5, 0.4, 0.3, 0.25), 1))

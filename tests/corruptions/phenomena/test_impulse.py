@@ -1,12 +1,10 @@
 """Impulse noise replaces the published fraction of the values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from mobile_robust.corruptions import corrupt
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 AMOUNTS = [
     *(("impulse_noise", severity, amount) for severity, amount in enumerate((0.03, 0.06, 0.09, 0.17, 0.27), 1)),

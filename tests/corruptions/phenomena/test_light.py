@@ -1,7 +1,5 @@
 """Light and colour change as published."""
 
-from __future__ import annotations
-
 import colorsys
 
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.images import Photo
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 
 @pytest.mark.parametrize(("severity", "factor"), enumerate((0.4, 0.3, 0.2, 0.1, 0.05), 1))

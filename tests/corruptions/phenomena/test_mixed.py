@@ -1,13 +1,11 @@
 """ImageNetC-mixed draws from its pool as documented."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mobile_robust.corruptions import IMAGENET_C, Corruption, by_family
 from mobile_robust.corruptions.phenomena.mixed import POOL, mixed
 from mobile_robust.data.images import Photo
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 
 def test_the_pool_is_imagenet_c_and_sympies_four() -> None:
@@ -23,7 +21,7 @@ def test_one_to_three_different_ones_at_the_severity() -> None:
             calls.append((name, level))
             return photo
 
-        return Corruption(name, apply, "test", "here", "notes that it was called")
+        return Corruption(name, "notes that it was called", "test", "here", apply)
 
     pool = tuple(member(str(i)) for i in range(6))
     random, counts, drawn = np.random.default_rng(0), [0] * 4, set()

@@ -1,12 +1,10 @@
 """Additive noise has the distribution of its paper."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from mobile_robust.corruptions import corrupt
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 WHITE = [
     *(("gaussian_noise", severity, sigma) for severity, sigma in enumerate((0.08, 0.12, 0.18, 0.26, 0.38), 1)),

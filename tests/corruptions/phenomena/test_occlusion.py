@@ -1,11 +1,9 @@
 """Spatter on the lens."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mobile_robust.corruptions import corrupt
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 
 def test_spatter_is_water_then_mud() -> None:

@@ -1,13 +1,11 @@
 """Snow, frost and fog."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from mobile_robust.corruptions import corrupt
 from mobile_robust.corruptions.phenomena.weather import _plasma, frost_texture
-from tests.corruptions.flat import flat
+from tests.corruptions.conftest import flat
 
 
 def test_fog_lies_evenly_from_dark_to_light() -> None:
