@@ -8,6 +8,7 @@ later is all that is measured later.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -50,27 +51,27 @@ class Records:
         self.unreadable: dict[int, str] = {}
         self.notice: str | None = None
         self._count, self._seed = len(photos), seed
-        self._ranks: dict[tuple[str, str], bytearray] = {}
+        self._ranks: dict[tuple[str, str], bytearray] = defaultdict(lambda: bytearray([_MISSING]) * self._count)
         self._file: IO[bytes] | None = None
-        self._lock = ExitStack()
+        self._held = ExitStack()
         if folder is None:
             return
         self._path = folder / FILE
         header = {"photos": len(photos), "sha256": resume_key([photos.digest, photos.labels])}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as lock:  # released where this fails
-                lock.enter_context(folder_lock(folder))
-                self._file = self._path.open("a+b")
+            with ExitStack() as held:  # released where this fails
+                held.enter_context(folder_lock(folder))
+                self._file = held.enter_context(self._path.open("a+b"))
                 if not self._load(self._file, header):
                     self._append(header)
-                self._lock = lock.pop_all()
+                self._held = held.pop_all()
         except OSError as error:
             raise InputError(f"--out {folder}: {error.filename or FILE}: {error.strerror or error}") from None
 
     def ranks(self, model: Model, setting: CorruptionSetting) -> NDArray[np.uint8]:
         """Rank of the true class in every photo, all of which must have been predicted: (photos,), 0 for top-1."""
-        return np.frombuffer(self._of(model.fingerprint, setting.name), np.uint8) - ord("0")
+        return np.frombuffer(self._ranks[model.fingerprint, setting.name], np.uint8) - ord("0")
 
     def missing(self, models: Sequence[Model], settings: Sequence[CorruptionSetting]) -> Iterator[EvaluationBatch]:
         """What is still to be predicted, photo by photo; all levels of a corruption in one batch."""
@@ -104,16 +105,11 @@ class Records:
 
     def close(self) -> None:
         """Lets other runs write."""
-        if self._file is not None:
-            with suppress(OSError):  # a full disk was reported when it was written to
-                self._file.close()
-        self._lock.close()
-
-    def _of(self, fingerprint: str, setting: str) -> bytearray:
-        return self._ranks.setdefault((fingerprint, setting), bytearray([_MISSING]) * self._count)
+        with suppress(OSError):  # a full disk was reported when it was written to
+            self._held.close()
 
     def _lacks(self, model: Model, setting: CorruptionSetting, start: int, stop: int) -> bool:
-        return _MISSING in self._of(model.fingerprint, setting.name)[start:stop]
+        return _MISSING in self._ranks[model.fingerprint, setting.name][start:stop]
 
     def _append(self, line: dict[str, Any]) -> None:
         assert self._file is not None
@@ -161,5 +157,5 @@ class Records:
                 end = start + len(ranks)
                 if end > self._count or not (ranks.isascii() and ranks.isdecimal()):
                     raise ValueError(f"ranks in photos {start} to {end - 1}")
-                self._of(fingerprint, setting)[start:end] = ranks.encode()
+                self._ranks[fingerprint, setting][start:end] = ranks.encode()
         self.unreadable |= {int(index): reason for index, reason in line["unreadable"].items()}

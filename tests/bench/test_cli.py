@@ -65,7 +65,7 @@ def test_host_then_report(
     assert document["base"] == "pipeline" and len(document["runs"]) == 2
 
 
-def test_a_model_that_fails_is_told_and_code_1(
+def test_a_model_that_fails_is_named_and_code_1(
     pipeline_build: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     refuse_on_gpu(monkeypatch)

@@ -1,4 +1,4 @@
-"""Figures on samples whose answer is known, and what must hold for any samples."""
+"""Figures of samples whose result is known, and what must hold for any samples."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def model(name: str, opened: Open = bright, method: str | None = None) -> Model:
     return Model("b", name, "r", (32, 32), 10, name, "baseline", opened, method)
 
 
-ALONE = model("baseline", partial(bright, 9))
+BASELINE = model("baseline", partial(bright, 9))
 
 
 def flat_photos(folder: Path, count: int) -> PhotoDataset:

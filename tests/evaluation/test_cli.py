@@ -18,7 +18,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
-from tests.evaluation.fakes import ALONE, flat_photos, model
+from tests.evaluation.fakes import BASELINE, flat_photos, model
 from tests.shared import kill, wait_for_end, wait_until
 
 OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
@@ -26,7 +26,7 @@ OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [ALONE, model("int8.tflite", method="afd")]
+    found = [BASELINE, model("int8.tflite", method="afd")]
     monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: found)
     monkeypatch.setenv("COLUMNS", "120")
 
@@ -71,7 +71,7 @@ def test_broken_photos_are_named_and_not_counted(
 ) -> None:
     (photos / "7.png").write_text("broken")
     command = ["b", "--images", str(photos), "--corruption", "clean", "--jobs", "1", "--out", str(tmp_path / "out")]
-    for _ in range(2):  # also where all answers are there already
+    for _ in range(2):  # also where all predictions are there already
         assert main(command) == 0
         captured = capsys.readouterr()
         assert "skipped 1 of 6 images" in captured.err.replace("\n", " ") and "7.png" in captured.err.replace("\n", "")
@@ -159,7 +159,7 @@ def wait_for_predictions(out: Path, process: subprocess.Popen) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_ends_alike(
+def test_a_killed_run_is_resumed_and_ends_alike(
     pipeline_build: Path, real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments(pipeline_build, real, tmp_path / "whole", "--jobs", "1")) == 0
@@ -175,7 +175,7 @@ def test_a_killed_run_goes_on_and_ends_alike(
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_all_processes_and_keeps_the_answers(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_all_processes_and_keeps_the_predictions(pipeline_build: Path, real: Path, tmp_path: Path) -> None:
     process = start(arguments(pipeline_build, real, tmp_path / "out", "--jobs", "2"))
     wait_for_predictions(tmp_path / "out", process)
     os.killpg(process.pid, signal.SIGINT)

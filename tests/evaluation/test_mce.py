@@ -9,7 +9,7 @@ import pytest
 from mobile_robust.errors import InputError
 from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
 from mobile_robust.evaluation.settings import select_settings
-from tests.evaluation.fakes import ALONE
+from tests.evaluation.fakes import BASELINE
 from tests.evaluation.test_scores import right, scored
 
 
@@ -25,7 +25,7 @@ def test_mce_by_hand(tmp_path: Path) -> None:
     alexnet = read_errors(path, settings)
     assert alexnet == {"fog": 80, "snow": 50}
     counts = {"clean": 20, "fog": 12, "snow": 10, "jpeg": 0}
-    scores = scored({(ALONE, s): right(counts[s.corruption]) for s in settings})
+    scores = scored({(BASELINE, s): right(counts[s.corruption]) for s in settings})
     (error,) = mean_corruption_errors(scores, alexnet).values()
     assert error == pytest.approx(100 * (0.4 / 0.8 + 0.5 / 0.5) / 2)
 

@@ -15,7 +15,7 @@ from mobile_robust.data.images import Photo
 from mobile_robust.evaluation.measure import EvaluationBatch, Evaluator, rank_of
 from mobile_robust.evaluation.predictors import Predict
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting
-from tests.evaluation.fakes import ALONE, bright, flat_photos, model
+from tests.evaluation.fakes import BASELINE, bright, flat_photos, model
 
 logits_strategy = st.lists(st.sampled_from([-2.0, 0.0, 0.5, 3.0]), min_size=1, max_size=12).map(np.array)
 
@@ -34,7 +34,7 @@ def test_logits_that_are_not_finite_are_never_right(bad: float) -> None:
 
 def test_ranks_are_digits_of_the_top_five_and_what_is_beyond(tmp_path: Path) -> None:
     photos = flat_photos(tmp_path, 10)
-    models = [ALONE, *(model(f"off by {off}", partial(bright, off)) for off in (20, -20, 60))]
+    models = [BASELINE, *(model(f"off by {off}", partial(bright, off)) for off in (20, -20, 60))]
     predictions = Evaluator(models, photos, 0)(EvaluationBatch((32, 32), 6, 10, ((CLEAN, (0, 1, 2, 3)),)))
     # Class 9 is the last, so nothing is nearer to photo 9 where the centres are too dark by one.
     assert list(predictions.ranks.values()) == ["0000", "2222", "1110", "5555"]

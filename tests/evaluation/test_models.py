@@ -1,4 +1,4 @@
-"""Whatever MODEL is, it is opened, fed as its manifest says, and has its backbone alone beside it."""
+"""Whatever MODEL is, it is opened, fed as its manifest says, and has its baseline beside it."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def test_a_file_is_fed_as_its_manifest_says(
     image = read_manifest(pipeline_build).artifacts[0].inputs[0]
 
     def opened(layout: str, low: int, high: int, name: str = "x") -> Predict:
-        told = image.model_copy(update={"layout": layout, "value_range": (low, high)})
-        return open_file(tmp_path / f"{name}.tflite", "litert_cpu", told, "logits")
+        described = image.model_copy(update={"layout": layout, "value_range": (low, high)})
+        return open_file(tmp_path / f"{name}.tflite", "litert_cpu", described, "logits")
 
     nhwc = opened("NHWC", 0, 1)([photo, photo + 1])
     np.testing.assert_allclose(nhwc, np.stack([photo, photo + 1]).reshape(2, -1) / 255, rtol=1e-6)
@@ -150,8 +150,8 @@ def test_the_gpu_engine_runs_the_file(pipeline_build: Path) -> None:
     if reason := LitertGpu().unavailable():
         pytest.skip(reason)
     file = str(pipeline_build / "pipeline_fp32.tflite")
-    (_, cpu), (alone, gpu) = resolve([file], None, []), resolve([file], None, ["litert_gpu"])
-    assert gpu.runtime == "litert_gpu" and gpu.fingerprint != cpu.fingerprint and alone.fingerprint == cpu.baseline
+    (_, cpu), (baseline, gpu) = resolve([file], None, []), resolve([file], None, ["litert_gpu"])
+    assert gpu.runtime == "litert_gpu" and gpu.fingerprint != cpu.fingerprint and baseline.fingerprint == cpu.baseline
     np.testing.assert_allclose(gpu.open()(PHOTOS[:1]), cpu.open()(PHOTOS[:1]), atol=1e-3)
 
 

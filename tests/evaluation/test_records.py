@@ -15,7 +15,7 @@ from mobile_robust.evaluation.measure import Evaluator
 from mobile_robust.evaluation.records import FILE, Records
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting
 from mobile_robust.files import resume_key
-from tests.evaluation.fakes import ALONE, flat_photos, model
+from tests.evaluation.fakes import BASELINE, flat_photos, model
 
 SETTINGS = [CLEAN, CorruptionSetting("jpeg", 25), CorruptionSetting("jpeg", 7), CorruptionSetting("fog", 3)]
 
@@ -30,7 +30,7 @@ def photos(tmp_path: Path) -> PhotoDataset:
     return flat_photos(tmp_path / "photos", 10)
 
 
-def fill(folder, photos, settings=SETTINGS, models=(ALONE,), most=999) -> tuple[Records, int]:
+def fill(folder, photos, settings=SETTINGS, models=(BASELINE,), most=999) -> tuple[Records, int]:
     """Makes at most so many batches of predictions that are missing, and counts the predictions."""
     evaluator, count = Evaluator(models, photos, 0), 0
     with closing(Records(folder, photos, 0)) as records:
@@ -44,23 +44,23 @@ def test_only_what_is_missing_is_predicted(photos: PhotoDataset, out: Path) -> N
     assert fill(out, photos, SETTINGS[:3], most=3)[1] == (8 + 16) + 2  # a slice, and two photos
     assert fill(out, photos, SETTINGS[:3])[1] == 4
     assert fill(out, photos)[1] == 10  # a corruption more
-    assert fill(out, photos, models=[model("other"), ALONE])[1] == 40  # a model more
+    assert fill(out, photos, models=[model("other"), BASELINE])[1] == 40  # a model more
     read, count = fill(out, photos)
     memory, _ = fill(None, photos)
     assert count == 0
     for setting in SETTINGS:
-        assert read.ranks(ALONE, setting).tolist() == memory.ranks(ALONE, setting).tolist()
+        assert read.ranks(BASELINE, setting).tolist() == memory.ranks(BASELINE, setting).tolist()
 
 
 def test_another_seed_is_measured_apart_and_both_are_kept(photos: PhotoDataset, out: Path) -> None:
     fill(out, photos, [CLEAN])
     with closing(Records(out, photos, 1)) as records:
-        assert sum(batch.count for batch in records.missing([ALONE], [CLEAN])) == 10
+        assert sum(batch.count for batch in records.missing([BASELINE], [CLEAN])) == 10
     assert fill(out, photos, [CLEAN])[1] == 0
 
 
 @pytest.mark.parametrize("cut", [1, 30])
-def test_an_unfinished_last_line_is_told_and_predicted_again(photos: PhotoDataset, out: Path, cut: int) -> None:
+def test_an_unfinished_last_line_is_named_and_predicted_again(photos: PhotoDataset, out: Path, cut: int) -> None:
     fill(out, photos)
     whole = (out / FILE).read_bytes()
     (out / FILE).write_bytes(whole[:-cut])

@@ -14,7 +14,7 @@ from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.records import Records
 from mobile_robust.evaluation.scores import Score, score_all
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting
-from tests.evaluation.fakes import ALONE, model
+from tests.evaluation.fakes import BASELINE, model
 
 WITH = model("int8.tflite", method="afd")
 FOG = [CorruptionSetting("fog", 1), CorruptionSetting("fog", 2)]
@@ -43,7 +43,7 @@ def pick(scores: Sequence[Score], name: str, corruption: str, level: float | Non
 
 @pytest.fixture(scope="module")
 def scores() -> list[Score]:
-    counts = {ALONE: (18, 10, 4, 18), WITH: (17, 12, 11, 17)}
+    counts = {BASELINE: (18, 10, 4, 18), WITH: (17, 12, 11, 17)}
     settings = (CLEAN, *FOG, CorruptionSetting("jpeg", 25))
     return scored({(m, c): right(n) for m, row in counts.items() for c, n in zip(settings, row, strict=True)})
 
@@ -82,12 +82,12 @@ def test_what_is_not_lost_is_not_recovered(scores: list[Score]) -> None:
 
 def test_the_baseline_is_compared_with_nothing(scores: list[Score]) -> None:
     for score in scores:
-        if score.model is ALONE:
+        if score.model is BASELINE:
             assert score.gain is score.recovered is score.mcnemar is None
 
 
 def test_unreadable_photos_do_not_count() -> None:
-    (clean,) = scored({(ALONE, CLEAN): "0902"})
+    (clean,) = scored({(BASELINE, CLEAN): "0902"})
     assert (clean.photos, clean.top5) == (3, 1.0) and clean.top1.value == pytest.approx(2 / 3)
 
 

@@ -14,14 +14,14 @@ from mobile_robust.evaluation.plot import plot
 from mobile_robust.evaluation.scores import Scores
 from mobile_robust.evaluation.settings import select_settings
 from mobile_robust.evaluation.table import as_markdown, grids, print_scores
-from tests.evaluation.fakes import ALONE, model
+from tests.evaluation.fakes import BASELINE, model
 from tests.evaluation.test_scores import right, scored
 
 NAMES = ("reference", *(f"{form}.tflite" for form in ("fp32", "fp16", "int8")), "int8w.mlpackage", "pal6.mlpackage")
 
 
 def measured(method: str, *corruptions: str, names: tuple[str, ...] = NAMES) -> Scores:
-    random, models = np.random.default_rng(0), [ALONE, *(model(n, method=method) for n in names)]
+    random, models = np.random.default_rng(0), [BASELINE, *(model(n, method=method) for n in names)]
     settings = select_settings(corruptions, [(224, 224)])
     scores = scored({(m, s): right(int(random.integers(0, 41)), 40) for m in models for s in settings})
     return Scores(tuple(models), tuple(settings), tuple(scores))

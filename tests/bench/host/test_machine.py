@@ -35,7 +35,7 @@ def machine(root: Path) -> Path:
     return root
 
 
-def test_everything_that_is_told(tmp_path: Path) -> None:
+def test_all_that_the_kernel_tells(tmp_path: Path) -> None:
     found, now = device.describe(machine(tmp_path)), device.state(tmp_path)
     assert (found.name, found.model, found.memory_bytes) == ("Some Core @ 2 GHz", "Book 7", 8_192_000)
     assert [(cpu.index, cpu.max_khz) for cpu in found.cpus] == [(0, 1_800_000), (1, 2_400_000)]
@@ -44,7 +44,7 @@ def test_everything_that_is_told(tmp_path: Path) -> None:
     assert (now.battery_percent, now.battery_mc, now.charging) == (87, 31_200, False)
 
 
-def test_nothing_that_is_not_told(tmp_path: Path) -> None:
+def test_what_it_does_not_tell_is_none(tmp_path: Path) -> None:
     found, now = device.describe(tmp_path), device.state(tmp_path)
     assert found.name and len(found.cpus) == os.cpu_count() and found.memory_bytes is None
     assert (now.temperatures_mc, now.battery_percent, now.charging, now.load) == ({}, None, None, None)

@@ -67,16 +67,16 @@ def test_models_take_turns_and_all_is_written(pipeline_build: Path, set_of_six: 
             assert run.baseline_memory_bytes and run.peak_memory_bytes >= run.baseline_memory_bytes
 
 
-def test_the_answers_are_those_of_the_artifact(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
+def test_the_outputs_are_those_of_the_artifact(pipeline_build: Path, set_of_six: Photos, tmp_path: Path) -> None:
     (model,) = resolve([pipeline_build / "pipeline_fp32.tflite"], [], [CPU])
     (run,) = measured([model], set_of_six, tmp_path / "r.json", 1).runs
     crops = set_of_six.crops(model.manifest.recipe.input.height_width)
     with LitertCpu().open(model.path) as session:
-        answers = [session.predict({"image": crop[None].astype(np.float32)})["logits"] for crop in crops]
-    assert list(run.outputs_sha256) == [hashlib.sha256(x.tobytes()).hexdigest() for x in answers]
+        outputs = [session.predict({"image": crop[None].astype(np.float32)})["logits"] for crop in crops]
+    assert list(run.outputs_sha256) == [hashlib.sha256(x.tobytes()).hexdigest() for x in outputs]
     kept = [(output.input, output.name, output.shape) for output in run.outputs]
     assert kept == [(index, "logits", (1, 10)) for index in (0, 1)]
-    for output, x in zip(run.outputs, answers, strict=False):
+    for output, x in zip(run.outputs, outputs, strict=False):
         assert base64.b64decode(output.values) == x.tobytes()
 
 
