@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 
 class AvgPoolConv(nn.Module):
-    """An average pool that counts its zero padding, as a depthwise convolution.
-
-    The phone's GPU engine merges the padding into an average pool and then leaves it out of the mean.
+    """An average pool that counts its zero padding, as a depthwise convolution: the phone's GPU engine merges the
+    padding into an average pool and then leaves it out of the mean.
     """
 
     kernel: Tensor

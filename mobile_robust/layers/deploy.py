@@ -17,7 +17,7 @@ M = TypeVar("M", bound=nn.Module)
 def deployed(network: M) -> M:
     """The deploy form: an equal function without batch norms, in eval mode and float32. Leaves ``network`` as it is.
 
-    The algebra is done in float64: branches that nearly cancel would lose a digit or two of their sum in float32.
+    The algebra is done in float64: in float32 the sum of branches that nearly cancel would lose digits.
 
     Raises:
         RuntimeError: The network is in training mode, where batch norms are not fixed yet.

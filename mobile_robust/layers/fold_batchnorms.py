@@ -11,10 +11,8 @@ from mobile_robust.layers.fuse import fold_batchnorm_after, kernel_of
 
 
 def fold_batchnorms(half: fx.GraphModule) -> fx.GraphModule:
-    """Folds, in place, every batch norm that follows a convolution; of timm's norm with activation the latter stays.
-
-    A layer of another kind that can take up the norm behind it has ``fold_following_batchnorm(norm)``, which says
-    whether it did.
+    """Folds, in place, every batch norm that follows a convolution, or a layer whose ``fold_following_batchnorm(norm)``
+    says that it took the norm up; of timm's norm with activation the latter stays.
     """
     modules = dict(half.named_modules())
     calls = Counter(str(node.target) for node in half.graph.nodes if node.op == "call_module")

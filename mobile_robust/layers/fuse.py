@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 
 class Kernel(NamedTuple):
-    """The numbers of one convolution."""
-
     weight: Tensor  # (out, in, kh, kw)
     bias: Tensor  # (out,)
 
@@ -29,7 +27,7 @@ class Kernel(NamedTuple):
 
 
 def kernel_of(conv: nn.Conv2d) -> Kernel:
-    """Kernel and bias of a convolution; a missing bias is zero."""
+    """A missing bias is zero."""
     return Kernel(conv.weight, conv.bias if conv.bias is not None else conv.weight.new_zeros(conv.out_channels))
 
 
@@ -59,8 +57,8 @@ def merge(first: Kernel, second: Kernel) -> Kernel:
     """Two convolutions in a row as one, where at least one of them is 1x1 and nothing is padded between them.
 
     (W2 * (W1 * x + b1) + b2) = (W2 . W1) * x + (sum of W2 over the kernel) b1 + b2. When the second is larger than 1x1
-    and the pair must see a zero border, the border has to be padded BEFORE the first one (AFD, section III-C1; the
-    biased first convolution turns the zeros into b1, which is what the merged kernel computes).
+    and the pair must see a zero border, the border has to be padded BEFORE the first one, which turns it into b1 (AFD,
+    section III-C1).
     """
     assert 1 in (first.weight.shape[-1], second.weight.shape[-1])
     if second.weight.shape[-1] == 1:
@@ -77,9 +75,7 @@ def widen(kernel: Kernel, size: int) -> Kernel:
 
 
 def conv_of(kernel: Kernel, stride: int | tuple[int, int] = 1, padding: int = 0) -> nn.Conv2d:
-    """A biased convolution that holds the numbers: parameters of its own, or the tensors themselves where a gradient
-    has to pass through them.
-    """
+    """A biased convolution: with parameters of its own, or the tensors themselves where a gradient has to pass."""
     out_channels, in_channels, height, width = kernel.weight.shape
     conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, padding, device="meta")
     del conv.weight, conv.bias

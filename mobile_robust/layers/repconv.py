@@ -47,7 +47,6 @@ class RepConv(nn.Module):
         return first + last + only
 
     def fuse(self) -> nn.Module:
-        """One 3x3 convolution (and the ReLU)."""
         return _deployed(self)
 
 
@@ -62,19 +61,17 @@ class PlainConv(nn.Module):
         self.act = nn.ReLU() if relu else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in, H, W) -> (B, out, H / stride, W / stride)."""
         return self.act(self.norm(self.conv(x)))
 
     def kernel(self) -> Kernel:
-        """The convolution with its norm folded in; the ReLU comes after it."""
         return fold_batchnorm_after(kernel_of(self.conv), self.norm)
 
     def fuse(self) -> nn.Module:
-        """One 3x3 convolution (and the ReLU)."""
         return _deployed(self)
 
 
 def _deployed(block: RepConv | PlainConv) -> nn.Module:
+    """One 3x3 convolution (and the ReLU)."""
     conv = conv_of(block.kernel(), block.stride, padding=1)
     return nn.Sequential(conv, block.act) if isinstance(block.act, nn.ReLU) else conv
 
