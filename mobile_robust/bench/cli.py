@@ -61,26 +61,13 @@ def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
     timed = [name for name, info in registry.runtimes().items() if info.timed]
     add_measurement(host, 1, "litert_cpu", 1.0)
-    host.add_argument(
-        "--runtime",
-        nargs="+",
-        choices=timed,
-        default=["litert_cpu"],
-        metavar="NAME",
-        help=f"{', '.join(timed)} (default: litert_cpu)",
-    )
-    host.add_argument(
-        "--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first"
-    )
-    host.add_argument(
-        "--pin",
-        nargs="+",
-        metavar="CPU",
-        help="cores litert_cpu has to stay on, or none (default: the fastest, one a thread)",
-    )
-    host.add_argument(
-        "--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)"
-    )
+    add = host.add_argument
+    names = f"{', '.join(timed)} (default: litert_cpu)"
+    add("--runtime", nargs="+", choices=timed, default=["litert_cpu"], metavar="NAME", help=names)
+    add("--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first")
+    cores = "cores litert_cpu has to stay on, or none (default: the fastest, one a thread)"
+    add("--pin", nargs="+", metavar="CPU", help=cores)
+    add("--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)")
 
 
 def _add_report(report: argparse.ArgumentParser) -> None:
