@@ -69,29 +69,14 @@ def add_split(
 
 def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: str, cool_down: float) -> None:
     """Adds the options of a measurement of TFLite files, on whatever device, with these defaults."""
-    parser.add_argument(
-        "builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one"
-    )
-    parser.add_argument(
-        "--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)"
-    )
-    parser.add_argument(
-        "--threads", type=int, action=at_least(1), default=threads, metavar="N", help=f"of {threads_of} (%(default)s)"
-    )
-    parser.add_argument(
-        "--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)"
-    )
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)"
-    )
-    parser.add_argument(
-        "--cool-down",
-        type=float,
-        action=at_least(0, "seconds"),
-        default=cool_down,
-        metavar="S",
-        help="idle seconds before every repetition (%(default)s)",
-    )
+    add = parser.add_argument
+    add("builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
+    add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
+    add("--threads", type=int, action=at_least(1), default=threads, metavar="N", help=f"of {threads_of} (%(default)s)")
+    add("--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)")
+    add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
+    idle = "idle seconds before every repetition (%(default)s)"
+    add("--cool-down", type=float, action=at_least(0, "seconds"), default=cool_down, metavar="S", help=idle)
 
 
 def split_of(options: argparse.Namespace) -> Split | None:

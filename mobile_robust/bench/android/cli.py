@@ -39,24 +39,16 @@ def add_android(android: argparse.ArgumentParser) -> None:
     android.set_defaults(run=run)
     android.formatter_class, android.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLES
     add_measurement(android, 4, "the CPU", 2.0)
-    android.add_argument(
+    add = android.add_argument
+    add(
         "--serial", nargs="+", default=[], metavar="S", help="phones, as adb devices lists them (default: the only one)"
     )
-    android.add_argument(
-        "--accelerator", nargs="+", choices=("cpu", "gpu"), default=["cpu", "gpu"], help="default: both"
-    )
-    android.add_argument(
-        "--apk",
-        type=Path,
-        action=checked(lambda path: None if path.is_file() else "no such file"),
-        metavar="FILE",
-        help=f"the app (default: built into {_APK_FOLDER})",
-    )
-    android.add_argument("--build", action="store_true", help="build the app, say where it is, and do nothing else")
-    android.add_argument("--keep", action="store_true", help="leave the app and its files on the phone")
-    android.add_argument(
-        "--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets SERIAL/{RESULT_NAME} (%(default)s)"
-    )
+    add("--accelerator", nargs="+", choices=("cpu", "gpu"), default=["cpu", "gpu"], help="default: both")
+    is_there = checked(lambda path: None if path.is_file() else "no such file")
+    add("--apk", type=Path, action=is_there, metavar="FILE", help=f"the app (default: built into {_APK_FOLDER})")
+    add("--build", action="store_true", help="build the app, say where it is, and do nothing else")
+    add("--keep", action="store_true", help="leave the app and its files on the phone")
+    add("--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets SERIAL/{RESULT_NAME} (%(default)s)")
 
 
 def run(options: argparse.Namespace) -> int:
