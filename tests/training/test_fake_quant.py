@@ -48,7 +48,7 @@ def pairs(photos: Path, count: int) -> tuple[Tensor, Tensor]:
 
 
 def arrays(photos: Path) -> tuple[Tensor, ...]:
-    return (*pairs(photos, 6), torch.arange(6))
+    return (*pairs(photos, 3), torch.arange(3))
 
 
 def snr(expected: Tensor, got: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""DeepCorrect in recipes: units inside layers, the unedited network beside them, one unit as a file of its own."""
+"""DeepCorrect in recipes: units inside layers, the unedited network beside them, one unit by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.pipelines import Model, build_model
+from mobile_robust.pipelines import build_model
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -31,42 +31,14 @@ def recipe(**changes: object) -> Recipe:
     return Recipe.model_validate({**fields, **changes})
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Randomized weights of backbone and module."""
-    folder = tmp_path_factory.mktemp("weights")
-    backbone, module = folder / "backbone.safetensors", folder / "module.safetensors"
-    save_file(randomize(create_network("cifar_resnet20", {}, None, 0)).state_dict(), backbone)
-    state = randomize(build_model(recipe()).adapter).state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, module)
-    return backbone, module
-
-
-def with_weights(files: tuple[Path, Path], **changes: object) -> Model:
-    backbone = {"name": "cifar_resnet20", "weights": str(files[0])}
-    return build_model(recipe(**{"backbone": backbone, "weights": {"file": str(files[1])}, **changes}))
-
-
-@torch.no_grad()
-def test_a_unit_is_a_module_of_its_own(files) -> None:
-    unit = with_weights(files, scope="module", part="layer2.0.conv2")
-    inputs = unit.example(PHOTO)
-    assert {name: tuple(x.shape) for name, x in inputs.items()} == {"features": (1, 32, 16, 16)}
-    assert list(unit.tensors) == ["features", "repaired"] and unit.output.repairs == "features"
-    expected = unit.reference(*inputs.values())
-    assert relative_error(expected, unit.deploy(*inputs.values())) < 1e-5
-    assert relative_error(expected, inputs["features"]) > 1e-3
-
-
-def test_a_unit_needs_no_more_than_the_network_up_to_it(files, tmp_path: Path) -> None:
-    state = create_network("cifar_resnet20", {}, None, 1).state_dict()
-    first = tmp_path / "first.safetensors"
+def test_a_unit_needs_no_more_than_the_network_up_to_it(tmp_path: Path) -> None:
+    state, first = create_network("cifar_resnet20", {}, None, 1).state_dict(), tmp_path / "first.safetensors"
+    unit = recipe(scope="module", part="layer1.0.conv1", backbone={"name": "cifar_resnet20", "weights": str(first)})
     save_file({name: x for name, x in state.items() if not name.startswith(("layer3", "linear"))}, first)
-    model = with_weights((first, files[1]), scope="module", part="layer1.0.conv1")
-    assert model.provenance.label is None
+    assert build_model(unit).provenance.label == "module untrained: initial weights"
     save_file({name: x for name, x in state.items() if name.startswith("layer3")}, first)
     with pytest.raises(InputError, match=r"does not fit backbone cifar_resnet20 up to layer layer1\.0\.conv1: "):
-        with_weights((first, files[1]), scope="module", part="layer1.0.conv1")
+        build_model(unit)
 
 
 @pytest.mark.parametrize(

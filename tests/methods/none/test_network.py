@@ -99,31 +99,15 @@ def test_weights_of_a_module_are_refused(weights: Path) -> None:
         build_model(recipe(weights={"file": str(weights)}))
 
 
+BACKBONE = 'scope = "pipeline"\nbackbone = { name = "test_resnet", options = { num_classes = 10 } }\n'
 RECIPES = {
-    "alone": """\
-method = "none"
-scope = "pipeline"
-[backbone]
-name = "test_resnet"
-options = { num_classes = 10 }
-[input]
-size = 64
-""",
-    "peer": """\
-method = "baseline"
-scope = "module"
-options = { variant = "arcnn" }
-[input]
-size = 32
-""",
+    "alone": f'method = "none"\n{BACKBONE}input = {{ size = 64 }}\n',
+    "peer": 'method = "baseline"\nscope = "module"\noptions = { variant = "arcnn" }\ninput = { size = 32 }\n',
 }
 SMALL = """\
-[artifacts]
-coreml = ["fp16"]
-[quantization]
-calibration_images = 8
-[parity]
-images = 2
+artifacts = { coreml = ["fp16"] }
+quantization = { calibration_images = 8 }
+parity = { images = 2 }
 """
 
 
