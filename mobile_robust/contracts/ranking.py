@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mobile_robust.contracts.contract import Contract
-from mobile_robust.errors import InputError, first_mistake, unknown
+from mobile_robust.errors import InputError, first_mistake
 from mobile_robust.files import read_text
 
 
@@ -46,12 +46,6 @@ class Ranking(Contract):
     def orders(self) -> dict[str, list[int]]:
         """Layer -> all its filters, the most susceptible first; of equal ones that with the lower index."""
         return {layer: sorted(range(len(tau)), key=lambda j: (-tau[j], j)) for layer, tau in self.layers.items()}
-
-    def local(self, layer: str, n: int) -> list[int]:
-        """The ``n`` most susceptible filters of a layer, the worst first; raises InputError for an unknown layer."""
-        if layer not in self.layers:
-            raise unknown("layer of the ranking", layer, self.layers)
-        return self.orders()[layer][:n]
 
     def global_(self, total: int) -> dict[str, list[int]]:
         """The ``total`` most susceptible filters of all layers together, by layer, the worst first.

@@ -23,7 +23,7 @@ from mobile_robust.training.samples import Sampler, stack
 CACHED_PHOTOS = 1024
 
 
-class Batch(NamedTuple):
+class LoadedBatch(NamedTuple):
     """What a worker process sends for one step."""
 
     tensors: tuple[Tensor, ...]  # the samples
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Batches(Dataset[Batch]):
+class Batches(Dataset[LoadedBatch]):
     """Step number -> its batch; every photo comes once before any comes twice."""
 
     dataset: PhotoDataset  # photos of any size; a sample's label is -1 where it has none
@@ -43,7 +43,7 @@ class Batches(Dataset[Batch]):
     seed: int  # of everything random here
     share: tuple[int, int] = (0, 1)  # this process's number, number of processes: each makes its share of every batch
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> LoadedBatch:
         """The batch of a step, counted from 0."""
         known = len(self.dataset.broken)
         first, of = self.share
@@ -52,9 +52,9 @@ class Batches(Dataset[Batch]):
             try:
                 photo, label = self._photo(number)
             except InputError as error:
-                return Batch((), [], str(error))
+                return LoadedBatch((), [], str(error))
             samples.append(self.sampler(photo, label, np.random.default_rng((self.seed, 1, number))))
-        return Batch(stack(samples), list(self.dataset.broken.items())[known:])
+        return LoadedBatch(stack(samples), list(self.dataset.broken.items())[known:])
 
     def _photo(self, number: int) -> tuple[Photo, int]:
         """The photo at a position of the stream; where its file is broken, the next one; InputError: all are."""

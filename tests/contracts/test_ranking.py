@@ -29,9 +29,6 @@ RANKING = Ranking(
 
 def test_orders_have_the_worst_first_and_ties_by_index() -> None:
     assert RANKING.orders() == {"z": [1, 3, 0, 2], "a": [1, 0]}
-    assert RANKING.local("z", 2) == [1, 3]
-    with pytest.raises(InputError, match="unknown layer of the ranking 'q'; known: a, z"):
-        RANKING.local("q", 2)
 
 
 @pytest.mark.parametrize(
