@@ -41,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     module, pipeline, others = [], [], []
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        fixtures = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
         if "pipeline_build" in fixtures:
             item.add_marker("slow")
         (pipeline if "pipeline_build" in fixtures else module if "module_build" in fixtures else others).append(item)

@@ -178,7 +178,7 @@ def test_every_option_has_a_default_and_a_description(name: str) -> None:
 )
 def test_published_figures_are_of_corruptions_that_exist(figures: Published) -> None:
     for level in figures.levels:
-        corruptions.check(figures.corruption, level)
+        corruptions.find(figures.corruption).check(level)
     assert {len(figures.direct), len(figures.repaired)} <= {1, len(figures.levels)}
     assert figures.at(figures.levels) is not None
     assert all(0 <= top1 <= 100 for top1 in (figures.clean, *figures.direct, *figures.repaired))
