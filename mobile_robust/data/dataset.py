@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mobile_robust.data.folder import PhotoFolder
 from mobile_robust.data.images import (
     BUILT_IN_DESCRIPTION,
     Photo,
     Size,
     built_in_photos,
     centre_crop,
-    find_images,
     read_image,
 )
 from mobile_robust.data.labels import label_images
@@ -34,6 +34,7 @@ class PhotoDataset:
         labels: Class index of every photo; None: unknown.
         split: What the folder was split by; None: not at all.
         labels_from: "names", "folders" or the name of a CSV file; None: no labels.
+        left_out: Names what in the folder is not taken for photos, and why; None: nothing.
         broken: The files that turned out to be broken so far, with the reason.
     """
 
@@ -42,6 +43,7 @@ class PhotoDataset:
     labels: tuple[int, ...] | None = None
     split: Split | None = None
     labels_from: str | None = None
+    left_out: str | None = None
     broken: dict[Path, str] = field(default_factory=dict)
     _tried: set[Path] = field(default_factory=set)
 
@@ -57,12 +59,14 @@ class PhotoDataset:
             InputError: No usable folder, an image without a label, or a split that leaves no image. Broken images show
                 when they are read.
         """
-        paths: Sequence[Path] = find_images(folder)
+        found = PhotoFolder.scan(folder)
+        paths: Sequence[Path] = found.photos
         classes = label_images(paths, folder, labels) if labels else None
         if split is not None:
             paths = split.test(paths) if held_out else split.train(paths)
         known = tuple(classes[path] for path in paths) if classes else None
-        return cls(folder, tuple(paths), known, split, Path(labels).name if labels else None)
+        source = Path(labels).name if labels else None
+        return cls(folder, tuple(paths), known, split, source, found.message())
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -135,8 +139,8 @@ class PhotoDataset:
         return name if self.split is None else f"{name} but those of evaluate {self.split}"
 
     def skipped_message(self) -> str | None:
-        """See :func:`skipped_message`; None where no broken file was met."""
-        return skipped_message(self.broken, len(self._tried))
+        """One line on what is left out and which files turned out to be broken; None where there is neither."""
+        return "; ".join(filter(None, (self.left_out, skipped_message(self.broken, len(self._tried))))) or None
 
     def none_readable(self) -> InputError:
         """The error where every file is broken."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from mobile_robust.errors import InputError
 
@@ -34,23 +36,19 @@ _BUILT_IN = (
     ("sklearn", "datasets/images/flower.jpg"),
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
 )
-_COMMON_SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-
-
-def find_images(folder: Path) -> list[Path]:
-    """All images in a folder and its sub-folders, sorted by path.
-
-    Raises:
-        InputError: The folder is missing, is a file, or holds no image.
-    """
-    allowed = sorted(_COMMON_SUFFIXES & Image.registered_extensions().keys())
-    if not folder.is_dir():
-        wrong = "is a file" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {wrong}; give a folder of images ({', '.join(allowed)})")
-    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in allowed and path.is_file())
-    if not images:
-        raise InputError(f"{folder}: no image in this folder or below it; looked for {', '.join(allowed)}")
-    return images
+#: EXIF orientation -> what turns the image upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+#: Larger images are decoded at a half, a quarter or an eighth of their sides where their format can do that (JPEG). The
+#: limit is Pillow's own, above which it takes an image for an attack on the memory.
+_MOST_PIXELS = 178_956_970
 
 
 def read_image(path: Path) -> Photo:
@@ -64,17 +62,51 @@ def read_image(path: Path) -> Photo:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.array(_as_rgb(ImageOps.exif_transpose(image)))
+        with _open(data) as image:
+            _check_depth(image)
+            return np.array(_as_rgb(_upright(image)))
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image: its content is of no format known here") from None
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly every built-in exception
         raise InputError(f"{path}: broken image: {error}") from error
 
 
+def _open(data: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # half of the limit
+            return Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError:
+        if data[:2] != b"\xff\xd8":
+            raise
+    photo = JpegImageFile(io.BytesIO(data))
+    shrink = math.sqrt(_MOST_PIXELS / (photo.width * photo.height))
+    photo.draft(None, (int(photo.width * shrink / 2), int(photo.height * shrink / 2)))  # it stays above what is asked
+    if photo.width * photo.height > _MOST_PIXELS:
+        raise ValueError(f"{photo.width} x {photo.height} pixels even at an eighth of its sides")
+    return photo
+
+
+def _check_depth(image: Image.Image) -> None:
+    """Of 16-bit colours Pillow keeps the upper byte: next to nothing of a camera's 12 bits, stored as they are."""
+    deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # emptied when the pixels are decoded
+    if deep and image.mode in ("RGB", "RGBA") and np.asarray(image)[..., :3].max() < 16:
+        raise ValueError("nearly black: its 16-bit colours use at most 12 bits; save it with 8 bits")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its orientation tag says. Pillow's own function writes the other tags anew, and may fail."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # no EXIF data, whatever the file calls it
+        return image
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
 def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # Pillow's own conversion would clip 16-bit grey at 255
-        grey = np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255)
+    if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
+        values = np.asarray(image, dtype=np.float64)
+        grey = np.clip(values * (255 / (2 ** _bits(values) - 1)), 0, 255)
         return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
@@ -82,6 +114,11 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
+
+
+def _bits(values: NDArray[np.float64]) -> int:
+    """The depth of grey values that are stored with more bits: cameras store 8, 10 or 12 bits as they are."""
+    return next((bits for bits in (8, 10, 12) if values.max(initial=0) < 2**bits), 16)
 
 
 def centre_crop(image: Photo, size: Size) -> Photo:

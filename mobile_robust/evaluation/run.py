@@ -95,6 +95,8 @@ def evaluate(
             done += batch.count
             on_progress(what, done, total)
 
+    if photos.left_out:
+        on_warning(photos.left_out)
     unreadable = {photos.paths[index]: reason for index, reason in sorted(records.unreadable.items())}
     if skipped := skipped_message(unreadable, len(photos)):
         if len(unreadable) == len(photos):

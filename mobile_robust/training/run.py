@@ -82,6 +82,8 @@ def train(
     accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
     main, processes = accelerator.is_main_process, accelerator.num_processes
     console = Console(stderr=True, quiet=not main)
+    if photos.left_out:
+        console.print(photos.left_out, style="yellow", markup=False, highlight=False, soft_wrap=True)
     size = recipe.input.height_width
     corruptions = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
     degradations = [(entry.name, level) for entry, levels in corruptions.items() for level in levels]

@@ -8,7 +8,8 @@ from PIL import Image
 
 from mobile_robust.data.calibration import choose
 from mobile_robust.data.dataset import PhotoDataset
-from mobile_robust.data.images import find_images, jpeg
+from mobile_robust.data.folder import PhotoFolder
+from mobile_robust.data.images import jpeg
 from mobile_robust.data.split import Split
 
 
@@ -65,7 +66,7 @@ def test_photos_are_used_twice_where_a_folder_holds_few(
 
 def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 10)
-    held = keys([np.array(Image.open(p))[4:68, 4:68] for p in Split(0.4, 3).test(find_images(folder))])
+    held = keys([np.array(Image.open(p))[4:68, 4:68] for p in Split(0.4, 3).test(PhotoFolder.scan(folder).photos)])
     chosen = choose(PhotoDataset.from_folder(folder, split=Split(0.4, 3)), (64, 64), 4, 2)
     assert not held & keys([*chosen.calibration, *chosen.parity]) and len(held) == 4
     assert chosen.parity_source == "2 photos of mine but those of evaluate --holdout 0.4 --holdout-seed 3"

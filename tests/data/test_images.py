@@ -1,12 +1,14 @@
 """Images: every kind of file becomes an upright RGB crop, and broken ones are named."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mobile_robust.data import images as data
 from mobile_robust.errors import InputError
@@ -22,22 +24,6 @@ def save(path: Path, image: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
     return path
-
-
-def test_find_images_is_recursive_sorted_and_knows_upper_case(tmp_path: Path) -> None:
-    for name in ("b.png", "a/c.JPG", "a/a.webp"):
-        save(tmp_path / name, photo())
-    (tmp_path / "notes.txt").write_text("no image")
-    (tmp_path / "folder.png").mkdir()
-    assert [p.relative_to(tmp_path).as_posix() for p in data.find_images(tmp_path)] == ["a/a.webp", "a/c.JPG", "b.png"]
-
-
-def test_find_images_says_what_is_wrong(tmp_path: Path) -> None:
-    file = tmp_path / "labels.csv"
-    file.write_text("x")
-    for folder, wrong in ((tmp_path / "gone", "no such folder"), (file, "is a file"), (tmp_path, "no image")):
-        with pytest.raises(InputError, match=rf"{folder.name}: {wrong}.*\.jpg"):
-            data.find_images(folder)
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "RGB"])
@@ -62,10 +48,49 @@ def test_transparency_shows_white(tmp_path: Path) -> None:
     assert (image[:20] == 255).all() and (image[20:] == photo()[20:]).all()
 
 
-def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
-    ramp = np.linspace(0, 65535, 60).astype(np.uint16)[None].repeat(40, 0)
-    image = data.read_image(save(tmp_path / "grey.png", ramp))
+@pytest.mark.parametrize(("bits", "name"), [(16, "grey.png"), (12, "grey.png"), (10, "grey.tif"), (8, "grey.tif")])
+def test_deep_grey_is_scaled_by_the_bits_that_it_uses(tmp_path: Path, bits: int, name: str) -> None:
+    ramp = np.linspace(0, 2**bits - 1, 60).round().astype(np.int32 if bits == 8 else np.uint16)[None].repeat(40, 0)
+    image = data.read_image(save(tmp_path / name, ramp))
     assert image[0, 0, 0] == 0 and image[0, -1, 2] == 255 and abs(int(image[0, 30, 1]) - 130) <= 1
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_deep_colours_of_which_pillow_keeps_nothing_are_refused(tmp_path: Path, channels: int) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (8, 9, channels))
+    (tmp_path / "raw.png").write_bytes(png16(values))
+    with pytest.raises(InputError, match=r"raw\.png: broken image: nearly black: .* save it with 8 bits"):
+        data.read_image(tmp_path / "raw.png")
+    (tmp_path / "good.png").write_bytes(png16(values * 16))
+    assert data.read_image(tmp_path / "good.png").max() > 250
+
+
+def png16(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel, (H, W, 3 or 4), which Pillow cannot write."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width, channels = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_a_photo_of_too_many_pixels_is_decoded_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smooth = photo(640, 960)
+    Image.fromarray(smooth).save(tmp_path / "phone.jpg", quality=95)
+    Image.fromarray(smooth).save(tmp_path / "scan.png")
+    monkeypatch.setattr(data, "_MOST_PIXELS", 400_000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200_000)
+    image = data.read_image(tmp_path / "phone.jpg")
+    assert image.shape == (320, 480, 3) and np.abs(image.astype(int) - smooth[::2, ::2]).mean() < 3
+    with pytest.raises(InputError, match=r"scan\.png: broken image: .*exceeds limit"):
+        data.read_image(tmp_path / "scan.png")
+    monkeypatch.setattr(data, "_MOST_PIXELS", 4_000)
+    with pytest.raises(InputError, match=r"phone\.jpg: .*120 x 80 pixels even at an eighth of its sides"):
+        data.read_image(tmp_path / "phone.jpg")
 
 
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
@@ -74,13 +99,32 @@ def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
         data.read_image(path)
 
 
-def test_exif_rotation_is_applied(tmp_path: Path) -> None:
-    upright = photo()
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_pillow_does(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # "turn 90 degrees clockwise to view"
+    exif[0x0112] = orientation
     path = tmp_path / "phone.png"
-    Image.fromarray(np.rot90(upright)).save(path, exif=exif)
-    assert np.array_equal(data.read_image(path), upright)
+    Image.fromarray(photo()).save(path, exif=exif)
+    with Image.open(path) as image:
+        assert np.array_equal(data.read_image(path), np.array(ImageOps.exif_transpose(image)))
+
+
+@pytest.mark.parametrize("tag", [(0x011A, 2), (0x0128, 2), (0x9003, 4), (0x8298, 7)])
+def test_only_the_orientation_of_the_exif_data_matters(tmp_path: Path, tag: tuple[int, int]) -> None:
+    """Tags of a wrong type, which Pillow reads and cannot write again."""
+    entries = [(*tag, 4, b"72\0\0"), (0x0112, 3, 1, struct.pack("<HH", 6, 0))]
+    packed = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in sorted(entries))
+    block = b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + bytes(4)
+    path = tmp_path / "phone.jpg"
+    upright = photo(48, 64)
+    Image.fromarray(np.ascontiguousarray(np.rot90(upright))).save(path, quality=95, exif=b"Exif\0\0" + block)
+    assert np.abs(data.read_image(path).astype(int) - upright).mean() < 4
+
+
+def test_exif_data_that_are_none_are_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "tool.png"
+    Image.fromarray(photo()).save(path, exif=b"made by a tool")
+    assert np.array_equal(data.read_image(path), photo())
 
 
 def test_a_square_crop_is_the_middle_of_the_resized_photo() -> None:

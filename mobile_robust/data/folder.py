@@ -1,0 +1,106 @@
+"""What a folder of photos means, for every command: which files are photos, and which are left out and why."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from mobile_robust.errors import InputError
+
+#: Suffixes of photos that are read only with another package, or not at all.
+_HEIC = {".heic", ".heif", ".hif"}
+_RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"}
+#: Of photos, as cameras, phones and data sets write them; those that the installed Pillow can read are taken.
+_PHOTOS = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".jpf", ".avif", ".avifs", *_HEIC),
+}
+#: Folders that operating systems make beside those that begin with a dot.
+_SYSTEM = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """The photos in a folder and its sub-folders, linked ones too, in order of path."""
+
+    root: Path
+    photos: tuple[Path, ...]
+    left_out: dict[Path, str]  # file or folder that might be taken for photos -> why it is not
+
+    @classmethod
+    def scan(cls, root: Path) -> PhotoFolder:
+        """Looks at names only. Raises InputError where the folder is missing, is a file, or holds no photo."""
+        allowed = ", ".join(sorted(photo_suffixes()))
+        if not root.is_dir():
+            wrong = "is a file" if root.exists() else "no such folder"
+            raise InputError(f"{root}: {wrong}; give a folder of images ({allowed})")
+        left_out: dict[Path, str] = {}
+        photos = sorted(_walk(root, left_out))
+        found = cls(root, tuple(photos), left_out)
+        if not photos:
+            told = f"; {found.message()}" if left_out else ""
+            raise InputError(f"{root}: no image in this folder or below it{told}; looked for {allowed}")
+        return found
+
+    def message(self) -> str | None:
+        """One line that says for every reason how much is left out, and names the first; None where nothing is."""
+        if not self.left_out:
+            return None
+        counts, first = Counter(self.left_out.values()), {why: path for path, why in reversed(self.left_out.items())}
+        reasons = [
+            f"{first[why].relative_to(self.root)}{f' and {count - 1} more' if count > 1 else ''} ({why})"
+            for why, count in counts.items()
+        ]
+        return f"left out {'; '.join(reasons)}"
+
+
+@cache
+def photo_suffixes() -> frozenset[str]:
+    """The suffixes taken for photos, lower case: those that the installed Pillow can read, HEIC with pillow-heif."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        pass
+    else:
+        register_heif_opener()
+    Image.init()
+    readable = {*Image.OPEN, "MPO"}  # which Pillow opens as JPEG
+    return frozenset(suffix for suffix, kind in Image.EXTENSION.items() if kind in readable) & _PHOTOS
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder of this name is the system's or a program's, not the user's."""
+    return name.startswith(".") or name in _SYSTEM
+
+
+def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
+    seen = {root.resolve()}
+    for place, folders, files in os.walk(root, followlinks=True):
+        here = Path(place)
+        for name in sorted(folders):
+            real = (here / name).resolve()
+            if hidden(name):
+                left_out[here / name] = "hidden or made by the system"
+            elif real in seen:
+                left_out[here / name] = "links to a folder that is taken already"
+            seen.add(real)
+        folders[:] = [name for name in sorted(folders) if here / name not in left_out]
+        for name in sorted(files):
+            path, suffix = here / name, Path(name).suffix.lower()
+            if suffix in photo_suffixes() and not hidden(name):
+                if path.is_file():
+                    yield path
+            elif suffix in photo_suffixes():
+                left_out[path] = "hidden or made by the system"
+            elif suffix in _HEIC:
+                left_out[path] = "HEIC is read where pillow-heif is installed: pip install pillow-heif"
+            elif suffix in _RAW:
+                left_out[path] = "a camera's raw data; export it as JPEG"
+            elif suffix in _PHOTOS:
+                left_out[path] = f"the installed Pillow cannot read {suffix}"
