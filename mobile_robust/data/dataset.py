@@ -20,7 +20,7 @@ from mobile_robust.data.images import (
     centre_crop,
     read_image,
 )
-from mobile_robust.data.labels import label_images
+from mobile_robust.data.labels import Labels, label_images
 from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 
@@ -34,6 +34,7 @@ class PhotoDataset:
         labels: Class index of every photo; None: unknown.
         split: What the folder was split by; None: not at all.
         labels_from: "names", "folders" or the name of a CSV file; None: no labels.
+        classes: How many the labels tell apart; None: not known.
         left_out: Names what in the folder is not taken for photos, and why; None: nothing.
         broken: The files that turned out to be broken so far, with the reason.
     """
@@ -43,6 +44,7 @@ class PhotoDataset:
     labels: tuple[int, ...] | None = None
     split: Split | None = None
     labels_from: str | None = None
+    classes: int | None = None
     left_out: str | None = None
     broken: dict[Path, str] = field(default_factory=dict)
     _tried: set[Path] = field(default_factory=set)
@@ -61,12 +63,18 @@ class PhotoDataset:
         """
         found = PhotoFolder.scan(folder)
         paths: Sequence[Path] = found.photos
-        classes = label_images(paths, folder, labels) if labels else None
+        labelled = label_images(paths, folder, labels) if labels else Labels({})
         if split is not None:
             paths = split.test(paths) if held_out else split.train(paths)
-        known = tuple(classes[path] for path in paths) if classes else None
-        source = Path(labels).name if labels else None
-        return cls(folder, tuple(paths), known, split, source, found.message())
+        return cls(
+            folder,
+            tuple(paths),
+            tuple(labelled.indices[path] for path in paths) if labels else None,
+            split,
+            Path(labels).name if labels else None,
+            labelled.classes,
+            "; ".join(filter(None, (found.message(), labelled.left_out))) or None,
+        )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -132,6 +140,19 @@ class PhotoDataset:
         """Name, bytes and modification time (ns) of every file: changes with the photos, and reads none of them."""
         stats = [(path, path.stat()) for path in self.paths]
         return [(path.relative_to(self.folder).as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+    def check_classes(self, count: int, network: str) -> None:
+        """Raises InputError where the labels cannot be those of a network with ``count`` classes."""
+        if self.labels is None:
+            return
+        if self.classes not in (None, count):
+            raise InputError(
+                f"--labels folders: {self.folder} holds {self.classes} classes, but {network} knows {count}; "
+                "give a folder with all of them, or the class indices with --labels FILE.csv"
+            )
+        largest, path = max(zip(self.labels, self.paths, strict=True))
+        if largest >= count:
+            raise InputError(f"--labels: {path} has label {largest}, but {network} knows the classes 0 to {count - 1}")
 
     def describe(self) -> str:
         """Provenance: "photos of NAME", and what is left out of them."""

@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 import csv
+import re
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from mobile_robust.data.folder import hidden
 from mobile_robust.errors import InputError
 
+#: ImageNet's classes are named by their WordNet synset in the data set itself.
+_SYNSET = re.compile(r"n\d{8}")
+#: A class index has no more digits.
+_DIGITS = 9
 
-def label_images(paths: Sequence[Path], folder: Path, labels: str) -> dict[Path, int]:
-    """The class index of every image in ``folder`` or below it, by ``labels``: "names" (the file name is the index, as
-    in 0123.webp), "folders" (sub-folders are the classes, in alphabetical order), or a CSV file with the header
-    ``file,label``, files relative to ``folder``.
+
+@dataclass(frozen=True)
+class Labels:
+    """The class index of every image."""
+
+    indices: dict[Path, int]
+    classes: int | None = None  # how many there are; None: not known
+    left_out: str | None = None  # names folders that are no classes
+
+
+def label_images(paths: Sequence[Path], folder: Path, labels: str) -> Labels:
+    """The class of every image in ``folder`` or below it, by ``labels``: "names" (the file name is the index, as in
+    0123.webp), "folders" (the sub-folders that hold images are the classes: ImageNet's synsets by their index there,
+    numbers in their order, other names in alphabetical order), or a CSV file with the header ``file,label``, files
+    relative to ``folder``.
 
     Raises:
-        InputError: An image without a label, or a label without its image.
+        InputError: An image without a label or with two, a label without its image, classes that are a level deeper.
     """
     if labels == "names":
-        return _by_name(paths)
+        return Labels(_by_name(paths))
     if labels == "folders":
         return _by_folder(paths, folder)
-    return _by_table(paths, folder, Path(labels))
+    return Labels(_by_table(paths, folder, Path(labels)))
 
 
 def _by_name(paths: Sequence[Path]) -> dict[Path, int]:
-    # isdecimal alone would take digits of other scripts
-    wrong = [path for path in paths if not (path.stem.isascii() and path.stem.isdecimal())]
+    wrong = [path for path in paths if not _is_index(path.stem)]
     if wrong:
         raise InputError(
             f"--labels names: {_some(wrong)}: the file name must be the class index, such as 0123.webp; "
@@ -35,15 +53,39 @@ def _by_name(paths: Sequence[Path]) -> dict[Path, int]:
     return {path: int(path.stem) for path in paths}
 
 
-def _by_folder(paths: Sequence[Path], folder: Path) -> dict[Path, int]:
+def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
     wrong = [path for path in paths if path.parent == folder]
     if wrong:
         raise InputError(
             f"--labels folders: {_some(wrong)}: not in a sub-folder of {folder}; every class needs its own, "
             "or give --labels names or --labels FILE.csv"
         )
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    return {path: classes.index(path.relative_to(folder).parts[0]) for path in paths}
+    parts = [path.relative_to(folder).parts for path in paths]
+    names = sorted({own[0] for own in parts})
+    if all(len(own) > 2 for own in parts):
+        _refuse_deeper_classes(folder, names, {own[:2] for own in parts})
+    if all(_is_index(name) for name in names):
+        names.sort(key=int)
+    order = {name: index for index, name in enumerate(names)}
+    if all(_SYNSET.fullmatch(name) for name in names):
+        from timm.data.imagenet_info import ImageNetInfo  # PyTorch
+
+        known = ImageNetInfo().label_names()
+        if unknown := [name for name in names if name not in known]:
+            raise InputError(f"--labels folders: {_some(unknown)}: no synset of ImageNet's 1000 classes")
+        order, names = {name: known.index(name) for name in names}, known
+    empty = sorted({path.name for path in folder.iterdir() if path.is_dir() and not hidden(path.name)} - order.keys())
+    left_out = f"no classes, as no image is in them: {_some(empty)}" if empty else None
+    return Labels({path: order[own[0]] for path, own in zip(paths, parts, strict=True)}, len(names), left_out)
+
+
+def _refuse_deeper_classes(folder: Path, names: list[str], inner: set[tuple[str, ...]]) -> None:
+    """Folders such as train and val, or severities, of which each holds the same classes."""
+    if len(names) == 1 or len({name for _, name in inner}) < len(inner):
+        raise InputError(
+            f"--labels folders: {folder} holds {_some(names)}, whose sub-folders look like the classes; "
+            f"give one of them, such as {folder / names[0]}"
+        )
 
 
 def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, int]:
@@ -54,22 +96,36 @@ def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, in
                 raise InputError(
                     f"{table}: the first line must be file,label; it is {','.join(reader.fieldnames or ())!r}"
                 )
-            named = {row["file"]: _index(row["label"], f"{table}, line {reader.line_num}") for row in reader}
+            named: dict[str, int] = {}
+            for row in reader:
+                where = f"{table}, line {reader.line_num}"
+                label = _index(row["label"], where)
+                if named.setdefault(_composed(row["file"] or ""), label) != label:
+                    raise InputError(f"{where}: {row['file']} has another label than in a line before")
     except FileNotFoundError:
         raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"--labels {table}: cannot be read as CSV: {error}") from None
-    files = {path.relative_to(folder).as_posix(): path for path in paths}
+    files = {_composed(path.relative_to(folder).as_posix()): path for path in paths}
     if missing := sorted(named.keys() - files.keys()):
         raise InputError(f"{table}: names images that are not in {folder}: {_some(missing)}")
     if unlabelled := sorted(files.keys() - named.keys()):
         raise InputError(f"{table}: has no label for {_some(unlabelled)} in {folder}")
-    return {path: named[name] for name, path in files.items()}
+    return {path: named[_composed(path.relative_to(folder).as_posix())] for path in paths}
+
+
+def _composed(name: str) -> str:
+    """A file's name in the one form of its accents (NFC) that tables have; some disks have the other."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS  # isdecimal alone takes other scripts' digits
 
 
 def _index(text: str | None, where: str) -> int:
-    if text is None or not (text.strip().isascii() and text.strip().isdecimal()):
-        raise InputError(f"{where}: label must be a class index (0, 1, …), got {text!r}")
+    if text is None or not _is_index(text.strip()):
+        raise InputError(f"{where}: label must be a class index (0, 1, …), got {(text or '')[:20]!r}")
     return int(text)
 
 

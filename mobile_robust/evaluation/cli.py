@@ -95,8 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         "--labels",
         default="names",
         metavar="names|folders|FILE.csv",
-        help="names: the file name is the class index, as in 0123.webp (default); folders: sub-folders are the classes "
-        "in alphabetical order; FILE.csv: with the header file,label, files relative to --images",
+        help="names: the file name is the class index, as in 0123.webp (default); folders: the sub-folders are the "
+        "classes: ImageNet's synsets, numbers, or names in alphabetical order; FILE.csv: with the header file,label, "
+        "files relative to --images",
     )
     order = "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives"
     add_split(parser, order, whole=True)

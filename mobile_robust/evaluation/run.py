@@ -18,8 +18,10 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation.settings import CLEAN, select_settings
 
 if TYPE_CHECKING:
-    from mobile_robust.evaluation.models import Model
-    from mobile_robust.evaluation.scores import Scores
+    from mobile_robust.evaluation.scores import Score, Scores
+
+#: A model that guesses can be right by chance on fewer photos.
+_LEAST_PHOTOS = 50
 
 
 def evaluate(
@@ -77,7 +79,8 @@ def evaluate(
         groups = dict.fromkeys(model.group for model in resolved if model.label == label)
         on_warning(f"{', '.join(groups)}: {label}")
     settings = select_settings(corruptions, [model.size for model in resolved])
-    _check_classes(resolved, photos)
+    for model in resolved:
+        photos.check_classes(model.classes, f"{model.name} of {model.group}")
     alexnet = read_errors(alexnet_errors, settings) if alexnet_errors else {}
 
     on_progress("reading photos", 0, None)
@@ -103,21 +106,27 @@ def evaluate(
             raise InputError(f"--images {photos.folder}: no image can be read; {skipped}")
         on_warning(skipped)
     measured = score_all(resolved, settings, records)
+    for score in measured:
+        if suspicious := _suspicious(score):
+            on_warning(suspicious)
     errors = mean_corruption_errors(measured, alexnet) if alexnet else {}
     facts = _facts(seed, photos, unreadable)
     scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, facts)
     return replace(scores, files=write(scores, out)) if out else scores
 
 
-def _check_classes(models: Sequence[Model], photos: PhotoDataset) -> None:
-    assert photos.labels is not None
-    largest, path = max(zip(photos.labels, photos.paths, strict=True))
-    for model in models:
-        if largest >= model.classes:
-            raise InputError(
-                f"--labels: {path} has label {largest}, but {model.name} of {model.group} "
-                f"knows the classes 0 to {model.classes - 1}"
-            )
+def _suspicious(score: Score) -> str | None:
+    """Of a baseline that guesses clean photos: its labels are hardly those of its classes."""
+    from mobile_robust.evaluation.models import BASELINE
+
+    model = score.model
+    clean = model.name == BASELINE and score.corruption == CLEAN.name
+    if not clean or score.photos < _LEAST_PHOTOS or score.top1.value > 2 / model.classes:
+        return None
+    return (
+        f"{model.group}: {score.top1.value:.1%} of the clean photos right is no better than chance among "
+        f"{model.classes} classes: are the labels the network's, and is its input normalized as for its training?"
+    )
 
 
 def _cores() -> int:

@@ -94,6 +94,10 @@ def train(
         raise InputError(f"--crop {settings.crop}: the recipe's photos have {recipe.input.size_text()}")
 
     model = initial_model(recipe, settings.seed)
+    if photos.labels is not None and model.pipeline is not None:
+        with torch.no_grad():
+            classes = model.pipeline.baseline(torch.zeros(1, 3, *size)).shape[1]
+        photos.check_classes(classes, recipe.backbone.name)
     task = make_task(model, crop, options, settings.steps)
     sampler, share = CropPair(crop, degradations, training.clean_share), (accelerator.process_index, processes)
     batches = Batches(photos, sampler, round(min(size) * 256 / 224), crop, settings.batch, settings.seed, share)

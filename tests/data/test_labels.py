@@ -1,10 +1,12 @@
 """Every image gets a class index or the user hears which one does not."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from mobile_robust.data.labels import label_images
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.labels import Labels, label_images
 from mobile_robust.errors import InputError
 
 FOLDER = Path("photos")
@@ -12,7 +14,7 @@ FOLDER = Path("photos")
 
 def test_names_are_class_indices() -> None:
     paths = [FOLDER / "0000.webp", FOLDER / "sub" / "0123.jpg"]
-    assert label_images(paths, FOLDER, "names") == {paths[0]: 0, paths[1]: 123}
+    assert label_images(paths, FOLDER, "names").indices == {paths[0]: 0, paths[1]: 123}
 
 
 @pytest.mark.parametrize("name", ["cat", "12a", "-3", "１２"])
@@ -24,11 +26,56 @@ def test_names_that_are_no_index_are_named(name: str) -> None:
         label_images([*paths, FOLDER / "7.webp"], FOLDER, "names")
 
 
-def test_folders_are_classes_in_alphabetical_order(tmp_path: Path) -> None:
-    for name in ("zebra", "apple", "mango/ripe"):  # mango has no image on its own level and still counts
-        (tmp_path / name).mkdir(parents=True)
-    paths = [tmp_path / "zebra" / "1.png", tmp_path / "mango" / "ripe" / "2.png", tmp_path / "apple" / "3.png"]
-    assert list(label_images(paths, tmp_path, "folders").values()) == [2, 1, 0]
+def by_folder(root: Path, *names: str) -> Labels:
+    """The labels of one image a folder."""
+    paths = [root / name / "1.png" for name in names]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return label_images(paths, root, "folders")
+
+
+@pytest.mark.parametrize(
+    ("names", "indices", "classes"),
+    [
+        (["zebra", "mango/ripe", "apple"], [2, 1, 0], 3),  # mango has no image on its own level and still counts
+        ([str(number) for number in range(12)], list(range(12)), 12),  # as text, 10 comes before 2
+        (["010", "9", "x"], [0, 1, 2], 3),
+        (["n01484850", "n15075141", "n01440764"], [2, 999, 0], 1000),
+    ],
+)
+def test_folders_are_classes(tmp_path: Path, names: list[str], indices: list[int], classes: int) -> None:
+    labels = by_folder(tmp_path, *names)
+    assert (list(labels.indices.values()), labels.classes, labels.left_out) == (indices, classes, None)
+
+
+def test_folders_without_images_are_no_classes_and_named(tmp_path: Path) -> None:
+    for name in (".ipynb_checkpoints", "__MACOSX", "banana", "cherry"):
+        (tmp_path / name).mkdir()
+    labels = by_folder(tmp_path, "apple", "mango")
+    assert list(labels.indices.values()) == [0, 1] and labels.classes == 2
+    assert labels.left_out == "no classes, as no image is in them: banana, cherry"
+
+
+def test_linked_class_folders_count(tmp_path: Path) -> None:
+    by_folder(tmp_path / "data", "cat", "dog")
+    (tmp_path / "photos").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "data" / name)
+    assert PhotoDataset.from_folder(tmp_path / "photos", "folders").labels == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "names", [["train/cat", "train/dog", "val/cat"], ["1/cat", "2/cat", "2/dog"], ["val/a", "val/b"]]
+)
+def test_classes_one_level_deeper_are_refused(tmp_path: Path, names: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--labels folders: .* holds .*look like the classes; give one of"):
+        by_folder(tmp_path, *names)
+
+
+def test_a_synset_of_another_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="n00000001: no synset of ImageNet's 1000 classes"):
+        by_folder(tmp_path, "n01440764", "n00000001")
 
 
 def test_an_image_outside_the_class_folders_is_named(tmp_path: Path) -> None:
@@ -45,7 +92,7 @@ def write(folder: Path, text: str) -> str:
 def test_csv_names_files_relative_to_the_folder(tmp_path: Path) -> None:
     table = write(tmp_path, "\ufefffile,label,note\na/cat.png,281,x\ndog.png,207,y\n")
     paths = [FOLDER / "a" / "cat.png", FOLDER / "dog.png"]
-    assert list(label_images(paths, FOLDER, table).values()) == [281, 207]
+    assert list(label_images(paths, FOLDER, table).indices.values()) == [281, 207]
 
 
 @pytest.mark.parametrize(
@@ -56,12 +103,37 @@ def test_csv_names_files_relative_to_the_folder(tmp_path: Path) -> None:
         ("file,label\ncat.png,tabby\n", r"line 2: label must be a class index .* got 'tabby'"),
         ("file,label\ncat.png\n", "line 2: label must be a class index"),
         ("file,label\ncat.png,1\nlost.png,2\n", r"names images that are not in photos: lost\.png"),
+        ("file,label\ncat.png,1\ncat.png,2\n", r"line 3: cat\.png has another label than in a line before"),
+        (f"file,label\ncat.png,{'1' * 5000}\n", r"line 2: label must be a class index .* got '1{20}'$"),
+        ("label,file\n1\n", "names images that are not in photos"),
         ("file,label\n", r"has no label for cat\.png in photos"),
     ],
 )
 def test_csv_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"labels\.csv.*{message}"):
         label_images([FOLDER / "cat.png"], FOLDER, write(tmp_path, text))
+
+
+def test_accents_are_the_same_in_either_form(tmp_path: Path) -> None:
+    paths = [FOLDER / unicodedata.normalize("NFD", "café.png")]
+    assert label_images(paths, FOLDER, write(tmp_path, "file,label\ncafé.png,3\ncafé.png,3\n")).indices == {paths[0]: 3}
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "message"),
+    [
+        ("folders", 1000, "holds 2 classes, but net knows 1000; give a folder with all of them, or the class indices"),
+        ("names", 5, r"7\.png has label 7, but net knows the classes 0 to 4"),
+    ],
+)
+def test_labels_that_are_not_the_networks_are_refused(tmp_path: Path, labels: str, count: int, message: str) -> None:
+    for name in ("cat/3.png", "dog/7.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    photos = PhotoDataset.from_folder(tmp_path, labels)
+    with pytest.raises(InputError, match=message):
+        photos.check_classes(count, "net")
+    photos.check_classes(2 if labels == "folders" else 8, "net")
 
 
 def test_unknown_way_of_labelling_lists_the_allowed(tmp_path: Path) -> None:

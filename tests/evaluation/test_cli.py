@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -120,6 +121,20 @@ def test_a_label_beyond_the_classes_is_named(photos: Path) -> None:
     (photos / "4.png").rename(photos / "10.png")
     with pytest.raises(InputError, match=r"10\.png has label 10, but baseline of b knows the classes 0 to 9"):
         main(["b", "--images", str(photos)])
+
+
+@pytest.mark.usefixtures("fakes")
+@pytest.mark.parametrize("shift", [0, 3])
+def test_a_baseline_that_guesses_is_suspicious(tmp_path: Path, capsys: pytest.CaptureFixture[str], shift: int) -> None:
+    lines = ["file,label"]
+    for index, path in enumerate([tmp_path / "photos" / f"{i}.png" for i in range(50)]):
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((37, 37, 3), 20 * (index % 10), np.uint8)).save(path)
+        lines.append(f"{path.name},{(index % 10 + shift) % 10}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    main(["b", "--images", f"{tmp_path}/photos", "--labels", f"{tmp_path}/labels.csv", "--corruption", "clean"])
+    said = "b: 0.0% of the clean photos right is no better than chance among 10 classes" in capsys.readouterr().err
+    assert said == bool(shift)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,17 @@ def test_broken_photos_are_left_out_and_named(
     for readers in (0, 1):
         with pytest.raises(InputError, match=r"^none of 1 images can be read; the first, .*broken\.png"):
             train(recipes, bad, tmp_path / "w2.safetensors", "--readers", readers)
+
+
+def test_hidden_photos_are_named_and_labels_beyond_the_classes_refused(
+    recipes: Recipes, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(photos, tmp_path / "photos"))
+    shutil.copytree(photos, folder / ".ipynb_checkpoints")
+    (folder / "5.png").rename(folder / "10.png")
+    with pytest.raises(InputError, match=r"10\.png has label 10, but test_resnet knows the classes 0 to 9"):
+        train(recipes, folder, tmp_path / "w.safetensors", "--labels", "names", method="sympie")
+    assert "left out .ipynb_checkpoints (hidden or made by the system)" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_no_number_stops_and_no_other_training_takes_up_its_checkpoint(

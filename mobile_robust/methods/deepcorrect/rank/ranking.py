@@ -71,6 +71,8 @@ def rank(
     torch.set_num_threads(threads)
     network, weights = _load(section)
     names = corrected_layers(section.name, recipe.options.get("layers") if layers is None else layers)
+    with torch.no_grad():
+        dataset.check_classes(network(torch.zeros(1, 3, *size)).shape[1], section.name)
     photos = dataset.readable(count)
     if message := photos.skipped_message():
         notify(message)

@@ -66,7 +66,9 @@ def test_a_ranking_says_what_it_was_measured_with(photos: Path, capsys: pytest.C
 
 
 def test_labels_may_be_given_and_photos_drawn(photos: Path) -> None:
-    given = arguments(photos, "--labels", "folders", "--count", 4, "--holdout", "0.2")
+    given = arguments(
+        photos, "--labels", "folders", "--count", 4, "--holdout", "0.2", "--backbone-options", "num_classes=2"
+    )
     assert main([argument for argument in given if argument not in LEVELS]) == 0
     ranking = read_ranking(photos.parent / "ranking.json")
     assert (ranking.images, ranking.labels) == (4, "folders") and ranking.clean_accuracy < 1
@@ -151,6 +153,10 @@ def test_broken_photos_are_left_out_and_a_broken_partial_file_is_not_resumed(
         ("--layers act1", "unknown convolution of test_resnet 'act1'; "),
         ("--layers conv1 conv1", "must be a list of different layer names"),
         ("--labels folders --images gone", "gone: no such folder"),
+        (
+            "--labels names --backbone-options num_classes=4",
+            r"5\.png has label 5, but test_resnet knows the classes 0 to 3",
+        ),
     ],
 )
 def test_mistakes_are_named(photos: Path, more: str, message: str) -> None:

@@ -131,11 +131,6 @@ def test_counting_is_resumed_from_any_batch(monkeypatch: pytest.MonkeyPatch) -> 
         assert part == whole and len(rest) in (steps - stop, steps - stop - 1)
 
 
-def test_a_label_that_is_no_class_is_named() -> None:
-    with pytest.raises(InputError, match="label 9: tiny has the classes 0 to 3"):
-        list(count_hits(make_setup(labels=[9] * COUNT), Counts()))
-
-
 def test_an_unknown_layer_is_named() -> None:
     with pytest.raises(InputError, match="unknown layer of tiny 'conv3'; known: "):
         list(count_hits(replace(make_setup(), layers={"conv3": 5}), Counts()))
