@@ -35,8 +35,10 @@ def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
     # PyTorch's threads otherwise spin while they wait, which slows a busy machine a hundredfold. Read when PyTorch is
     # imported, which every command does later than this.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        code = main(sys.argv[1:] if arguments is None else arguments)
+        _refuse_empty(words)
+        code = main(words)
         sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -48,6 +50,15 @@ def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _refuse_empty(words: list[str]) -> None:
+    """An empty value would be taken for none, or for the folder that the user is in."""
+    for before, word in zip(["", *words], words, strict=False):
+        if not word.strip():
+            raise InputError(f"{before or 'the first argument'}: is empty; is a shell variable not set?")
+        if word.startswith("--") and word.endswith("="):
+            raise InputError(f"{word.removesuffix('=')}: is empty; is a shell variable not set?")
 
 
 def commands() -> dict[str, tuple[Reference, str]]:

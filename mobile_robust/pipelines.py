@@ -22,7 +22,7 @@ from mobile_robust.methods.adapter import Adapter, Component, select_component
 from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.methods.registry import method_of, options_of
 from mobile_robust.methods.site import Site, create_backbone
-from mobile_robust.state_dicts import apply_state, read_state
+from mobile_robust.state_dicts import apply_state, below_prefix, read_state
 
 
 @dataclass(frozen=True)
@@ -165,15 +165,16 @@ def _load_backbone(site: Site) -> tuple[str, str | None]:
         return f"timm {section.weights.removeprefix('timm:')}", state_hash(site.backbone.state_dict())
     path = Path(section.weights)
     state = read_state(path)
-    required = method_of(recipe).required
+    required, origin = method_of(recipe).required, path.name
     if recipe.scope == "pipeline":
-        apply_state(site.backbone, state, path, f"backbone {section.name}")
+        origin = apply_state(site.backbone, state, path, f"backbone {section.name}")
     elif required is not None:
         layers, text = required.load()(site)
         known, wanted = site.backbone.state_dict(), layers.state_dict()
+        _, state = below_prefix(state, list(wanted))
         needed = {name: tensor for name, tensor in state.items() if name in wanted or name not in known}
-        apply_state(layers, needed, path, text)
-    return f"{section.name} from {path.name}", sha256(path)
+        origin = apply_state(layers, needed, path, text)
+    return f"{section.name} from {origin}", sha256(path)
 
 
 def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -> tuple[str, str | None]:
@@ -182,6 +183,6 @@ def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -
     if weights.file is None:
         return (f"initial weights, seed {weights.seed}" if adapter.state_dict() else "none"), None
     path = Path(weights.file)
-    apply_state(adapter, read_state(path), path, f"method {recipe.method} {_where(pipeline)}")
+    origin = apply_state(adapter, read_state(path), path, f"method {recipe.method} {_where(pipeline)}")
     adapter.check_state()
-    return path.name, sha256(path)
+    return origin, sha256(path)

@@ -62,6 +62,23 @@ def test_what_ends_a_command(capsys: pytest.CaptureFixture[str], raised: BaseExc
     assert ends(capsys, run, main, []) == (code, "", said)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["afd", "--weights", ""], "--weights"),
+        (["afd", "--weights="], "--weights"),
+        (["", "--out", "x"], "the first argument"),
+        (["--images", "  "], "--images"),
+    ],
+)
+def test_empty_values_are_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], named: str) -> None:
+    def main(arguments: list[str]) -> int:
+        raise AssertionError("it ran")
+
+    code, _, err = ends(capsys, run, main, arguments)
+    assert (code, err) == (2, f"error: {named}: is empty; is a shell variable not set?\n")
+
+
 def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["mobile-robust", "parity", "--help"])
     assert ends(capsys, run, len) == (2, "", "")

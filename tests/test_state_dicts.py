@@ -6,6 +6,7 @@ import pickle
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -38,13 +39,14 @@ def refusal(path: Path) -> str:
     return message
 
 
-@pytest.mark.parametrize("name", ["w.safetensors", "w.pth", "w.pt", "w.bin", "nested.pth"])
-def test_every_kind_of_file_is_read(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["w.safetensors", "W.PTH", "w.pt", "w.bin", "w.ckpt", "w.pth.tar"])
+@pytest.mark.parametrize("entry", ["", "state_dict", "model", "net", "model_state_dict", "model_ema"])
+def test_every_kind_of_file_is_read(tmp_path: Path, name: str, entry: str) -> None:
     state, path = network().state_dict(), tmp_path / name
     if path.suffix == ".safetensors":
         save_file(state, path)
     else:
-        torch.save({"state_dict": state} if name.startswith("nested") else state, path)
+        torch.save({"epoch": 3, "best": 0.5, entry: state} if entry else state, path)
     read = read_state(path)
     assert read.keys() == state.keys() and all(torch.equal(read[k], state[k]) for k in state)
     other = network()
@@ -52,11 +54,63 @@ def test_every_kind_of_file_is_read(tmp_path: Path, name: str) -> None:
     assert torch.equal(other[2].weight, state["2.weight"])
 
 
+@pytest.mark.parametrize("prefix", ["module.", "backbone.", "model.", "_orig_mod.", "module.model."])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_tensors_below_a_prefix_are_taken_with_what_lies_beside_left_out(prefix: str, dtype: torch.dtype) -> None:
+    state = {k: v.to(dtype) for k, v in network().state_dict().items()}
+    other = network()
+    given = {f"{prefix}{k}": v for k, v in state.items()} | {"loss.weight": torch.ones(3)}
+    assert apply_state(other, given, Path("w"), "it") == f"w, its tensors below {prefix}"
+    assert other[2].weight.dtype == torch.float32 and torch.equal(other[2].weight, state["2.weight"].float())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_are_not_finite_are_named(value: float) -> None:
+    state = network().state_dict()
+    state["2.bias"] = torch.tensor([0.0, 1.0, value, 0.0, 0.0])
+    assert mismatch(state) == "weights file w.pth: 2.bias holds NaN or infinite values"
+
+
+def test_a_negative_variance_is_named() -> None:
+    state = network().state_dict()
+    state["1.running_var"] = torch.tensor([1.0, -1e-3, 1.0, 1.0])
+    assert mismatch(state) == "weights file w.pth: 1.running_var holds negative variances"
+
+
+def test_two_state_dicts_in_a_file_are_not_chosen_from(tmp_path: Path) -> None:
+    torch.save({"state_dict": network().state_dict(), "model_ema": network().state_dict()}, tmp_path / "w.ckpt")
+    assert refusal(tmp_path / "w.ckpt").endswith("holds several state dicts: state_dict, model_ema; save one by itself")
+
+
+def test_another_number_of_classes_is_said_with_the_option() -> None:
+    state = network().state_dict()
+    state |= {"2.weight": torch.zeros(37, 4, 1, 1), "2.bias": torch.zeros(37)}
+    assert mismatch(state).endswith("; if it knows 37 classes, set options = { num_classes = 37 } of the backbone")
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_damaged_files_are_read_or_refused(tmp_path: Path, name: str) -> None:
+    path, random = tmp_path / name, np.random.default_rng(0)
+    (save_file if path.suffix == ".safetensors" else torch.save)(network().state_dict(), path)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    messages = []
+    for _ in range(100):
+        damaged = whole.copy()
+        damaged[random.integers(0, len(whole), 8)] = random.integers(0, 256, 8)
+        path.write_bytes(damaged.tobytes())
+        try:
+            read_state(path)
+        except InputError as error:
+            messages.append(str(error))
+    allowed = re.compile(rf"weights file {re.escape(str(path))}: [^\n\x1b]+")
+    assert messages and all(allowed.fullmatch(message) for message in messages)
+
+
 def test_a_missing_file_and_an_unknown_kind(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "gone.safetensors")
     path = tmp_path / "weights.h5"
     path.touch()
-    assert "allowed are .safetensors, and .pt, .pth or .bin" in refusal(path)
+    assert "allowed are .safetensors, and .pt, .pth, .bin, .ckpt or .pth.tar files" in refusal(path)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -89,7 +143,9 @@ def test_a_truncated_file_is_refused(tmp_path: Path, name: str, keep: int) -> No
     refusal(path)
 
 
-@pytest.mark.parametrize("content", [[torch.ones(1)], torch.ones(1), {"epoch": 3, "w": torch.ones(1)}])
+@pytest.mark.parametrize(
+    "content", [[torch.ones(1)], torch.ones(1), {"epoch": 3, "w": torch.ones(1)}, {}, {3: torch.ones(1)}]
+)
 def test_something_else_than_tensors_by_name_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "w.pth"
     torch.save(content, path)
@@ -107,11 +163,11 @@ def mismatch(state: dict[str, torch.Tensor]) -> str:
 
 def test_a_mismatch_names_the_first_three_of_each_kind_and_changes_nothing() -> None:
     state = network().state_dict()
-    renamed = {f"module.{k}": v for k, v in state.items()}
+    renamed = {f"layer{k}": v for k, v in state.items()}
     assert mismatch(renamed) == (
         "weights file w.pth does not fit method afd: "
         "8 keys missing: 0.weight, 0.bias, 1.weight …; "
-        "9 keys unexpected: module.0.weight, module.0.bias, module.1.weight …"
+        "9 keys unexpected: layer0.weight, layer0.bias, layer1.weight …"
     )
     state["0.weight"] = torch.zeros(4, 1, 3, 3)
     assert re.search(r"afd: 1 shapes wrong: 0\.weight is \(4, 1, 3, 3\), needed \(4, 3, 3, 3\)$", mismatch(state))
