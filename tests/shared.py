@@ -16,10 +16,13 @@ import pytest
 
 
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """A folder that ``build`` fills once a session: the other processes wait, then read it."""
+    """A folder that ``build`` fills once a session, or once for all sessions that are given the same folder by
+    MOBILE_ROBUST_TEST_BUILDS. The other processes wait, then read it.
+    """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
+    root = Path(os.environ.get("MOBILE_ROBUST_TEST_BUILDS") or root)
     folder, done = root / f"shared_{name}", root / f"shared_{name}.done"
     with done.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

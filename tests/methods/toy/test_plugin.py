@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,13 @@ from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent
 Run = Callable[..., subprocess.CompletedProcess]
+#: Runs commands one after the other: importing everything for each anew would take longer than what they do.
+IN_ONE_PROCESS = """
+import json, sys
+from mobile_robust.cli import commands
+for name, *words in json.loads(sys.argv[1]):
+    assert commands()[name][0].load()(words) == 0
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,30 +47,29 @@ def ok(done: subprocess.CompletedProcess) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["image", "layers"])
-def test_it_converts_and_verifies(variant: str, folder: Path, command: Run) -> None:
-    only = ("--target", "tflite", "--precision", "fp32")
-    ok(command("convert", folder / f"{variant}.toml", "--out", folder, *only))
-    (verified,) = json.loads(ok(command("parity", folder / variant, "--runtime", "litert_cpu", "--json")))
-    (artifact,) = verified["artifacts"]
-    assert [(result["runtime"], result["verdict"]) for result in artifact["parity"]] == [("litert_cpu", "pass")]
-
-
-@pytest.mark.slow
-def test_it_trains_and_is_evaluated(folder: Path, photos: Path, command: Run) -> None:
-    weights, some = folder / "toy.safetensors", folder / "photos"
-    few = ("--steps", 3, "--threads", 1, "--readers", 0, "--cpu", "--smoothing", 0.2)
-    ok(command("train", "toy", folder / "image.toml", "--images", photos, "--out", weights, *few))
-    assert set(load_file(weights)) == {"gain", "bias"} and load_file(weights)["gain"].ne(1).all()
-    assert len(weights.with_suffix(".jsonl").read_text().splitlines()) == 3
-    recipe = folder / "trained.toml"
-    recipe.write_text((folder / "image.toml").read_text() + '[weights]\nfile = "toy.safetensors"\n')
-    some.mkdir()
+def test_every_command_takes_it(folder: Path, photos: Path) -> None:
+    (folder / "photos").mkdir()
     for path in sorted(photos.iterdir())[:2]:
-        shutil.copy(path, some)
-    out = folder / "scores"
-    ok(command("evaluate", recipe, "--images", some, "--corruption", "jpeg:10", "--jobs", 1, "--out", out))
-    document = json.loads((out / "scores.json").read_text())
+        shutil.copy(path, folder / "photos")
+    trained = (folder / "image.toml").read_text() + '[weights]\nfile = "toy.safetensors"\n'
+    (folder / "trained.toml").write_text(trained)
+    lines = """
+        convert image.toml layers.toml --out . --target tflite --precision fp32
+        parity image layers --runtime litert_cpu --json
+        train toy image.toml --images photos --out toy.safetensors --steps 3 --readers 0 --cpu --smoothing 0.2
+        evaluate trained.toml --images photos --corruption jpeg:10 --jobs 1 --out scores
+    """
+    words = [line.split() for line in lines.split("\n") if line.strip()]
+    env = {**os.environ, "PYTHONPATH": str(FOLDER.parents[2])}
+    python = [sys.executable, "-c", IN_ONE_PROCESS, json.dumps(words)]
+    said = ok(subprocess.run(python, cwd=folder, env=env, capture_output=True, text=True, check=False))
+
+    verified, _ = json.JSONDecoder().raw_decode(said[said.index("\n[") + 1 :])
+    results = [build["artifacts"][0]["parity"] for build in verified]
+    assert [(parity["runtime"], parity["verdict"]) for (parity,) in results] == [("litert_cpu", "pass")] * 2
+    assert set(state := load_file(folder / "toy.safetensors")) == {"gain", "bias"} and state["gain"].ne(1).all()
+    assert len((folder / "toy.jsonl").read_text().splitlines()) == 3
+    document = json.loads((folder / "scores/scores.json").read_text())
     assert document["photos"]["used"] == 2
     assert {model["method"] for model in document["models"]} >= {"toy"}
 
