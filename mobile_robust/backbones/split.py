@@ -6,15 +6,14 @@ original weights under their original names.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from timm.models import get_notrace_functions, get_notrace_modules
-from timm.utils.model import reparameterize_model
 from torch import Tensor, fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
+from mobile_robust.backbones.reparameterize import reparameterized
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.fold_batchnorms import fold_batchnorms
 
@@ -38,14 +37,14 @@ class Cut:
 
     def deployed(self) -> Cut:
         """The same classifier with timm's re-parameterizable blocks (RepVGG, …) merged and batch norms folded."""
-        network = reparameterize_model(copy.deepcopy(self.network))
+        network = reparameterized(self.network)
         stem, tail = split(network, self.layer, self.name)
         return Cut(self.name, self.layer, network, fold_batchnorms(stem), fold_batchnorms(tail))
 
 
 def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
     """A whole classifier as :meth:`Cut.deployed` makes it. Leaves it as it is; InputError: torch.fx cannot trace it."""
-    network = reparameterize_model(copy.deepcopy(network))
+    network = reparameterized(network)
     graph, _ = trace_ends(network, (), name)
     return fold_batchnorms(fx.GraphModule(network, graph))
 
