@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.methods.registry import methods
 from mobile_robust.options import add_split, split_of
 from mobile_robust.recipes import load_recipe
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
 from mobile_robust.training.settings import TrainSettings, training_of
 
@@ -42,13 +41,13 @@ def main(argv: list[str]) -> int:
     from mobile_robust.evaluation.run import evaluate
     from mobile_robust.evaluation.table import print_scores
 
-    errors, console = Console(stderr=True), Console()
+    errors, console = make_console(stderr=True), make_console()
     recipes = train_ablations(
         recipe,
         photos,
         options.out,
         settings,
-        lambda number, count, name: errors.print(f"{number} of {count}: {name}", highlight=False),
+        lambda number, count, name: errors.print(f"{number} of {count}: {name}"),
     )
     with work_bar(errors, "photos x settings x models") as on_progress:
         scores = evaluate(
@@ -59,10 +58,10 @@ def main(argv: list[str]) -> int:
             jobs=options.jobs,
             out=options.out / "scores",
             on_progress=on_progress,
-            on_warning=lambda text: errors.print(text, style="yellow", markup=False, highlight=False),
+            on_warning=lambda text: errors.print(text, style="yellow"),
         )
     print_scores(scores, console)
-    console.print("\n".join(map(str, scores.files)), highlight=False, markup=False, soft_wrap=True)
+    console.print("\n".join(map(str, scores.files)), soft_wrap=True)
     return 0
 
 

@@ -15,6 +15,7 @@ from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
 from mobile_robust.options import add_measurement
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
 
@@ -78,7 +79,7 @@ def _add_report(report: argparse.ArgumentParser) -> None:
 
 
 def _host(options: argparse.Namespace) -> int:
-    pin, console = _cores(options.pin), Console(stderr=True)
+    pin, console = _cores(options.pin), make_console(stderr=True)
     builds = [*options.builds, *(_baselines(options.builds, console) if options.baselines else [])]
     with work_bar(console, "repetitions") as on_progress:
         result = benchmark(
@@ -130,7 +131,7 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
 def _show(result: Result, path: Path) -> None:
     from mobile_robust.bench.table import print_table, tabulate
 
-    console = Console()
+    console = make_console()
     print_table(tabulate([result], None), console)
     for run in result.runs:
         for error in run.errors:
@@ -142,7 +143,7 @@ def _report(options: argparse.Namespace) -> int:
     from mobile_robust.bench.report import write
     from mobile_robust.bench.table import print_table
 
-    report, console = write(options.results, options.out, base=options.base, scores=options.scores), Console()
+    report, console = write(options.results, options.out, base=options.base, scores=options.scores), make_console()
     print_table(report.summary, console)
     for file in report.files:
         console.print(Text(str(file)), soft_wrap=True)

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 from PIL import Image
-from rich.console import Console
 
 from mobile_robust.contracts.recipe import LEAST_SIDE, MOST_SIDE
 from mobile_robust.corruptions import by_family, corrupt, select
@@ -17,6 +16,7 @@ from mobile_robust.data.images import Photo, Size, built_in_photos, centre_crop,
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 from mobile_robust.options import at_least, checked, make_folder
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 
 _EXAMPLES = """examples:
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     photo = _photo(options.image, options.size)
     make_folder(options.out)
     sheet = ContactSheet(photo, rows, options.cell, "" if options.image else _CREDIT)
-    with progress_bar(Console(stderr=True), "corrupting", sum(map(len, rows.values()))) as step:
+    with progress_bar(make_console(stderr=True), "corrupting", sum(map(len, rows.values()))) as step:
         for corruption, levels in rows.items():
             for level in levels:
                 step(corruption.name)

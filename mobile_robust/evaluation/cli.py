@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from time import monotonic
 
-from rich.console import Console
 from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.evaluation.run import evaluate
 from mobile_robust.options import add_split, at_least, split_of
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
 from mobile_robust.runtimes import registry
 
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     """Scores models, prints a table and writes the files of ``--out``."""
     options = _parser().parse_args(argv)
     photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
-    errors, console = Console(stderr=True), Console()
+    errors, console = make_console(stderr=True), make_console()
     begun: tuple[int, float] | None = None
     made = 0
     with work_bar(errors, "photos x settings x models") as show:
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
         )
     if made and begun:
         seconds = monotonic() - begun[1]
-        errors.print(f"{made} predictions in {seconds:.0f} s, {made / seconds:.0f} a second", highlight=False)
+        errors.print(f"{made} predictions in {seconds:.0f} s, {made / seconds:.0f} a second")
     from mobile_robust.evaluation.table import print_scores
 
     print_scores(scores, console)

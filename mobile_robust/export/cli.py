@@ -18,6 +18,7 @@ from mobile_robust.export.override import override
 from mobile_robust.options import add_split, split_of
 from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.reporting.tables import Column, Table
 
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> int:
         InputError: Bad input; nothing of the recipe concerned is left behind.
     """
     options = parser().parse_args(arguments)
-    console = Console()
+    console = make_console()
     if options.list:
         _list(console)
         return 0
@@ -103,14 +104,14 @@ def main(arguments: list[str]) -> int:
         photos = PhotoDataset.from_folder(options.calibration, split=split_of(options))
 
     manifests = []
-    notes = Console(stderr=True)
+    notes = make_console(stderr=True)
     for number, recipe in enumerate(recipes, start=1):
         title = f"{recipe.name} ({number}/{len(recipes)})"
         with progress_bar(notes, title, count_steps(recipe)) as step:
             build = convert(recipe, options.out, calibration=photos, force=options.force, on_step=step)
         manifests.append(build.manifest)
         if build.notice:
-            notes.print(f"[yellow]warning:[/] {build.notice}", highlight=False)
+            notes.print(f"warning: {build.notice}", style="yellow")
         if not options.json:
             _show(console, build)
     if options.json:
@@ -127,7 +128,7 @@ def _list(console: Console) -> None:
         rows.append([f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files])
     columns = [Column("recipe", "left"), *(Column(title, "left", fold=True) for title in ("backbone", "what", "files"))]
     console.print(Table(columns, rows).terminal())
-    console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}", highlight=False)
+    console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}")
 
 
 def _forms(has: ArtifactsSection) -> str:
@@ -139,7 +140,7 @@ def _forms(has: ArtifactsSection) -> str:
 def _show(console: Console, build: Build) -> None:
     render_table(build.manifest, console)
     state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
-    console.print(f"{state}: {build.folder / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(f"{state}: {build.folder / 'report.html'}", soft_wrap=True)
     if not build.manifest.passed:
         console.print(
             f"where it went wrong: python -m mobile_robust.parity {shlex.quote(str(build.folder))} --layers\n"

@@ -14,6 +14,7 @@ from mobile_robust.contracts.manifest import Artifact
 from mobile_robust.errors import InputError
 from mobile_robust.parity.table import render_table
 from mobile_robust.parity.verify import Verification, plan, walk_failing
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes import registry
@@ -68,9 +69,9 @@ def main(arguments: list[str]) -> int:
     if options.against and options.layers:
         raise InputError("--layers compares with PyTorch: leave out --against")
     plans = [plan(folder, options.runtime, options.images, options.against) for folder in options.build]
-    console, done = Console(), []
+    console, done = make_console(), []
     for each in plans:
-        with progress_bar(Console(stderr=True), each.manifest.recipe.name, each.steps) as step:
+        with progress_bar(make_console(stderr=True), each.manifest.recipe.name, each.steps) as step:
             done.append(each.run(step))
         if not options.json:
             _print(done[-1], options.layers, console)
@@ -98,16 +99,16 @@ def _print_layers(verification: Verification, console: Console) -> None:
 
     walked = walk_failing(verification)
     if not walked:
-        console.print("--layers: no TFLite file failed", highlight=False)
+        console.print("--layers: no TFLite file failed")
     for file, reports in walked.items():
         console.print(Table(_LAYER_COLUMNS, [_layer_row(report) for report in reports], file).terminal())
         bad = first_bad(reports)
         if bad is None:
-            console.print(f"{file}: no single layer is bad; the error is spread over all", highlight=False)
+            console.print(f"{file}: no single layer is bad; the error is spread over all")
             continue
         console.print(f"first bad layer: {bad.name} ({bad.op}, operation {bad.index})", style="bold red")
         for failure in bad.failures:
-            console.print(f"  {failure}", highlight=False, markup=False)
+            console.print(f"  {failure}")
 
 
 def _layer_row(report: LayerReport) -> list[str | Text]:

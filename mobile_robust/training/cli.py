@@ -6,8 +6,6 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
-
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.methods.method import Method, Training
@@ -15,6 +13,7 @@ from mobile_robust.methods.registry import methods
 from mobile_robust.model_flags import add_flags, parse_flags
 from mobile_robust.options import add_split, split_of
 from mobile_robust.recipes import load_recipe
+from mobile_robust.reporting.console import make_console
 from mobile_robust.training.settings import TrainSettings, training_of
 
 _EXAMPLES = """examples:
@@ -53,7 +52,7 @@ def main(argv: list[str]) -> int:
     done = train(recipe, photos, options.out, settings, own, argv)
     if done:
         text = f"{done.weights}: {len(done.steps)} steps in {done.seconds:.0f} s"
-        Console().print(text, highlight=False, markup=False, soft_wrap=True)
+        make_console().print(text, soft_wrap=True)
     return 0
 
 

@@ -24,6 +24,7 @@ from mobile_robust.methods.method import Options
 from mobile_robust.methods.registry import method_of
 from mobile_robust.methods.task import Task
 from mobile_robust.pipelines import Model, build_model
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
 from mobile_robust.training.card import WINDOW, card
 from mobile_robust.training.checkpoints import Checkpoints
@@ -81,9 +82,9 @@ def train(
     torch.set_num_threads(settings.threads)
     accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
     main, processes = accelerator.is_main_process, accelerator.num_processes
-    console = Console(stderr=True, quiet=not main)
+    console = make_console(stderr=True, quiet=not main)
     if photos.left_out:
-        console.print(photos.left_out, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(photos.left_out, style="yellow", soft_wrap=True)
     size = recipe.input.height_width
     corruptions = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
     degradations = [(entry.name, level) for entry, levels in corruptions.items() for level in levels]
@@ -123,7 +124,7 @@ def train(
             "crop": crop,
             "settings": settings.model_dump(include=_RESULT_DEPENDS_ON),
         },
-        lambda line: console.print(line, markup=False, highlight=False),
+        lambda line: console.print(line),
     )
     log = out.with_suffix(".jsonl")
     if main:
@@ -182,7 +183,7 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
     if broken:
         named = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:3])
         said = f"left out {len(broken)} broken images: {named}"
-        console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(said, style="yellow", soft_wrap=True)
     return done
 
 

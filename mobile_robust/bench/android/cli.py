@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from mobile_robust.contracts.result import RESULT_NAME
 from mobile_robust.errors import InputError
 from mobile_robust.options import add_measurement, checked
+from mobile_robust.reporting.console import make_console
 
 if TYPE_CHECKING:  # they import PyTorch: not for --help
     from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step
@@ -53,11 +54,11 @@ def add_android(android: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; raises InputError where a person must do something, such as about a phone."""
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     if options.build:
         from mobile_robust.bench.android.apk.build import build_apk
 
-        apk = build_apk(_APK_FOLDER, lambda line: console.print(line, style="dim", markup=False, highlight=False))
+        apk = build_apk(_APK_FOLDER, lambda line: console.print(line, style="dim"))
         _print(str(apk))
         return 0
     if not options.builds:
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
 def _bars(console: Console) -> Iterator[Notify]:
     """A progress bar a device; before and after these, one for the command's own steps."""
     columns = TextColumn("{task.fields[serial]}"), BarColumn(), MofNCompleteColumn(), TextColumn("repetitions")
-    text = TextColumn("{task.description}", markup=False)
+    text = TextColumn("{task.description}")
     with Progress(*columns, TimeElapsedColumn(), text, console=console, transient=True) as progress:
         command = progress.add_task("", serial="", total=None, visible=False)
         devices: dict[str, TaskID] = {}
@@ -115,7 +116,7 @@ def _print_measurement(measurement: DeviceMeasurement) -> None:
     from mobile_robust.bench.device.table import print_parity
     from mobile_robust.bench.table import print_table, tabulate
 
-    console, result = Console(), measurement.result
+    console, result = make_console(), measurement.result
     print_table(tabulate([result], None), console)
     print_parity(measurement.parity, console)
     for run in result.runs:
@@ -127,4 +128,4 @@ def _print_measurement(measurement: DeviceMeasurement) -> None:
 
 
 def _print(text: str, style: str | None = None) -> None:
-    Console().print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    make_console().print(text, style=style, soft_wrap=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mobile_robust.contracts.precisions import precisions_of
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
@@ -48,11 +49,11 @@ def run(options: argparse.Namespace) -> int:
     from mobile_robust.bench.instructions import table
     from mobile_robust.bench.instructions.count import count_instructions
 
-    console, code = Console(), 0
+    console, code = make_console(), 0
     allowed = table.read(options.check) if options.check else None
     if options.update and options.update.exists():
         table.read(options.update)  # not only after the counting
-    with Console(stderr=True).status("") as status:
+    with make_console(stderr=True).status("") as status:
 
         def notify(file: str) -> None:
             status.update(f"counting on {options.profile}: {file}")
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         counts = count_instructions(options.builds, options.precision, options.profile, notify)
     versions = table.versions_text(counts[0][1].versions)
     what = f"Executed instructions of one warm inference, {options.profile}, {versions}."
-    console.print(what, highlight=False)
+    console.print(what)
     if allowed is not None:
         code = _print_changes(table.compare(counts, allowed, options.profile), options.check, console)
     else:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from mobile_robust.files import size
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.reporting.text import bytes_text
 from mobile_robust.runtimes.emulator import install, sandbox
@@ -39,7 +38,7 @@ def main(arguments: list[str]) -> int:
         freed = install.remove()
         print(f"removed {sandbox.base()}: {bytes_text(freed)}" if freed else "nothing to remove")
         return 0
-    with progress_bar(Console(stderr=True), "ARM64 sandbox", install.STEPS) as step:
+    with progress_bar(make_console(stderr=True), "ARM64 sandbox", install.STEPS) as step:
         found, made = install.set_up(step)
     for package in found.packages:
         print(f"{package.name} {package.version}")

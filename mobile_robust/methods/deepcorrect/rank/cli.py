@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
@@ -17,6 +16,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 from mobile_robust.options import add_split, at_least, file_name, split_of
 from mobile_robust.recipes import load_recipe
+from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
 from mobile_robust.reporting.tables import Table
 
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     if options.count is not None:
         dataset = dataset.shuffled(options.seed)
     partial = options.out.with_name(options.out.name + ".partial")
-    errors = Console(stderr=True)
+    errors = make_console(stderr=True)
     # PyTorch: too slow for --help and mistyped options
     from mobile_robust.methods.deepcorrect.rank.ranking import rank
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
             seed=options.seed,
             threads=options.threads,
             partial=partial,
-            notify=lambda sentence: errors.print(sentence, style="yellow", markup=False, highlight=False),
+            notify=lambda sentence: errors.print(sentence, style="yellow"),
             on_progress=lambda layer, done, total: update(layer or "no swap", done, total),
         )
     write_output(options.out, ranking.model_dump_json(indent=2) + "\n")
@@ -142,13 +142,11 @@ def _parsed(given: list[str]) -> dict[str, Any]:
 
 
 def _print_table(ranking: Ranking) -> None:
-    console = Console()
+    console = make_console()
     levels = ", ".join(f"{level:g}" for level in ranking.levels)
     console.print(
         f"{ranking.backbone} on {ranking.images} photos, top-1: clean {100 * ranking.clean_accuracy:.1f} %, "
         f"{ranking.corruption} {levels}: {100 * ranking.corrupted_accuracy:.1f} %",
-        highlight=False,
-        markup=False,
     )
     half = ranking.global_(sum(map(len, ranking.layers.values())) // 2)
     rows = []
