@@ -36,16 +36,18 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the pipeline's build is slow. Each of two processes of pytest-xdist begins with one half of the tests:
-    with different builds, so that none waits for the other's.
+    """What needs a whole build is slow. Each of two processes of pytest-xdist begins with one half of the tests: with
+    different builds, so that none waits for the other's.
     """
-    module, pipeline, others = [], [], []
+    users: dict[str, list[pytest.Item]] = {"module_build": [], "pipeline_build": [], "": []}
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        fixtures = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
-        if "pipeline_build" in fixtures:
+        used = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
+        build = next(name for name in ("pipeline_build", "module_build", "") if name in used or not name)
+        users[build].append(item)
+        if build:
             item.add_marker("slow")
-        (pipeline if "pipeline_build" in fixtures else module if "module_build" in fixtures else others).append(item)
+    module, pipeline, others = users.values()
     middle = max(0, len(items) // 2 - len(module))
     items[:] = [*module, *others[:middle], *pipeline, *others[middle:]]
 

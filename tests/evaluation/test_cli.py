@@ -132,7 +132,19 @@ def test_a_baseline_that_guesses_is_suspicious(tmp_path: Path, capsys: pytest.Ca
         Image.fromarray(np.full((37, 37, 3), 20 * (index % 10), np.uint8)).save(path)
         lines.append(f"{path.name},{(index % 10 + shift) % 10}")
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    main(["b", "--images", f"{tmp_path}/photos", "--labels", f"{tmp_path}/labels.csv", "--corruption", "clean"])
+    main(
+        [
+            "b",
+            "--images",
+            f"{tmp_path}/photos",
+            "--labels",
+            f"{tmp_path}/labels.csv",
+            "--corruption",
+            "clean",
+            "--jobs",
+            "1",
+        ]
+    )
     said = "b: 0.0% of the clean photos right is no better than chance among 10 classes" in capsys.readouterr().err
     assert said == bool(shift)
 

@@ -354,6 +354,7 @@ def run(recipe: Recipe, photos: Path, out: Path, options: Options | None = None)
     return out.read_bytes()
 
 
+@pytest.mark.slow
 @TRAINED
 def test_training_changes_the_weights_which_load_back_and_stopped_after_every_step_they_are_the_same(
     name: str, photos: Path, tmp_path: Path, stop: Callable[[], None]
@@ -393,6 +394,7 @@ def other_options(training: Training, field: str) -> Options:
     pytest.fail(f"no other value was found that {field} can have")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "field"),
     [

@@ -95,6 +95,7 @@ def test_the_simulation_errs_as_much_as_the_file(recipes: Recipes, photos: Path,
     assert abs(snr(exact, simulated) - snr(exact, filed)) < 3
 
 
+@pytest.mark.slow
 @ALL
 def test_gradients_reach_every_weight_and_only_those(recipes: Recipes, photos: Path, method: str) -> None:
     task = task_of(recipes, method)
@@ -110,6 +111,7 @@ def test_gradients_reach_every_weight_and_only_those(recipes: Recipes, photos: P
     assert all(torch.equal(before[name], tensor) for name, tensor in task.module.state_dict().items())
 
 
+@pytest.mark.slow
 @ALL
 def test_the_loss_sees_the_rounding(recipes: Recipes, photos: Path, method: str) -> None:
     task = task_of(recipes, method)

@@ -84,7 +84,7 @@ def test_options_that_do_not_go_together_are_named(folder: Path, command: Run) -
 
 @pytest.mark.slow
 def test_it_does_what_every_method_must(tmp_path: Path) -> None:
-    suite = [str(FOLDER.parent / "test_contract.py"), "-k", "toy and not converts", "-p", "no:cacheprovider"]
+    suite = [str(FOLDER.parent / "test_contract.py"), "-k", "toy and not converts", "-m", "", "-p", "no:cacheprovider"]
     base = f"--basetemp={tmp_path / 'suite'}"
     done = subprocess.run([sys.executable, "-m", "pytest", *suite, base], capture_output=True, text=True, check=False)
     assert " passed" in ok(done) and "skipped" not in done.stdout
