@@ -43,6 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         used = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
+        used |= {"module_build"} if "module_run" in used else set()
         build = next(name for name in ("pipeline_build", "module_build", "") if name in used or not name)
         users[build].append(item)
         if build:
