@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from mobile_robust import __version__
 from mobile_robust.errors import InputError
-from mobile_robust.methods.method import Reference
+from mobile_robust.methods.method import LazyImport
 from mobile_robust.methods.registry import methods
 
 #: Command -> the module of its ``main``, and one line of help. Methods bring further ones.
@@ -61,10 +61,10 @@ def _refuse_empty(words: list[str]) -> None:
             raise InputError(f"{word.removesuffix('=')}: is empty; is a shell variable not set?")
 
 
-def commands() -> dict[str, tuple[Reference, str]]:
+def commands() -> dict[str, tuple[LazyImport, str]]:
     """Command -> its ``main`` and one line of help."""
     found = {
-        name: (Reference(f"mobile_robust.{module}:main"), summary) for name, (module, summary) in _COMMANDS.items()
+        name: (LazyImport(f"mobile_robust.{module}:main"), summary) for name, (module, summary) in _COMMANDS.items()
     }
     for method in methods().values():
         found |= {name: (command.main, command.summary) for name, command in method.commands.items()}

@@ -11,7 +11,7 @@ from rich.text import Text
 from mobile_robust.bench.statistics import Latency, latency, latency_ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.methods.method import Latency as PublishedLatency
+from mobile_robust.methods.method import PublishedLatency
 from mobile_robust.methods.registry import published_latencies
 from mobile_robust.reporting.intervals import Interval
 from mobile_robust.reporting.tables import Table

@@ -27,7 +27,7 @@ LEGEND = (
 _MOST_COLUMNS = 8
 
 
-class Cell(NamedTuple):
+class ScoreCell(NamedTuple):
     """A model under a corruption setting: its accuracy, and what it recovers of the loss."""
 
     accuracy: str = ""
@@ -42,7 +42,7 @@ class Grid:
     title: str
     models: Sequence[tuple[str, str]]
     settings: Sequence[str]
-    cells: Sequence[Sequence[Cell]]
+    cells: Sequence[Sequence[ScoreCell]]
     sources: Sequence[str]
 
     def table(self, between_names: str, between_figures: str) -> Table:
@@ -66,14 +66,14 @@ def grids(scores: Scores) -> list[Grid]:
         names, cells, sources = [], [], []
         for model in dict.fromkeys([*(baselines[model.baseline] for model in members), *members]):
             by_setting = scores.of(model)
-            mce = [Cell(f"{scores.mce[model]:.1f}")] if scores.mce else []
+            mce = [ScoreCell(f"{scores.mce[model]:.1f}")] if scores.mce else []
             names.append((model.name, model.runtime))
             cells.append([*(_cell(by_setting[column]) for column in columns), *mce])
         for method in dict.fromkeys(model.method for model in members if model.method):
             row, source = _paper(method, columns, scores.settings, members[0].size[0] <= SMALL_SIDE)
             if source:
                 names.append(("paper", method))
-                cells.append([*row, *(Cell() for _ in titles[len(row) :])])
+                cells.append([*row, *(ScoreCell() for _ in titles[len(row) :])])
                 sources.append(f"paper: {source}")
         found.append(Grid(group, names, titles, cells, sources))
     return found
@@ -125,14 +125,14 @@ def _title(corruption: str, level: float | None, single: bool) -> str:
     return "mean" if corruption == ALL or (single and corruption != CLEAN.corruption) else corruption
 
 
-def _cell(score: Score) -> Cell:
+def _cell(score: Score) -> ScoreCell:
     star = "*" if score.mcnemar and score.mcnemar.p < 0.05 else ""
     accuracy = _percent(score.top1, 1) + star
     if score.gain is None:
-        return Cell(accuracy)
+        return ScoreCell(accuracy)
     if score.corruption == CLEAN.corruption:
-        return Cell(accuracy, _percent(score.gain, 1, "+"))
-    return Cell(accuracy, f"{_percent(score.recovered, 0)} %" if score.recovered else "–")
+        return ScoreCell(accuracy, _percent(score.gain, 1, "+"))
+    return ScoreCell(accuracy, f"{_percent(score.recovered, 0)} %" if score.recovered else "–")
 
 
 def _percent(interval: Interval, digits: int, sign: str = "") -> str:
@@ -142,7 +142,7 @@ def _percent(interval: Interval, digits: int, sign: str = "") -> str:
 
 def _paper(
     method: str, columns: Sequence[tuple[str, float | None]], settings: Sequence[CorruptionSetting], small: bool
-) -> tuple[list[Cell], str]:
+) -> tuple[list[ScoreCell], str]:
     """What the method's paper reports under each setting shown, and where."""
     levels = {name: [s.level or 0.0 for s in members] for name, members in by_corruption(settings).items()}
     known = [published(method, name, at, small) for name, at in levels.items()]
@@ -150,9 +150,9 @@ def _paper(
     cells = []
     for corruption, level in columns:
         if corruption == CLEAN.corruption:
-            cells.append(Cell(", ".join(sorted({f"{p.clean:.1f}" for p in known if p}))))
+            cells.append(ScoreCell(", ".join(sorted({f"{p.clean:.1f}" for p in known if p}))))
             continue
         wanted = levels if corruption == ALL else {corruption: [level] if level is not None else levels[corruption]}
         figures = summary(method, wanted, small)
-        cells.append(Cell(f"{figures[0]:.1f}", f"{figures[1]:.0f} %") if figures else Cell())
+        cells.append(ScoreCell(f"{figures[0]:.1f}", f"{figures[1]:.0f} %") if figures else ScoreCell())
     return cells, sources

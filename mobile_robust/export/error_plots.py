@@ -20,7 +20,7 @@ ErrorSamples = dict[tuple[str, str], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
-class Row:
+class Comparison:
     """One artifact on one runtime. Errors are fractions of the reference's range; an SNR of None: exact."""
 
     artifact: Artifact
@@ -44,14 +44,14 @@ class Row:
         return getattr(self.result.tolerance, metric, None)
 
 
-def rows(manifest: Manifest) -> list[Row]:
+def rows(manifest: Manifest) -> list[Comparison]:
     """Every comparison of a build, in the order of its artifacts."""
     results = [(artifact, result) for artifact in manifest.artifacts for result in artifact.parity]
-    return [Row(artifact, result, found) for artifact, result in results if (found := worst(result))]
+    return [Comparison(artifact, result, found) for artifact, result in results if (found := worst(result))]
 
 
 @themed()
-def error_plot(comparisons: Sequence[Row]) -> Html:
+def error_plot(comparisons: Sequence[Comparison]) -> Html:
     """Maximum error on a log axis: a dot per row on the band that its tolerance allows."""
     figure, axes = row_axes([row.label for row in comparisons])
     values = [v for row in comparisons for v in (row.measured.max_error, row.bound("max_error")) if v]
@@ -66,7 +66,7 @@ def error_plot(comparisons: Sequence[Row]) -> Html:
 
 
 @themed()
-def snr_plot(comparisons: Sequence[Row]) -> Html:
+def snr_plot(comparisons: Sequence[Comparison]) -> Html:
     """Signal-to-noise ratio: a bar per row, a mark where the tolerance asks for one."""
     figure, axes = row_axes([row.label for row in comparisons])
     known = [v for row in comparisons for v in (row.measured.snr_db, row.bound("snr_db"), 0.0) if v is not None]
@@ -85,7 +85,7 @@ def snr_plot(comparisons: Sequence[Row]) -> Html:
 
 
 @themed()
-def top1_plot(comparisons: Sequence[Row]) -> Html:
+def top1_plot(comparisons: Sequence[Comparison]) -> Html:
     """Top-1 agreement with the reference in percent: a dot per row on the band that its tolerance allows."""
     compared = [(row, 100 * top1) for row in comparisons if (top1 := row.measured.top1_agreement) is not None]
     figure, axes = row_axes([row.label for row, _ in compared])
@@ -101,7 +101,7 @@ def top1_plot(comparisons: Sequence[Row]) -> Html:
 
 
 @themed()
-def distribution_plot(comparisons: Sequence[Row], errors: ErrorSamples) -> Html:
+def distribution_plot(comparisons: Sequence[Comparison], errors: ErrorSamples) -> Html:
     """How the errors are spread: a histogram per row on one log axis, the tolerance marked. Rows without samples are
     left out, and values of zero.
     """
@@ -128,7 +128,7 @@ def _band(axes: Axes, y: float, start: float, end: float, bound: float) -> None:
     axes.plot(bound, y, "|", color=INK, markersize=11, markeredgewidth=1.6)
 
 
-def _dot(axes: Axes, y: float, value: float, row: Row) -> None:
+def _dot(axes: Axes, y: float, value: float, row: Comparison) -> None:
     axes.plot(value, y, "X" if row.failed else "o", color=row.colour, markersize=7, clip_on=False, zorder=3)
 
 

@@ -21,7 +21,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Reference(str):
+class LazyImport(str):
     """An attribute of a module, "package.module:attribute", imported when it is used."""
 
     def load(self) -> Any:
@@ -56,7 +56,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Latency:
+class PublishedLatency:
     """What is published of a network's cost; 224x224, one image."""
 
     parameters: float
@@ -79,7 +79,7 @@ class Ablation:
 class Training:
     """How a method is trained."""
 
-    task: Reference  # a mobile_robust.methods.task.Task
+    task: LazyImport  # a mobile_robust.methods.task.Task
     summary: str  # for ``train --help``
     description: str  # for ``train METHOD --help``
     clean_share: float  # of the crops, so that good photos are left alone
@@ -100,7 +100,7 @@ class Training:
 class Command:
     """A command of a method's own: ``python -m mobile_robust NAME``."""
 
-    main: Reference  # takes the arguments, returns the exit code
+    main: LazyImport  # takes the arguments, returns the exit code
     summary: str  # for ``--help``
 
 
@@ -110,15 +110,15 @@ class Method:
 
     name: str  # as recipes have it
     paper: str  # authors, title, where it appeared
-    build: Reference  # (Site, options) -> Adapter with initial weights
-    pipeline: Reference  # (Site, Adapter) -> Pipeline; one of the toolkit's, or the method's own
+    build: LazyImport  # (Site, options) -> Adapter with initial weights
+    pipeline: LazyImport  # (Site, Adapter) -> Pipeline; one of the toolkit's, or the method's own
     options: type[Options] = Options  # of the recipe's [options]
     #: (Site) -> the part of the backbone that a component by itself needs weights of, and its name in words.
-    required: Reference | None = None
+    required: LazyImport | None = None
     training: Training | None = None
     #: (recipe, folder for files, seed) -> what each idea of the paper is compared with.
     ablations: Callable[[Recipe, Path, int], list[Ablation]] | None = None
     published: tuple[Published, ...] = ()
-    latency: Mapping[str, Latency] = field(default_factory=dict)  # by recipe
+    latency: Mapping[str, PublishedLatency] = field(default_factory=dict)  # by recipe
     excluded: Mapping[str, str] = field(default_factory=dict)  # what papers compare with and no recipe is for -> why
     commands: Mapping[str, Command] = field(default_factory=dict)

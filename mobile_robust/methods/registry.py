@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from mobile_robust import methods as package
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.methods.method import Latency, Method, Options
+from mobile_robust.methods.method import Method, Options, PublishedLatency
 
 
 @cache
@@ -58,7 +58,7 @@ def option_errors(method: Method, error: ValidationError) -> list[tuple[list[str
     return found
 
 
-def published_latencies() -> dict[str, Latency]:
+def published_latencies() -> dict[str, PublishedLatency]:
     """Recipe name -> published costs, of all methods."""
     return {name: latency for method in methods().values() for name, latency in method.latency.items()}
 

@@ -38,7 +38,7 @@ class CoremlDevice(Runtime):
     def unavailable(self) -> str | None:
         return None if platform.system() == "Darwin" else "real Core ML prediction needs macOS"
 
-    def open(self, artifact: PathLike[str], threads: int = 1) -> DeviceSession:
+    def open(self, artifact: PathLike[str], threads: int = 1) -> CoremlSession:
         """Raises InputError also where Core ML is not available."""
         if reason := self.unavailable():
             raise InputError(reason)
@@ -47,10 +47,10 @@ class CoremlDevice(Runtime):
             model = import_coremltools().models.MLModel(str(package.path))
         except Exception as error:  # Core ML's errors arrive as whatever the binding makes of them
             raise InputError(f"{package.path}: Core ML cannot load it: {error}") from error
-        return DeviceSession(package, model)
+        return CoremlSession(package, model)
 
 
-class DeviceSession(Session):
+class CoremlSession(Session):
     """An ``.mlpackage`` loaded by Core ML. ``model`` has coremltools' ``MLModel.predict``."""
 
     def __init__(self, package: Package, model: Any) -> None:

@@ -26,7 +26,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.export.build import convert
 from mobile_robust.export.override import override
 from mobile_robust.layers.deploy import deployed
-from mobile_robust.methods.method import Method, Options, Published, Reference, Training
+from mobile_robust.methods.method import LazyImport, Method, Options, Published, Training
 from mobile_robust.methods.registry import methods, options_of
 from mobile_robust.methods.site import Site, create_backbone
 from mobile_robust.parity.verify import verify
@@ -126,7 +126,7 @@ def test_references_lead_to_something_callable(name: str) -> None:
     method = methods()[name]
     assert import_module(f"mobile_robust.methods.{name}.method").METHOD is method, "the folder has another name"
     parts: list[Any] = [method, *method.commands.values(), *filter(None, [method.training])]
-    references = [value for part in parts for value in vars(part).values() if isinstance(value, Reference)]
+    references = [value for part in parts for value in vars(part).values() if isinstance(value, LazyImport)]
     assert len(references) >= 2
     assert all(callable(reference.load()) for reference in references)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mobile_robust.errors import InputError
-from mobile_robust.runtimes.coreml_device import CoremlDevice, DeviceSession
+from mobile_robust.runtimes.coreml_device import CoremlDevice, CoremlSession
 from mobile_robust.runtimes.coreml_mil.package import Package
 
 
@@ -49,7 +49,7 @@ def test_images_become_pixels(package: Package) -> None:
     model = Recorder()
     array = np.linspace(-3, 300, 72, dtype=np.float32).reshape(1, 3, 4, 6)
     features = np.array([[0.25, 0.5]], dtype=np.float32)
-    outputs = DeviceSession(package, model).predict({"image": array, "features": features})
+    outputs = CoremlSession(package, model).predict({"image": array, "features": features})
     image = model.features["image"]
     assert (image.mode, image.size) == ("RGB", (6, 4))
     np.testing.assert_array_equal(np.asarray(image)[2, 5], np.rint(array[0, :, 2, 5].clip(0, 255)))
@@ -60,4 +60,4 @@ def test_images_become_pixels(package: Package) -> None:
 
 def test_wrong_inputs_never_reach_the_model(package: Package) -> None:
     with pytest.raises(InputError, match=r"takes the inputs image \[1, 3, 4, 6\], features \[1, 2\]; got image"):
-        DeviceSession(package, Recorder()).predict({"image": np.zeros((1, 3, 4, 6), np.float32)})
+        CoremlSession(package, Recorder()).predict({"image": np.zeros((1, 3, 4, 6), np.float32)})

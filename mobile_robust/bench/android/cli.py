@@ -17,7 +17,7 @@ from mobile_robust.options import add_measurement, checked
 from mobile_robust.reporting.console import make_console
 
 if TYPE_CHECKING:  # they import PyTorch: not for --help
-    from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step
+    from mobile_robust.bench.device.measure import DeviceMeasurement, MeasurementStep, Notify
 
 #: Where the APK is built: not build/, whose folders are all builds of recipes.
 _APK_FOLDER = Path("dist")
@@ -102,7 +102,7 @@ def _bars(console: Console) -> Iterator[Notify]:
         command = progress.add_task("", serial="", total=None, visible=False)
         devices: dict[str, TaskID] = {}
 
-        def show(step: Step) -> None:
+        def show(step: MeasurementStep) -> None:
             progress.update(command, description=step.what, visible=step.serial is None)
             if step.serial is not None:
                 if step.serial not in devices:

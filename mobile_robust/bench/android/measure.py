@@ -10,7 +10,7 @@ from mobile_robust.bench.android.adb import AdbLink, choose, find_adb
 from mobile_robust.bench.android.apk.build import build_apk, current_apk
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.android.transport import AdbTransport
-from mobile_robust.bench.device.measure import DeviceMeasurement, Notify, Step, measure_on_devices
+from mobile_robust.bench.device.measure import DeviceMeasurement, MeasurementStep, Notify, measure_on_devices
 from mobile_robust.bench.device.plan import choose_models
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.bench.inputs import describe, open_photos
@@ -65,8 +65,8 @@ def measure_on_android(
     photos = open_photos(images)
     protocol = make_protocol(describe(photos), repetitions, threads, [], cool_down)
     if apk is None:
-        notify(Step("building the app"))
-        apk = current_apk(apk_folder) or build_apk(apk_folder, lambda line: notify(Step(line)))
+        notify(MeasurementStep("building the app"))
+        apk = current_apk(apk_folder) or build_apk(apk_folder, lambda line: notify(MeasurementStep(line)))
 
     def connect(serial: str, pause: Callable[[float], None], say: Callable[[str], None]) -> DeviceTransport:
         return AdbTransport(AdbLink(program, serial, pause), apk, _RECONNECT, say)

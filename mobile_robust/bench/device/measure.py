@@ -25,7 +25,7 @@ from mobile_robust.files import folder_lock
 
 
 @dataclass(frozen=True)
-class Step:
+class MeasurementStep:
     """What is done now, on the device of a serial, or on this computer (None). Of all models' ``total`` repetitions
     ``done`` are measured; None: as before."""
 
@@ -36,7 +36,7 @@ class Step:
 
 
 #: Called with every step; from several threads, of each device from one.
-Notify = Callable[[Step], None]
+Notify = Callable[[MeasurementStep], None]
 #: Makes the transport to a device: of a serial, a function that waits so many seconds, and one to be called with what
 #: the transport does.
 Connect = Callable[[str, Callable[[float], None], Callable[[str], None]], DeviceTransport]
@@ -84,11 +84,11 @@ def measure_on_devices(
         notify: See :data:`Notify`.
     """
     with TemporaryDirectory() as folder:
-        notify(Step("making the test set"))
+        notify(MeasurementStep("making the test set"))
         sets = TestSets(photos, Path(folder))
         plan = MeasurementPlan(platform, models, [sets.of(model) for model in models], protocol)
         ends = measure_all(serials, connect, plan, out, keep=keep, limits=Limits(), notify=notify)
-    notify(Step("comparing with PyTorch"))
+    notify(MeasurementStep("comparing with PyTorch"))
     checker = ParityChecker(models, photos)
     measured: dict[str, DeviceMeasurement | InputError] = {}
     for serial, end in ends.items():
@@ -134,7 +134,7 @@ def measure_all(
 
     def measure(serial: str) -> Result:
         def step(what: str, done: int | None = None) -> None:
-            notify(Step(what, serial, done, plan.protocol.repetitions * len(plan.models)))
+            notify(MeasurementStep(what, serial, done, plan.protocol.repetitions * len(plan.models)))
 
         device, folder = connect(serial, pause, step), folder_of(out, serial)
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from mobile_robust import __version__
 from mobile_robust.bench.host import machine as device
-from mobile_robust.bench.host.worker import Job
+from mobile_robust.bench.host.worker import WorkerJob
 from mobile_robust.bench.inputs import Photos, TestSet, TestSets
 from mobile_robust.bench.models import Model
 from mobile_robust.bench.resume import Key, key, missing, new_run, now, refused, resume
@@ -104,7 +104,7 @@ class _Session:
             return
         worker = Worker(**launch(_WORKER, [], runtime.environment()))
         stack.callback(worker.close)
-        job = Job(
+        job = WorkerJob(
             artifact=model.path.resolve(),
             runtime=model.runtime,
             protocol=self._protocol,

@@ -1,8 +1,8 @@
 """The process that holds one artifact while it is measured: ``python -m mobile_robust.bench.host.worker``.
 
 A process of its own so that its memory is the artifact's. Speaks ``runtimes.process`` on stdin and stdout: it receives
-its :class:`Job`, loads the artifact, runs every input once without a clock, and then measures one repetition at every
-request. It ends with the process that started it.
+its job, loads the artifact, runs every input once without a clock, and then measures one repetition at every request.
+It ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
 _FAILURES = (PlacementError, RuntimeError, ValueError, MemoryError)
 
 
-class Job(BaseModel):
+class WorkerJob(BaseModel):
     """What a worker is to measure: an artifact, whose inputs and outputs are float32, on a timed runtime.
 
     ``inputs`` is the path of the test set: float32, for every sample all tensors of ``shapes`` one after the other.
@@ -57,7 +57,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
     stream, requests = reply_stream(), sys.stdin.buffer
     with suppress(EOFError, BrokenPipeError):  # the other process has gone
-        job = Job.model_validate_json(receive(requests).text)
+        job = WorkerJob.model_validate_json(receive(requests).text)
         info, pinned = runtimes()[job.runtime], job.protocol.pinned_cpus
         if pinned is not None and info.accelerator == "cpu":
             os.sched_setaffinity(0, pinned)  # before the runtime makes its threads, which inherit it
@@ -80,7 +80,7 @@ def _error(error: Exception) -> Message:
     return Message("error", str(error) or type(error).__name__)
 
 
-def _open(job: Job, info: RuntimeInfo) -> tuple[Session, Message]:
+def _open(job: WorkerJob, info: RuntimeInfo) -> tuple[Session, Message]:
     """Loads, measures load and first inference, then runs the whole test set once."""
     runtime, first = info.make_timed(), job.arrays(0)
     runtime.import_engine()
@@ -105,7 +105,7 @@ def _open(job: Job, info: RuntimeInfo) -> tuple[Session, Message]:
     return session, Message("open", json.dumps(facts))
 
 
-def _outputs(job: Job, session: Session) -> tuple[list[str], list[Output]]:
+def _outputs(job: WorkerJob, session: Session) -> tuple[list[str], list[Output]]:
     """SHA-256 of the outputs for every input, and the first outputs themselves, small ones only."""
     digests: list[str] = []
     kept: list[Output] = []
@@ -121,7 +121,7 @@ def _outputs(job: Job, session: Session) -> tuple[list[str], list[Output]]:
     return digests, kept
 
 
-def _repeat(job: Job, session: Session) -> Message:
+def _repeat(job: WorkerJob, session: Session) -> Message:
     """Warms up, then measures the test set once."""
     protocol = job.protocol
     session.write(job.arrays(0))

@@ -16,7 +16,7 @@ from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.runtimes.emulator.profiles import PROFILES
 
 if TYPE_CHECKING:
-    from mobile_robust.bench.instructions.table import Change, Row
+    from mobile_robust.bench.instructions.table import Change, InstructionCount
 
 _EXAMPLES = """examples:
   python -m mobile_robust.bench arm64 build/afd_mobilenetv2 --precision int8
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _print_kernels(counts: Sequence[tuple[str, Row]], console: Console) -> None:
+def _print_kernels(counts: Sequence[tuple[str, InstructionCount]], console: Console) -> None:
     for artifact, count in counts:
         shown = list(count.kernels.items())[:_MOST_ROWS]
         shown.append(("the rest", count.total - sum(number for _, number in shown)))

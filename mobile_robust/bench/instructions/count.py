@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from mobile_robust.bench.instructions import plugin
 from mobile_robust.bench.instructions.symbols import MemoryMap, by_function
-from mobile_robust.bench.instructions.table import Row
+from mobile_robust.bench.instructions.table import InstructionCount
 from mobile_robust.bench.models import Model, resolve
 from mobile_robust.errors import InputError
 from mobile_robust.parity.reference import load_reference
@@ -27,7 +27,7 @@ _DECIDING = ("ai-edge-litert", "qemu-user:amd64")
 
 def count_instructions(
     builds: Sequence[Path], precisions: Sequence[str], profile: str, notify: Callable[[str], None]
-) -> list[tuple[str, Row]]:
+) -> list[tuple[str, InstructionCount]]:
     """Counts the instructions of TFLite files on LiteRT's ARM64 kernels: file names, and rows of a table.
 
     Args:
@@ -50,7 +50,7 @@ def count_instructions(
             kernels = _count(model, PROFILES[profile])
         except EngineError as error:
             raise InputError(str(error)) from None
-        row = Row(total=sum(kernels.values()), kernels=kernels, versions=versions)
+        row = InstructionCount(total=sum(kernels.values()), kernels=kernels, versions=versions)
         rows.append((model.artifact.file, row))
     return rows
 

@@ -22,7 +22,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Row(_Strict):
+class InstructionCount(_Strict):
     """One artifact: executed instructions of a warm inference in one thread, the same by kernel, and with what."""
 
     total: int = Field(gt=0)
@@ -30,10 +30,10 @@ class Row(_Strict):
     versions: dict[str, str]
 
 
-class Counts(_Strict):
+class CountTable(_Strict):
     """The whole table."""
 
-    profiles: dict[str, dict[str, Row]] = Field(description="profile -> artifact -> count")
+    profiles: dict[str, dict[str, InstructionCount]] = Field(description="profile -> artifact -> count")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Change:
     """The count of an artifact against the table's. ``before`` is None of an artifact that the table lacks."""
 
     artifact: str
-    now: Row
-    before: Row | None
+    now: InstructionCount
+    before: InstructionCount | None
 
     @property
     def growth(self) -> float | None:
@@ -70,21 +70,21 @@ def versions_text(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _large(row: Row) -> dict[str, int]:
+def _large(row: InstructionCount) -> dict[str, int]:
     """The kernels as the table keeps them."""
     large = {name: n for name, n in row.kernels.items() if n >= _LEAST_SHARE * row.total}
     rest = row.total - sum(large.values())
     return {**large, _REST: rest} if rest else large
 
 
-def read(path: Path) -> Counts:
+def read(path: Path) -> CountTable:
     """Reads a table.
 
     Raises:
         InputError: There is none, or it is none.
     """
     try:
-        return Counts.model_validate_json(path.read_bytes())
+        return CountTable.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}; --update makes one") from None
     except ValidationError as error:
@@ -93,13 +93,13 @@ def read(path: Path) -> Counts:
         raise InputError(f"{path}: not a table of counts: {where}: {first['msg']}") from None
 
 
-def compare(counts: Iterable[tuple[str, Row]], table: Counts, profile: str) -> list[Change]:
+def compare(counts: Iterable[tuple[str, InstructionCount]], table: CountTable, profile: str) -> list[Change]:
     """Every artifact's count beside the table's."""
     rows = table.profiles.get(profile, {})
     return [Change(artifact, count, rows.get(artifact)) for artifact, count in counts]
 
 
-def update(path: Path, counts: Iterable[tuple[str, Row]], profile: str) -> None:
+def update(path: Path, counts: Iterable[tuple[str, InstructionCount]], profile: str) -> None:
     """Puts counts into a table, which is made where it is missing; its other rows stay.
 
     Raises:
@@ -108,5 +108,5 @@ def update(path: Path, counts: Iterable[tuple[str, Row]], profile: str) -> None:
     profiles = read(path).profiles if path.exists() else {}
     new = {artifact: row.model_copy(update={"kernels": _large(row)}) for artifact, row in counts}
     profiles[profile] = dict(sorted({**profiles.get(profile, {}), **new}.items()))
-    table = Counts(profiles=dict(sorted(profiles.items())))
+    table = CountTable(profiles=dict(sorted(profiles.items())))
     write_output(path, table.model_dump_json(indent=2) + "\n")

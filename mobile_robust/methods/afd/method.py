@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.methods.method import Ablation, Latency, Method, Options, Published, Reference, Training
+from mobile_robust.methods.method import Ablation, LazyImport, Method, Options, Published, PublishedLatency, Training
 
 
 class AFDOptions(Options):
@@ -50,7 +50,7 @@ def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
 
 
 #: The last row, "Our", for stems of 64 channels: Snapdragon 865, Adreno 640.
-TABLE_VII = Latency(0.11e6, 0.36e9, 54, 58, "AFD-Module, Table VII")
+TABLE_VII = PublishedLatency(0.11e6, 0.36e9, 54, 58, "AFD-Module, Table VII")
 #: Table X prints the clean accuracy as 76.04, the text of section IV-D as 76.14.
 _CLEAN = 76.04
 _QUALITIES = (25, 18, 15, 10, 7)
@@ -69,11 +69,11 @@ METHOD = Method(
     name="afd",
     paper="Peng et al., Lightweight Adaptive Feature De-drifting for Compressed Image Classification, TMM 2024",
     options=AFDOptions,
-    build=Reference("mobile_robust.methods.afd.network:build"),
-    pipeline=Reference("mobile_robust.methods.pipeline:CutPipeline"),
-    required=Reference("mobile_robust.methods.afd.network:required"),
+    build=LazyImport("mobile_robust.methods.afd.network:build"),
+    pipeline=LazyImport("mobile_robust.methods.pipeline:CutPipeline"),
+    required=LazyImport("mobile_robust.methods.afd.network:required"),
     training=Training(
-        task=Reference("mobile_robust.methods.afd.training:Distillation"),
+        task=LazyImport("mobile_robust.methods.afd.training:Distillation"),
         summary="AFD-Module, from photos without labels",
         description="Train AFD-Module on photos and their JPEG-compressed selves; no labels are needed.",
         options=AFDTraining,

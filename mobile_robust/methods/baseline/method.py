@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mobile_robust.methods.method import Latency, Method, Options, Reference
+from mobile_robust.methods.method import LazyImport, Method, Options, PublishedLatency
 
 TABLE_VII = "AFD-Module, Table VII"
 
@@ -38,11 +38,11 @@ METHOD = Method(
     name="baseline",
     paper="Dong et al., ICCV 2015 (AR-CNN); Zhang et al., TIP 2017 (DnCNN)",
     options=BaselineOptions,
-    build=Reference("mobile_robust.methods.baseline.network:build"),
-    pipeline=Reference("mobile_robust.methods.pipeline:ImagePipeline"),
+    build=LazyImport("mobile_robust.methods.baseline.network:build"),
+    pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
     excluded=EXCLUDED,
     latency={
-        "arcnn": Latency(0.12e6, 5.91e9, 185, 178, TABLE_VII),
-        "dncnn": Latency(0.56e6, 28.07e9, 625, 1132, TABLE_VII),
+        "arcnn": PublishedLatency(0.12e6, 5.91e9, 185, 178, TABLE_VII),
+        "dncnn": PublishedLatency(0.56e6, 28.07e9, 625, 1132, TABLE_VII),
     },
 )

@@ -11,7 +11,7 @@ from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.methods.method import Ablation, Command, Method, Options, Published, Reference, Training
+from mobile_robust.methods.method import Ablation, Command, LazyImport, Method, Options, Published, Training
 
 
 def _different(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -93,11 +93,11 @@ METHOD = Method(
     name="deepcorrect",
     paper="Borkar & Karam, DeepCorrect: Correcting DNN Models against Image Distortions, IEEE TIP 2019",
     options=DeepCorrectOptions,
-    build=Reference("mobile_robust.methods.deepcorrect.network:build"),
-    pipeline=Reference("mobile_robust.methods.pipeline:InsertPipeline"),
-    required=Reference("mobile_robust.methods.deepcorrect.network:required"),
+    build=LazyImport("mobile_robust.methods.deepcorrect.network:build"),
+    pipeline=LazyImport("mobile_robust.methods.pipeline:InsertPipeline"),
+    required=LazyImport("mobile_robust.methods.deepcorrect.network:required"),
     training=Training(
-        task=Reference("mobile_robust.methods.deepcorrect.training:Correction"),
+        task=LazyImport("mobile_robust.methods.deepcorrect.training:Correction"),
         summary="DeepCorrect, on the filters of a ranking",
         description="Train the correction units of the filters that a ranking names (see python -m mobile_robust.rank) "
         "on clean and distorted photos, half and half.",
@@ -114,7 +114,7 @@ METHOD = Method(
     ),
     commands={
         "rank": Command(
-            Reference("mobile_robust.methods.deepcorrect.rank.cli:main"),
+            LazyImport("mobile_robust.methods.deepcorrect.rank.cli:main"),
             "which filters suffer most from a corruption (for DeepCorrect)",
         )
     },

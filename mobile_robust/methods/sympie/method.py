@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from mobile_robust.contracts.recipe import Recipe
-from mobile_robust.methods.method import Ablation, Method, Options, Published, Reference, Training
+from mobile_robust.methods.method import Ablation, LazyImport, Method, Options, Published, Training
 
 
 class SyMPIEOptions(Options):
@@ -71,10 +71,10 @@ METHOD = Method(
     paper="Barbato et al., A Modular System for Enhanced Robustness of Multimedia Understanding Networks via Deep "
     "Parametric Estimation, MMSys 2024",
     options=SyMPIEOptions,
-    build=Reference("mobile_robust.methods.sympie.network:build"),
-    pipeline=Reference("mobile_robust.methods.pipeline:ImagePipeline"),
+    build=LazyImport("mobile_robust.methods.sympie.network:build"),
+    pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
     training=Training(
-        task=Reference("mobile_robust.methods.sympie.training:Estimation"),
+        task=LazyImport("mobile_robust.methods.sympie.training:Estimation"),
         summary="SyMPIE, through a frozen classifier",
         description="Train SyMPIE's estimator through a frozen classifier on photos with ImageNet-C's corruptions and "
         "the paper's four.",

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
-from mobile_robust.runtimes.emulator.sandbox import Package
+from mobile_robust.runtimes.emulator.sandbox import InstalledPackage
 
 #: What other programs have hung into every update of the system's lists is not for ours.
 _CLEARED = ("APT::Architectures", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success")
@@ -30,10 +30,10 @@ class Deb:
     sha256: str
 
     @property
-    def package(self) -> Package:
+    def package(self) -> InstalledPackage:
         """As the sandbox's manifest has it."""
         name, version, architecture = self.file.removesuffix(".deb").split("_")
-        return Package(f"{name}:{architecture}", unquote(version), self.sha256)
+        return InstalledPackage(f"{name}:{architecture}", unquote(version), self.sha256)
 
 
 class Apt:

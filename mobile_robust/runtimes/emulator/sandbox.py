@@ -21,7 +21,7 @@ _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Package:
+class InstalledPackage:
     """A package in the sandbox: ``name`` (Debian's with the architecture), version, SHA-256 of its file."""
 
     name: str
@@ -34,7 +34,7 @@ class Sandbox:
     """A folder with a tree of unpacked packages; finished when it holds a manifest."""
 
     folder: Path
-    packages: tuple[Package, ...]
+    packages: tuple[InstalledPackage, ...]
 
     @property
     def tree(self) -> Path:
@@ -110,7 +110,7 @@ def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
         return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
     if not isinstance(manifest, dict) or manifest.get("contents") != packages.fingerprint():
         return None, f"{folder} was set up by another version of this package: {SETUP}"
-    found = Sandbox(folder, tuple(Package(**entry) for entry in manifest["parts"]))
+    found = Sandbox(folder, tuple(InstalledPackage(**entry) for entry in manifest["parts"]))
     if manifest["tree_sha256"] != sha256(found.tree):
         return None, f"{folder}: files were changed since it was set up: {SETUP}"
     return found, None

@@ -10,10 +10,10 @@ from pathlib import Path
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256
 from mobile_robust.runtimes.emulator import packages
-from mobile_robust.runtimes.emulator.sandbox import Package
+from mobile_robust.runtimes.emulator.sandbox import InstalledPackage
 
 
-def download(folder: Path) -> list[Package]:
+def download(folder: Path) -> list[InstalledPackage]:
     """Downloads the wheels with pip, which checks their hashes; those of an earlier try are not downloaded again.
 
     Raises:
@@ -35,7 +35,7 @@ def download(folder: Path) -> list[Package]:
     if done.returncode:
         raise InputError(f"pip download failed: {done.stderr.strip() or done.stdout.strip()}")
     named = [(*name.split("==", 1), digest) for name, digest in packages.WHEELS.items()]
-    return [Package(name, version, digest) for name, version, digest in named]
+    return [InstalledPackage(name, version, digest) for name, version, digest in named]
 
 
 def unpack(folder: Path, site: Path) -> None:

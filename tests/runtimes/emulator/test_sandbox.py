@@ -10,9 +10,9 @@ import pytest
 
 from mobile_robust.runtimes.emulator import packages, sandbox
 from mobile_robust.runtimes.emulator.profiles import ARMV9, SNAPDRAGON_865
-from mobile_robust.runtimes.emulator.sandbox import Package, Sandbox
+from mobile_robust.runtimes.emulator.sandbox import InstalledPackage, Sandbox
 
-PACKAGE = Package("ai-edge-litert", "2.3.0", "ab" * 32)
+PACKAGE = InstalledPackage("ai-edge-litert", "2.3.0", "ab" * 32)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mobile_robust.methods.method import Method, Options, Reference, Training
+from mobile_robust.methods.method import LazyImport, Method, Options, Training
 
 
 class ToyOptions(Options):
@@ -32,10 +32,10 @@ METHOD = Method(
     name="toy",
     paper="none",
     options=ToyOptions,
-    build=Reference("mobile_robust.methods.toy.network:build"),
-    pipeline=Reference("mobile_robust.methods.toy.network:pipeline"),
+    build=LazyImport("mobile_robust.methods.toy.network:build"),
+    pipeline=LazyImport("mobile_robust.methods.toy.network:pipeline"),
     training=Training(
-        task=Reference("mobile_robust.methods.toy.training:Adjustment"),
+        task=LazyImport("mobile_robust.methods.toy.training:Adjustment"),
         summary="a gain and a bias a colour",
         description="Train gains and biases through a frozen classifier.",
         options=ToyTraining,
