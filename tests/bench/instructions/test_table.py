@@ -12,9 +12,9 @@ from mobile_robust.errors import InputError
 COMMITTED = Path(table.__file__).with_name("counts.json")
 
 
-def count(total: int = 1000, name: str = "a_int8.tflite") -> list[tuple[str, table.Row]]:
+def count(total: int = 1000, name: str = "a_int8.tflite") -> list[tuple[str, table.InstructionCount]]:
     kernels = {"xnn_gemm": total - 205, "xnn_add": 200, "tiny": 5}
-    return [(name, table.Row(total=total, kernels=kernels, versions={"ai-edge-litert": "2.3.0"}))]
+    return [(name, table.InstructionCount(total=total, kernels=kernels, versions={"ai-edge-litert": "2.3.0"}))]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "counts.json"
 
 
-def failure(path: Path, now: list[tuple[str, table.Row]], profile: str = "armv9") -> str | None:
+def failure(path: Path, now: list[tuple[str, table.InstructionCount]], profile: str = "armv9") -> str | None:
     (change,) = table.compare(now, table.read(path), profile)
     return change.failure
 
