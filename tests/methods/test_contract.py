@@ -36,27 +36,10 @@ from mobile_robust.training.checkpoints import Checkpoints
 from mobile_robust.training.run import initial_model, make_task, train
 from mobile_robust.training.settings import TrainSettings, training_of
 from tests.randomize import randomize, relative_error
+from tests.recipes import RESNET, SMALL
 
-RECIPE = """\
-method = "{name}"
-scope = "pipeline"
-
-[backbone]
-name = "test_resnet"
-layer = "act1"
-options = {{ num_classes = 10 }}
-
-[input]
-size = 64
-
-[quantization]
-calibration_images = 4
-
-[parity]
-images = 2
-
-[options]
-"""
+#: The small pipeline of all tests, ready for a method's options as its last table.
+RECIPE = SMALL.replace("options = {{ {options} }}\n", "") + "\n[options]\n"
 CLASSES, SIDE = 10, 64
 PHOTO = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
 STEPS = 4
@@ -91,7 +74,7 @@ def recipe_path(name: str, folder: Path) -> Path:
     own, path = Path(__file__).parent / name / "recipe.toml", folder / f"{name}.toml"
     if own.is_file():
         return own
-    path.write_text(RECIPE.format(name=name))
+    path.write_text(RECIPE.format(method=name, scope="pipeline", backbone=RESNET))
     return path
 
 
