@@ -52,7 +52,7 @@ def open_file(path: Path, runtime: str, image: ArtifactTensor, logits: str) -> P
 
 
 def open_pipeline(origin: Path | str, baseline: bool) -> Predict:
-    """See :func:`pipeline_of`; or its baseline."""
+    """The pipeline that :func:`pipeline_of` makes, or its baseline."""
     pipeline, recipe, _ = pipeline_of(origin)
     return _pytorch(pipeline.baseline if baseline else pipeline, recipe.input)
 

@@ -1,5 +1,5 @@
 """A frozen classifier with its adapter, by where the adapter edits: before the network, between two layers, inside
-several layers, or nowhere. A toolkit: a method may bring a pipeline of its own.
+several layers, or nowhere. A toolkit: a method may define its pipeline itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Pipeline(nn.Module, ABC):
 
     module: Adapter
     normalize: Normalize  # from the image to what the backbone takes
-    where: str  # where the adapter edits, in words
-    folds: bool = True  # whether the adapter has a deploy form of its own, apart from the backbone's
+    where: str  # where the adapter edits, as text
+    folds: bool = True  # whether the adapter has a deploy form apart from the backbone's
     is_baseline: bool = False  # whether nothing is edited
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Pipeline(nn.Module, ABC):
 
     @abstractmethod
     def backbone_state(self) -> dict[str, Tensor]:
-        """The backbone's tensors under its own names."""
+        """The backbone's tensors under the names that they have in it."""
 
     @abstractmethod
     def frozen(self) -> Pipeline:

@@ -68,7 +68,7 @@ class Plan:
 def plan(
     folder: Path, runtimes: Sequence[str] | None = None, images: int | None = None, against: str | None = None
 ) -> Plan:
-    """See :func:`verify`."""
+    """What :func:`verify` will compare, with the same arguments."""
     if images is not None and images < 1:
         raise InputError(f"--images {images}: must be 1 or more")
     manifest = read_manifest(folder)

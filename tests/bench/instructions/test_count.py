@@ -14,6 +14,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import Runtime
 from mobile_robust.runtimes.emulator.runtime import LitertArm64
 
+#: Counting needs one, a checkout does not; CI installs one, so that these never skip there.
 needs_compiler = pytest.mark.skipif(plugin.compiler() is None, reason="no C compiler")
 
 
