@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mobile_robust.contracts.precisions import precisions_of
-from mobile_robust.data.split import Split
+from mobile_robust.data.split import Rule, Split
 from mobile_robust.errors import InputError
 
 
@@ -58,13 +58,15 @@ def add_split(
     required: bool = False,
     whole: bool = False,
 ) -> None:
-    """Adds --holdout and --holdout-seed, for :func:`split_of`; ``whole``: all photos may be held out."""
+    """Adds --holdout, --holdout-seed and --holdout-by, for :func:`split_of`; ``whole``: all photos may be held out."""
     parser.add_argument(
         "--holdout", type=float, action=fraction(whole), required=required, metavar="FRACTION", help=help
     )
     parser.add_argument(
         "--holdout-seed", type=int, action=at_least(0), default=0, metavar="SEED", help="default: %(default)s"
     )
+    by = "what decides on a photo: its content (default) or, as in the first tables, its position in the folder"
+    parser.add_argument("--holdout-by", choices=get_args(Rule), default="content", help=by)
 
 
 def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: str, cool_down: float) -> None:
@@ -81,7 +83,7 @@ def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: s
 
 def split_of(options: argparse.Namespace) -> Split | None:
     """The split that the options of :func:`add_split` name; None: all photos are used."""
-    return None if options.holdout is None else Split(options.holdout, options.holdout_seed)
+    return None if options.holdout is None else Split(options.holdout, options.holdout_seed, options.holdout_by)
 
 
 def make_folder(path: Path, option: str = "--out") -> None:

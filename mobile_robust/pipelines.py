@@ -23,6 +23,7 @@ from mobile_robust.methods.pipeline import Pipeline
 from mobile_robust.methods.registry import method_of, options_of
 from mobile_robust.methods.site import Site, create_backbone
 from mobile_robust.state_dicts import apply_state, below_prefix, read_state
+from mobile_robust.training_record import TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Model:
     reference: nn.Module  # what the artifacts must equal: the pipeline, or the component that the recipe names
     deploy: nn.Module  # the same function without batch norms; this is what gets converted
     provenance: Provenance  # where the weights come from; that of the images is filled in by the converter
+    trained: TrainingRecord | None  # on what; None: not at all, or not known
     inputs: tuple[TensorSpec, ...]  # what the reference takes, in order
     output: TensorSpec
     _example: Callable[[Tensor], tuple[Tensor, ...]]
@@ -89,7 +91,8 @@ def build_model(recipe: Recipe) -> Model:
         parity_images="none",
         label=label,
     )
-    return _model(site, adapter, pipeline, provenance)
+    trained = TrainingRecord.read(Path(recipe.weights.file)) if recipe.weights.file else None
+    return _model(site, adapter, pipeline, provenance, trained)
 
 
 def rebuild(folder: Path, manifest: Manifest) -> Model:
@@ -103,7 +106,7 @@ def rebuild(folder: Path, manifest: Manifest) -> Model:
     path = folder / manifest.weights.file
     apply_state(stored, read_state(path), path, f"recipe {recipe.name}")
     adapter.check_state()
-    return _model(Site(recipe, site.network), adapter, pipeline, manifest.provenance)
+    return _model(Site(recipe, site.network), adapter, pipeline, manifest.provenance, TrainingRecord.read(path))
 
 
 def load_built(folder: Path, manifest: Manifest) -> Pipeline:
@@ -129,12 +132,23 @@ def _initial(site: Site) -> tuple[Adapter, Pipeline | None]:
     return adapter, pipeline
 
 
-def _model(site: Site, adapter: Adapter, pipeline: Pipeline | None, provenance: Provenance) -> Model:
+def _model(
+    site: Site, adapter: Adapter, pipeline: Pipeline | None, provenance: Provenance, trained: TrainingRecord | None
+) -> Model:
     made = _reference(site, adapter, pipeline)
     deploy = made.network.deployed() if made.network is pipeline else deployed(made.network)
     deploy = deploy.eval().requires_grad_(False)
     return Model(
-        site.recipe, adapter, pipeline, made.network, deploy, provenance, made.inputs, made.output, made.example
+        site.recipe,
+        adapter,
+        pipeline,
+        made.network,
+        deploy,
+        provenance,
+        trained,
+        made.inputs,
+        made.output,
+        made.example,
     )
 
 

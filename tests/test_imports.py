@@ -19,6 +19,7 @@ ORDER = (
     ("model_flags", "state_dicts", "coreml_import"),
     ("reporting",),
     ("data",),
+    ("training_record",),
     ("options",),
     ("corruptions",),
     ("layers",),

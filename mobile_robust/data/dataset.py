@@ -54,7 +54,7 @@ class PhotoDataset:
         cls, folder: Path, labels: str | None = None, split: Split | None = None, held_out: bool = False
     ) -> PhotoDataset:
         """The images in a folder and its sub-folders, in order of path; of a split those that are not held out or, with
-        ``held_out``, the others in the order of the split. For ``labels`` see
+        ``held_out``, the others, in the order of the split. For ``labels`` see
         :func:`~mobile_robust.data.labels.label_images`; None: unknown.
 
         Raises:

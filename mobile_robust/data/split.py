@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from mobile_robust.data.content import content_hash
 from mobile_robust.errors import InputError
+
+Rule = Literal["content", "position"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """A random split of a folder's photos, the same one for every command that is given both numbers.
+    """A random split of photos, the same one for every command that is given the same options.
 
-    The test photos are the last ``fraction``, in (0, 1], after ``numpy.random.default_rng(seed).permutation``.
+    By "content" a photo is held out where a hash of its file and of the seed falls into the first ``fraction``, in
+    (0, 1]: whatever else lies in the folder, it stays on its side, and so do its copies. By "position", the rule of the
+    first tables, the test photos are the last ``fraction`` after ``numpy.random.default_rng(seed).permutation``: one
+    file more, and others are held out.
 
     Raises:
         InputError: Another fraction, or a negative seed.
@@ -23,6 +31,7 @@ class Split:
 
     fraction: float
     seed: int = 0
+    by: Rule = "content"
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
@@ -32,19 +41,29 @@ class Split:
 
     def __str__(self) -> str:
         """The command-line options that name this split."""
-        return f"--holdout {self.fraction:g} --holdout-seed {self.seed}"
+        rule = "" if self.by == "content" else f" --holdout-by {self.by}"
+        return f"--holdout {self.fraction:g} --holdout-seed {self.seed}{rule}"
 
     def test(self, paths: Sequence[Path]) -> list[Path]:
-        """The photos that are held out, in the order of the permutation; InputError: there is none."""
-        order = np.random.default_rng(self.seed).permutation(len(paths))
-        return self._some([paths[i] for i in order[len(paths) - round(len(paths) * self.fraction) :]], paths)
+        """The photos that are held out, in the order given (by position in that of the permutation); InputError: there
+        is none."""
+        return self._some(self._held_out(paths), paths)
 
     def train(self, paths: Sequence[Path]) -> list[Path]:
         """The other photos, in the order given; InputError: there is none."""
-        if not round(len(paths) * self.fraction):
-            return list(paths)
-        held_out = set(self.test(paths))
+        held_out = set(self._held_out(paths))
         return self._some([path for path in paths if path not in held_out], paths)
+
+    def _held_out(self, paths: Sequence[Path]) -> list[Path]:
+        if self.by == "content":
+            return [path for path in paths if self._draw(path) < self.fraction]
+        order = np.random.default_rng(self.seed).permutation(len(paths))
+        return [paths[i] for i in order[len(paths) - round(len(paths) * self.fraction) :]]
+
+    def _draw(self, path: Path) -> float:
+        """A photo's own number in [0, 1)."""
+        digest = hashlib.sha256(f"{self.seed} {content_hash(path)}".encode()).digest()
+        return int.from_bytes(digest[:6], "big") / 2**48
 
     def _some(self, chosen: list[Path], paths: Sequence[Path]) -> list[Path]:
         if not chosen:

@@ -99,8 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         "classes: ImageNet's synsets, numbers, or names in alphabetical order; FILE.csv: with the header file,label, "
         "files relative to --images",
     )
-    order = "score only the last FRACTION of the photos in the order numpy.random.default_rng(SEED).permutation gives"
-    add_split(parser, order, whole=True)
+    add_split(
+        parser,
+        "score only FRACTION of the photos, drawn by SEED; train with the same options takes the others",
+        whole=True,
+    )
     add(
         "--corruption",
         nargs="+",

@@ -16,11 +16,12 @@ from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
-from mobile_robust.evaluation.predictors import Open, classifier, open_file, open_pipeline, open_timm, pipeline_of
+from mobile_robust.evaluation.predictors import Open, classifier, model_of, open_file, open_pipeline, open_timm
 from mobile_robust.files import resume_key, state_hash
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.runtimes.registry import require
 from mobile_robust.runtimes.registry import runtimes as known_runtimes
+from mobile_robust.training_record import TrainingRecord
 
 #: Name of the models that are only a backbone.
 BASELINE = "baseline"
@@ -41,6 +42,7 @@ class Model:
         open: Opens it.
         method: Of the module; None for a baseline.
         label: What must be known about its weights, such as "untrained: latency only".
+        trained: On what its module was; None: on nothing, or it is not known.
         sha256: Of the artifact's file; None for what is no file.
     """
 
@@ -54,6 +56,7 @@ class Model:
     open: Open = field(compare=False)
     method: str | None = None
     label: str | None = None
+    trained: TrainingRecord | None = field(default=None, compare=False)
     sha256: str | None = None
 
 
@@ -106,16 +109,18 @@ def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Mode
     verify_hashes(manifest, folder)
     pair = _pair(str(folder), "reference", folder.resolve())
     artifacts = [a for a in manifest.artifacts if file in (None, a.file)]
-    files = [_file(folder, manifest, artifact, pair[0], runtimes) for artifact in artifacts]
+    files = [_file(folder, manifest, artifact, pair, runtimes) for artifact in artifacts]
     return [*(pair if file is None else pair[:1]), *files]
 
 
-def _file(folder: Path, manifest: Manifest, artifact: Artifact, baseline: Model, runtimes: Sequence[str]) -> Model:
+def _file(
+    folder: Path, manifest: Manifest, artifact: Artifact, pair: Sequence[Model], runtimes: Sequence[str]
+) -> Model:
     (image,) = [tensor for tensor in artifact.inputs if tensor.role is Role.IMAGE]
     (logits,) = [tensor for tensor in artifact.outputs if tensor.role is Role.LOGITS]
     runtime = _runtime_for(artifact, runtimes)
     return replace(
-        baseline,
+        pair[0],
         name=artifact.file.removeprefix(f"{manifest.recipe.name}_"),
         runtime=runtime,
         classes=logits.shape[-1],
@@ -123,6 +128,7 @@ def _file(folder: Path, manifest: Manifest, artifact: Artifact, baseline: Model,
         open=partial(open_file, (folder / artifact.file).resolve(), runtime, image, logits.name),
         method=manifest.recipe.method,
         label=manifest.provenance.label,
+        trained=pair[-1].trained,
         sha256=artifact.sha256,
     )
 
@@ -151,10 +157,11 @@ def _needs_classes(recipe: Recipe, where: str) -> None:
 
 
 def _pair(group: str, name: str, origin: Path | str) -> list[Model]:
-    """The baseline and, where a module is around it, the pipeline, both in PyTorch; see :func:`pipeline_of`."""
-    pipeline, recipe, label = pipeline_of(origin)
+    """The baseline and, where a module is around it, the pipeline, both in PyTorch; see :func:`model_of`."""
+    model = model_of(origin)
+    pipeline, recipe = model.pipeline, model.recipe
     section = recipe.backbone
-    assert section is not None
+    assert pipeline is not None and section is not None
     baseline = _baseline(group, section, recipe.input, pipeline.backbone_state(), partial(open_pipeline, origin, True))
     if pipeline.is_baseline:
         return [baseline]
@@ -165,7 +172,8 @@ def _pair(group: str, name: str, origin: Path | str) -> list[Model]:
         fingerprint=_digest("pytorch", facts, pipeline.state_dict()),
         open=partial(open_pipeline, origin, False),
         method=recipe.method,
-        label=label,
+        label=model.provenance.label,
+        trained=model.trained,
     )
     return [baseline, whole]
 

@@ -21,8 +21,7 @@ from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
-from mobile_robust.methods.pipeline import Pipeline
-from mobile_robust.pipelines import build_model, rebuild
+from mobile_robust.pipelines import Model, build_model, rebuild
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.registry import runtimes
 
@@ -52,9 +51,10 @@ def open_file(path: Path, runtime: str, image: ArtifactTensor, logits: str) -> P
 
 
 def open_pipeline(origin: Path | str, baseline: bool) -> Predict:
-    """The pipeline that :func:`pipeline_of` makes, or its baseline."""
-    pipeline, recipe, _ = pipeline_of(origin)
-    return _pytorch(pipeline.baseline if baseline else pipeline, recipe.input)
+    """The pipeline of :func:`model_of`, or its baseline."""
+    model = model_of(origin)
+    assert model.pipeline is not None
+    return _pytorch(model.pipeline.baseline if baseline else model.pipeline, model.recipe.input)
 
 
 def open_timm(name: str) -> Predict:
@@ -65,14 +65,14 @@ def open_timm(name: str) -> Predict:
 
 
 @cache  # a baseline and the network with its module share one pipeline
-def pipeline_of(origin: Path | str) -> tuple[Pipeline, Recipe, str | None]:
-    """The PyTorch pipeline of a built folder or of a recipe as JSON, the recipe, and the label of the weights."""
+def model_of(origin: Path | str) -> Model:
+    """The model of a built folder or of a recipe as JSON; it has a pipeline."""
     if isinstance(origin, Path):
         model = rebuild(origin, read_manifest(origin))
     else:
         model = build_model(Recipe.model_validate_json(origin))
-    assert model.pipeline is not None
-    return _channels_last(model.pipeline), model.recipe, model.provenance.label
+    _channels_last(model.pipeline)
+    return model
 
 
 @cache

@@ -18,6 +18,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation.settings import CLEAN, select_settings
 
 if TYPE_CHECKING:
+    from mobile_robust.evaluation.models import Model
     from mobile_robust.evaluation.scores import Score, Scores
 
 #: A model that guesses can be right by chance on fewer photos.
@@ -81,6 +82,7 @@ def evaluate(
     settings = select_settings(corruptions, [model.size for model in resolved])
     for model in resolved:
         photos.check_classes(model.classes, f"{model.name} of {model.group}")
+        _check_unseen(model, photos)
     alexnet = read_errors(alexnet_errors, settings) if alexnet_errors else {}
 
     on_progress("reading photos", 0, None)
@@ -129,6 +131,19 @@ def _suspicious(score: Score) -> str | None:
     )
 
 
+def _check_unseen(model: Model, photos: PhotoDataset) -> None:
+    """Raises InputError where a module was trained on some of the photos."""
+    seen = model.trained.trained_on(photos.paths) if model.trained else []
+    if not seen:
+        return
+    assert model.trained is not None
+    advice = f", or what its training left out: {model.trained.split}" if model.trained.split else ""
+    raise InputError(
+        f"--images {photos.folder}: the module of {model.group} was trained on {len(seen)} of these {len(photos)} "
+        f"photos, such as {seen[0].relative_to(photos.folder)}, so its scores would flatter; give others{advice}"
+    )
+
+
 def _cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
@@ -151,6 +166,7 @@ def _facts(seed: int, photos: PhotoDataset, unreadable: Mapping[Path, str]) -> d
             "labels": photos.labels_from,
             "holdout": photos.split.fraction if photos.split else None,
             "holdout_seed": photos.split.seed if photos.split else None,
+            "holdout_by": photos.split.by if photos.split else None,
             "skipped": [
                 {"file": path.relative_to(photos.folder).as_posix(), "reason": why} for path, why in unreadable.items()
             ],

@@ -122,7 +122,7 @@ class _Builder:
             reference_path = reference.save(self.folder)
             weights_path = self.folder / WEIGHTS_NAME
             state = {name: x.contiguous() for name, x in model.reference.state_dict().items()}
-            write_atomically(weights_path, save(state))
+            write_atomically(weights_path, save(state, model.trained.metadata() if model.trained else None))
         artifacts, errors = self._verify(self._convert(model, provenance, photos.calibration), reference)
         self.step("report")
         manifest = Manifest(

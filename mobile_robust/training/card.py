@@ -65,7 +65,7 @@ def card(
         "recipe": f"{recipe.name}: {words}{ranking}",
         "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, {model.where}",
         "start": f"{start.name}, SHA-256 {sha256(start)}" if start else "changing nothing",
-        "photos": f"{len(photos)}, {split}; {'with labels' if photos.labels else 'no labels'}",
+        "photos": f"{len(photos)}, {split}; {'with labels' if photos.labels else 'no labels'}; SHA-256 {photos.digest}",
         "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
         "training": ", ".join(training),
         "time": f"{sum(step.seconds for step in steps):.0f} s on {device}",

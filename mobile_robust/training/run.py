@@ -34,6 +34,7 @@ from mobile_robust.training.plot import plot
 from mobile_robust.training.samples import CropPair
 from mobile_robust.training.settings import TrainSettings, training_of
 from mobile_robust.training.stream import Batches
+from mobile_robust.training_record import TrainingRecord
 
 #: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
 _RESULT_DEPENDS_ON = {"steps", "batch", "rate", "seed", "quantized", "mixed_precision"}
@@ -132,7 +133,9 @@ def train(
     steps = _watch(run_steps(task, batches, settings, checkpoints, accelerator), settings.steps, log, console)
     if not main:
         return None
-    write_output(out, save(task.result()))
+    start = TrainingRecord.read(settings.start) if settings.start else None
+    record = TrainingRecord.of(photos, model.provenance.backbone_sha256, start)
+    write_output(out, save(task.result(), record.metadata()))
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
     about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command)
     write_output(out.with_suffix(".md"), about)

@@ -8,17 +8,21 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import built_in_photos
+from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
+from mobile_robust.training_record import TrainingRecord
 from tests.evaluation.fakes import BASELINE, flat_photos, model
 from tests.shared import kill, wait_for_end, wait_until
 
@@ -92,6 +96,17 @@ def test_no_readable_photo_is_an_error(tmp_path: Path) -> None:
 def test_holdout_scores_the_test_part(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["b", "--images", str(photos), "--holdout", "0.4", "--jobs", "1"]) == 0
     assert "2 photos: top-1" in capsys.readouterr().out
+
+
+def test_photos_that_the_module_was_trained_on_are_refused(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Split(0.4)
+    record = TrainingRecord.of(PhotoDataset.from_folder(photos, split=split), None, None)
+    trained = replace(model("int8.tflite", method="afd"), trained=record)
+    monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: [BASELINE, trained])
+    message = f"the module of b was trained on {record.photos} of these 5 photos, such as .*; give others, or what "
+    with pytest.raises(InputError, match=message + "its training left out: --holdout 0.4 --holdout-seed 0$"):
+        main(["b", "--images", str(photos), "--jobs", "1"])
+    assert main(["b", "--images", str(photos), "--jobs", "1", *str(split).split()]) == 0
 
 
 @pytest.mark.usefixtures("fakes")

@@ -397,4 +397,4 @@ def test_a_stopped_training_does_not_resume_with_another_option(
     kept = [path.name for path in Checkpoints(out, {}, print).folder.iterdir()]
     with pytest.raises(InputError, match="holds a stopped training with other photos, weights or settings"):
         run(recipe, photos, out, other_options(training_of(methods()[name]), field))
-    assert [path.name for path in Checkpoints(out, {}, print).folder.iterdir()] == kept == ["step-000001.pt"]
+    assert [path.name for path in Checkpoints(out, {}, print).folder.iterdir()] == kept == ["step-000001.checkpoint"]

@@ -15,11 +15,14 @@ import pytest
 import torch
 from PIL import Image
 
+from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 from mobile_robust.methods.afd import training as afd
 from mobile_robust.state_dicts import read_state
 from mobile_robust.training import checkpoints
 from mobile_robust.training.cli import main
+from mobile_robust.training_record import TrainingRecord
 from tests.methods.training import train_words
 
 pytestmark = pytest.mark.slow
@@ -68,8 +71,12 @@ def test_a_seed_gives_the_same_weights_again_however_the_photos_are_read(
 def test_held_out_photos_are_not_read(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.safetensors"
     train(recipes, photos, out, "--holdout", "0.5")
-    said = "| photos | 3, all but those of `evaluate --holdout 0.5 --holdout-seed 0`; no labels |"
-    assert said in out.with_suffix(".md").read_text()
+    used = PhotoDataset.from_folder(photos, split=Split(0.5))
+    said = f"{len(used)}, all but those of `evaluate {used.split}`; no labels; SHA-256 {used.digest}"
+    assert f"| photos | {said} |" in out.with_suffix(".md").read_text()
+    record = TrainingRecord.read(out)
+    assert record is not None and record.photos == len(used) and record.split == "--holdout 0.5 --holdout-seed 0"
+    assert record.trained_on(PhotoDataset.from_folder(photos).paths) == list(used.paths)
     with pytest.raises(InputError, match="of 6 images that leaves none"):
         train(recipes, photos, out, "--holdout", "0.99")
 
@@ -112,11 +119,11 @@ def test_a_loss_that_is_no_number_stops_and_no_other_training_takes_up_its_check
     out = tmp_path / "w.safetensors"
     with monkeypatch.context() as patch:
         patch.setattr(afd, "relative_error", error)
-        last = r"the loss is nan at step 4: .* last good checkpoint is .*step-000002\.pt"
+        last = r"the loss is nan at step 4: .* last good checkpoint is .*step-000002\.checkpoint"
         with pytest.raises(InputError, match=last):
             train(recipes, photos, out, "--loss", "features", "--checkpoint-every", 2)
     assert not out.exists() and not out.with_suffix(".md").exists()
-    assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000002.pt"]
+    assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000002.checkpoint"]
     changes = "--rate 0.001, --seed 1, --batch 2, --steps 5, --crop 64, --corruption jpeg:7, --holdout 0.5"
     for changed in changes.split(", "):
         with pytest.raises(InputError, match="holds a stopped training with other photos, weights or settings"):
@@ -132,18 +139,19 @@ def test_killed_it_resumes_to_the_same_weights(recipes: Recipes, photos: Path, t
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     folder = tmp_path / "killed.safetensors.checkpoints"
     deadline = time.monotonic() + 120
-    while not list(folder.glob("step-*.pt")) and process.poll() is None and time.monotonic() < deadline:
+    while not list(folder.glob("step-*.checkpoint")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not killed.exists() and list(folder.glob("step-*.pt"))
+    assert not killed.exists() and list(folder.glob("step-*.checkpoint"))
     # the broken one is kept aside, the one before it is taken; the log's torn last line is no harm
-    newest = max(folder.glob("step-*.pt"))
-    newest.with_name("step-000099.pt").write_bytes(newest.read_bytes()[:-100])
+    newest = max(folder.glob("step-*.checkpoint"))
+    newest.with_name("step-000099.checkpoint").write_bytes(newest.read_bytes()[:-100])
     with killed.with_suffix(".jsonl").open("a") as log:
         log.write('{"step": 9')
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "step-000099.pt: broken checkpoint" in done.stderr.replace("\n", "") and "resuming from step" in done.stderr
+    said = done.stderr.replace("\n", "")
+    assert "step-000099.checkpoint: broken checkpoint" in said and "resuming from step" in said
     assert killed.read_bytes() == whole.read_bytes()
     losses = [
         [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in path.read_text().splitlines()]
@@ -154,19 +162,18 @@ def test_killed_it_resumes_to_the_same_weights(recipes: Recipes, photos: Path, t
 
 
 def test_a_full_disk(recipes: Recipes, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, made = torch.save, []
+    original, made = checkpoints.write_atomically, []
 
-    def save(state: object, path: Path) -> None:
+    def write(path: Path, data: bytes) -> None:
         made.append(path)
-        original(state, path)
         if len(made) == 2:
-            path.write_bytes(path.read_bytes()[:1000])
             raise OSError(28, "No space left on device")
+        original(path, data)
 
-    monkeypatch.setattr(checkpoints.torch, "save", save)
-    with pytest.raises(InputError, match=r"step-000002\.pt: cannot be written: .*No space left .*step-000001\.pt"):
+    monkeypatch.setattr(checkpoints, "write_atomically", write)
+    with pytest.raises(InputError, match=r"step-000002\.checkpoint: cannot .* No space left .*step-000001\.checkpoint"):
         train(recipes, photos, tmp_path / "w.safetensors", "--checkpoint-every", 1)
-    assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000001.pt"]
+    assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000001.checkpoint"]
 
 
 @pytest.mark.parametrize(
