@@ -14,11 +14,12 @@ if [ $# != 5 ]; then
 fi
 photos=$1 backbone=$2 train=$3 test=$4 out=$5
 robust() { python -m mobile_robust "$@"; }
-scored=(--images "$photos" --holdout 0.4)
-cifar=(--images "$test" --labels folders --holdout 0.1)
+split=(--holdout 0.4 --holdout-by position) # of the trainings
+scored=(--images "$photos" "${split[@]}")
+cifar=(--images "$test" --labels folders --holdout 0.1 --holdout-by position)
 
 robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-weights "$backbone" \
-  --calibration "$photos" --holdout 0.4 --out "$out/build"
+  --calibration "$photos" "${split[@]}" --out "$out/build"
 robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur --calibration "$train" --out "$out/build"
 
 # The fp32 and int8 files of a recipe.
