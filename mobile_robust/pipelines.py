@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.initialization import perturb_zero_init
+from mobile_robust.contracts import card
 from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.contracts.tensors import Role, TensorSpec
@@ -74,7 +75,7 @@ def build_model(recipe: Recipe) -> Model:
     """
     options_of(recipe)  # a wrong option shows before the backbone is loaded
     site = _site(recipe, download=True)
-    backbone_text, backbone_hash = _load_backbone(site)
+    backbone_text, backbone_hash, tensors_hash = _load_backbone(site)
     adapter, pipeline = _initial(site)
     weights_text, weights_hash = _load_adapter(recipe, adapter, pipeline)
     label = None if weights_hash or not adapter.state_dict() else "module untrained: initial weights"
@@ -85,9 +86,10 @@ def build_model(recipe: Recipe) -> Model:
         weights_sha256=weights_hash,
         backbone=backbone_text,
         backbone_sha256=backbone_hash,
+        backbone_tensors_sha256=tensors_hash,
         calibration="none",
         parity_images="none",
-        label=label,
+        label=label or _trained_for_another(recipe, {backbone_hash, tensors_hash}),
     )
     return _model(site, adapter, pipeline, provenance)
 
@@ -151,20 +153,23 @@ def _where(pipeline: Pipeline | None) -> str:
     return pipeline.where if pipeline else "in front of any network"
 
 
-def _load_backbone(site: Site) -> tuple[str, str | None]:
-    """Where the backbone's weights are from, in words, and their hash (None: random); those of a file are loaded.
+def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
+    """Where the backbone's weights are from, in words, and their hash (None: random) and that of the tensors, whatever
+    file they are in (None: random, or not all of them); those of a file are loaded.
 
     A component by itself may need only some layers of the backbone, so for it the file may hold no more.
     """
     recipe, section = site.recipe, site.recipe.backbone
     if section is None:
-        return "none", None
+        return "none", None, None
     if section.weights is None:
-        return f"{section.name}: random, seed {section.seed}", None
+        return f"{section.name}: random, seed {section.seed}", None, None
     if section.weights.startswith("timm:"):
-        return f"timm {section.weights.removeprefix('timm:')}", state_hash(site.backbone.state_dict())
+        state = site.backbone.state_dict()
+        return f"timm {section.weights.removeprefix('timm:')}", state_hash(state), _tensors_hash(site.backbone, state)
     path = Path(section.weights)
     state = read_state(path)
+    tensors_hash = _tensors_hash(site.backbone, state)
     required, origin = method_of(recipe).required, path.name
     if recipe.scope == "pipeline":
         origin = apply_state(site.backbone, state, path, f"backbone {section.name}")
@@ -174,7 +179,31 @@ def _load_backbone(site: Site) -> tuple[str, str | None]:
         _, state = below_prefix(state, list(wanted))
         needed = {name: tensor for name, tensor in state.items() if name in wanted or name not in known}
         origin = apply_state(layers, needed, path, text)
-    return f"{section.name} from {origin}", sha256(path)
+    return f"{section.name} from {origin}", sha256(path), tensors_hash
+
+
+def _tensors_hash(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
+    """Hash of a network's tensors in a state, however that calls and stores them; None where some are not in it."""
+    own = {name: x for name, x in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    _, found = below_prefix(dict(state), list(own))
+    if not own.keys() <= found.keys():
+        return None
+    return state_hash({name: found[name].to(x.dtype) for name, x in own.items()})
+
+
+def _trained_for_another(recipe: Recipe, hashes: Collection[str | None]) -> str | None:
+    """A label where the card of the module's weights names another backbone than the one with these hashes."""
+    backbone, module = recipe.backbone, recipe.weights.file
+    if backbone is None or module is None:
+        return None
+    trained_for = card.hashes(Path(module), card.BACKBONE)
+    known = {*hashes}
+    if backbone.weights and not backbone.weights.startswith("timm:"):
+        known |= card.hashes(Path(backbone.weights), card.WHOLE_FILE)
+    if not trained_for or trained_for & known:
+        return None
+    first = sorted(trained_for)[0]
+    return f"module trained for other backbone weights: SHA-256 {first[:12]}… ({card.card_of(Path(module)).name})"
 
 
 def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -> tuple[str, str | None]:

@@ -125,6 +125,9 @@ class Provenance(Contract):
     weights_sha256: str | None = None
     backbone: str = Field(description="the backbone's weights, in words")
     backbone_sha256: str | None = None
+    backbone_tensors_sha256: str | None = Field(
+        default=None, description="of its tensors, whatever file they are in; null: random, or not all of them"
+    )
     calibration: str = Field(description="the images the int8 ranges were read from, in words")
     parity_images: str = Field(description="the images the artifacts were compared on, in words")
     label: str | None = Field(default=None, description="such as 'untrained: latency only'")

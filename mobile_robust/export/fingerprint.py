@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mobile_robust import __version__
+from mobile_robust.contracts import card
 from mobile_robust.contracts.manifest import Manifest, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
@@ -37,7 +38,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code; raises
+    """Hex SHA-256 of the recipe, its weights files and their cards, the calibration images, the tools and this package's code; raises
     InputError where a weights file is missing.
     """
     files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
@@ -46,6 +47,7 @@ def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
         if not path.is_file():
             raise InputError(f"weights file {path}: no such file")
     digests = [sha256(path) for path in paths]
+    digests += [digest for path in paths for row in card.ROWS for digest in sorted(card.hashes(path, row))]
     return resume_key([recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()])
 
 
