@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.initialization import perturb_zero_init
+from mobile_robust.backbones.trained_image import input_of
 from mobile_robust.contracts import card
 from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
@@ -74,7 +75,7 @@ def build_model(recipe: Recipe) -> Model:
         InputError: Unknown method, backbone, layer or option; weights that do not fit; features the method cannot take.
     """
     options_of(recipe)  # a wrong option shows before the backbone is loaded
-    site = _site(recipe, download=True)
+    site, image = _site(recipe, download=True), input_of(recipe)
     backbone_text, backbone_hash, tensors_hash = _load_backbone(site)
     adapter, pipeline = _initial(site)
     weights_text, weights_hash = _load_adapter(recipe, adapter, pipeline)
@@ -85,10 +86,12 @@ def build_model(recipe: Recipe) -> Model:
         weights=weights_text,
         weights_sha256=weights_hash,
         backbone=backbone_text,
+        input=image.origin,
         backbone_sha256=backbone_hash,
         backbone_tensors_sha256=tensors_hash,
         calibration="none",
         parity_images="none",
+        warnings=image.warnings,
         label=label or _trained_for_another(recipe, {backbone_hash, tensors_hash}),
     )
     return _model(site, adapter, pipeline, provenance)

@@ -40,6 +40,7 @@ class Model:
         baseline: The fingerprint of its baseline; its own where it is one.
         open: Opens it.
         method: Of the module; None for a baseline.
+        warnings: What is doubtful about it.
         label: What must be known about its weights, such as "untrained: latency only".
         sha256: Of the artifact's file; None for what is no file.
     """
@@ -54,6 +55,7 @@ class Model:
     open: Open = field(compare=False)
     method: str | None = None
     label: str | None = None
+    warnings: tuple[str, ...] = ()
     sha256: str | None = None
 
 
@@ -152,10 +154,11 @@ def _needs_classes(recipe: Recipe, where: str) -> None:
 
 def _pair(group: str, name: str, origin: Path | str) -> list[Model]:
     """The baseline and, where a module is around it, the pipeline, both in PyTorch; see :func:`pipeline_of`."""
-    pipeline, recipe, label = pipeline_of(origin)
+    pipeline, recipe, provenance = pipeline_of(origin)
     section = recipe.backbone
     assert section is not None
     baseline = _baseline(group, section, recipe.input, pipeline.backbone_state(), partial(open_pipeline, origin, True))
+    baseline = replace(baseline, warnings=provenance.warnings)
     if pipeline.is_baseline:
         return [baseline]
     facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
@@ -165,7 +168,7 @@ def _pair(group: str, name: str, origin: Path | str) -> list[Model]:
         fingerprint=_digest("pytorch", facts, pipeline.state_dict()),
         open=partial(open_pipeline, origin, False),
         method=recipe.method,
-        label=label,
+        label=provenance.label,
     )
     return [baseline, whole]
 
@@ -182,7 +185,7 @@ def _baseline(
 ) -> Model:
     """A backbone without a module: the same one out of whatever build, recipe or library has the same fingerprint."""
     size = section.height_width
-    fingerprint = _digest("pytorch", [backbone.name, backbone.options, section.mean, section.std, size], state)
+    fingerprint = _digest("pytorch", [backbone.name, backbone.options, *section.normalization, size], state)
     classes = opened()([np.zeros((*size, 3), np.uint8)]).shape[1]
     return Model(group, BASELINE, "pytorch", size, classes, fingerprint, fingerprint, opened)
 

@@ -14,8 +14,8 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
+from mobile_robust.contracts.manifest import Provenance, read_manifest
 from mobile_robust.contracts.manifest import Tensor as ArtifactTensor
-from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import InputSection, Recipe
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
@@ -60,19 +60,19 @@ def open_pipeline(origin: Path | str, baseline: bool) -> Predict:
 def open_timm(name: str) -> Predict:
     """A classifier of timm with its own weights and normalization."""
     network, section = classifier(name)
-    normalize = Normalize(ImageRange(section.mean, section.std))
+    normalize = Normalize(ImageRange(*section.normalization))
     return _pytorch(lambda image: network(normalize(image)), section)
 
 
 @cache  # a baseline and the network with its module share one pipeline
-def pipeline_of(origin: Path | str) -> tuple[Pipeline, Recipe, str | None]:
-    """The PyTorch pipeline of a built folder or of a recipe as JSON, the recipe, and the label of the weights."""
+def pipeline_of(origin: Path | str) -> tuple[Pipeline, Recipe, Provenance]:
+    """The PyTorch pipeline of a built folder or of a recipe as JSON, the recipe, and where its numbers are from."""
     if isinstance(origin, Path):
         model = rebuild(origin, read_manifest(origin))
     else:
         model = build_model(Recipe.model_validate_json(origin))
     assert model.pipeline is not None
-    return _channels_last(model.pipeline), model.recipe, model.provenance.label
+    return _channels_last(model.pipeline), model.recipe, model.provenance
 
 
 @cache

@@ -38,8 +38,8 @@ def tool_versions() -> dict[str, str]:
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files and their cards, the calibration images, the tools and this package's code; raises
-    InputError where a weights file is missing.
+    """Hex SHA-256 of the recipe, its weights files and what is read of their cards, the calibration images, the tools
+    and this package's code; raises InputError where a weights file is missing.
     """
     files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
     paths = [Path(name) for name in files if name and not name.startswith("timm:")]
