@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.initialization import perturb_zero_init
+from mobile_robust.backbones.trained_image import input_of
 from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.contracts.tensors import Role, TensorSpec
@@ -75,23 +76,28 @@ def build_model(recipe: Recipe) -> Model:
         InputError: Unknown method, backbone, layer or option; weights that do not fit; features the method cannot take.
     """
     options_of(recipe)  # a wrong option shows before the backbone is loaded
-    site = _site(recipe, download=True)
-    backbone_text, backbone_hash = _load_backbone(site)
+    site, image = _site(recipe, download=True), input_of(recipe)
+    backbone_text, backbone_hash, tensors_hash = _load_backbone(site)
     adapter, pipeline = _initial(site)
     weights_text, weights_hash = _load_adapter(recipe, adapter, pipeline)
+    trained = TrainingRecord.read(Path(recipe.weights.file)) if recipe.weights.file else None
     label = None if weights_hash or not adapter.state_dict() else "module untrained: initial weights"
+    if trained and not trained.fits(tensors_hash):
+        label = "module trained for other backbone weights"
     if recipe.backbone and not backbone_hash:
         label = "untrained: latency only"
     provenance = Provenance(
         weights=weights_text,
         weights_sha256=weights_hash,
         backbone=backbone_text,
+        input=image.origin,
         backbone_sha256=backbone_hash,
+        backbone_tensors_sha256=tensors_hash,
         calibration="none",
         parity_images="none",
+        warnings=image.warnings,
         label=label,
     )
-    trained = TrainingRecord.read(Path(recipe.weights.file)) if recipe.weights.file else None
     return _model(site, adapter, pipeline, provenance, trained)
 
 
@@ -165,20 +171,23 @@ def _where(pipeline: Pipeline | None) -> str:
     return pipeline.where if pipeline else "in front of any network"
 
 
-def _load_backbone(site: Site) -> tuple[str, str | None]:
-    """Where the backbone's weights are from, in words, and their hash (None: random); those of a file are loaded.
+def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
+    """Where the backbone's weights are from, in words, and their hash (None: random) and that of the tensors, whatever
+    file they are in (None: random, or not all of them); those of a file are loaded.
 
     A component by itself may need only some layers of the backbone, so for it the file may hold no more.
     """
     recipe, section = site.recipe, site.recipe.backbone
     if section is None:
-        return "none", None
+        return "none", None, None
     if section.weights is None:
-        return f"{section.name}: random, seed {section.seed}", None
+        return f"{section.name}: random, seed {section.seed}", None, None
     if section.weights.startswith("timm:"):
-        return f"timm {section.weights.removeprefix('timm:')}", state_hash(site.backbone.state_dict())
+        state = site.backbone.state_dict()
+        return f"timm {section.weights.removeprefix('timm:')}", state_hash(state), _tensors_hash(site.backbone, state)
     path = Path(section.weights)
     state = read_state(path)
+    tensors_hash = _tensors_hash(site.backbone, state)
     required, origin = method_of(recipe).required, path.name
     if recipe.scope == "pipeline":
         origin = apply_state(site.backbone, state, path, f"backbone {section.name}")
@@ -188,7 +197,16 @@ def _load_backbone(site: Site) -> tuple[str, str | None]:
         _, state = below_prefix(state, list(wanted))
         needed = {name: tensor for name, tensor in state.items() if name in wanted or name not in known}
         origin = apply_state(layers, needed, path, text)
-    return f"{section.name} from {origin}", sha256(path)
+    return f"{section.name} from {origin}", sha256(path), tensors_hash
+
+
+def _tensors_hash(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
+    """Hash of a network's tensors in a state, however that calls and stores them; None where some are not in it."""
+    own = {name: x for name, x in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    _, found = below_prefix(dict(state), list(own))
+    if not own.keys() <= found.keys():
+        return None
+    return state_hash({name: found[name].to(x.dtype) for name, x in own.items()})
 
 
 def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -> tuple[str, str | None]:

@@ -26,7 +26,7 @@ _DIGITS = (
 class TrainingRecord(Contract):
     """The backbone that weights were trained for, and the photos that they were trained on."""
 
-    backbone_sha256: str | None
+    backbone: str | None = Field(description="SHA-256 of its tensors; null: random")
     photos: int = Field(ge=0, description="how many")
     split: str | None = Field(description="the options of train that left out the others; null: none were left out")
     hashes: str = Field(
@@ -35,12 +35,12 @@ class TrainingRecord(Contract):
     )
 
     @classmethod
-    def of(cls, photos: PhotoDataset, backbone_sha256: str | None, start: TrainingRecord | None) -> TrainingRecord:
-        """Of a training on ``photos`` that began from weights with the record ``start``."""
+    def of(cls, photos: PhotoDataset, backbone: str | None, start: TrainingRecord | None) -> TrainingRecord:
+        """Of a training on ``photos``, for a backbone with that hash, from weights with the record ``start``."""
         hashes = {content_hash(path)[:_DIGITS] for path in photos.paths} - {""}
         kept = sorted(hashes | (start.known if start else set()))[:MOST_PHOTOS]
         return cls(
-            backbone_sha256=backbone_sha256,
+            backbone=backbone,
             photos=max(len(hashes | start.known), start.photos) if start else len(hashes),
             split=str(photos.split) if photos.split else None,
             hashes="".join(kept),
@@ -68,6 +68,10 @@ class TrainingRecord(Contract):
     def known(self) -> set[str]:
         """The hashes that are kept."""
         return {self.hashes[i : i + _DIGITS] for i in range(0, len(self.hashes), _DIGITS)}
+
+    def fits(self, backbone: str | None) -> bool:
+        """Whether the weights were trained for a backbone whose tensors have that hash, as far as both are known."""
+        return None in (backbone, self.backbone) or backbone == self.backbone
 
     def trained_on(self, paths: Sequence[Path]) -> list[Path]:
         """Those of the photos that the weights were trained on, by content: all of them, or where the training had more

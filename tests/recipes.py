@@ -14,6 +14,8 @@ options = {{ {options} }}
 
 [input]
 size = 64
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
 
 [quantization]
 calibration_images = 4

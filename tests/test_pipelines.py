@@ -13,11 +13,13 @@ from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
+from mobile_robust.evaluation.models import resolve
 from mobile_robust.files import sha256
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.parity.reference import load_reference
 from mobile_robust.pipelines import Model, build_model, build_pipeline, load_built, rebuild
-from mobile_robust.recipes import load_recipe
+from mobile_robust.recipes import built_in_recipes, load_recipe
+from mobile_robust.training_record import TrainingRecord
 from tests.randomize import randomize, relative_error
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -110,6 +112,29 @@ def test_provenance_names_the_files_and_says_what_is_untrained(weights) -> None:
     assert random.label == "untrained: latency only" and random.backbone_sha256 is None
     backbone = {**recipe().backbone.model_dump(), "weights": str(files[0])}
     assert build_model(recipe(backbone=backbone)).provenance.label == "module untrained: initial weights"
+
+
+def test_a_module_on_other_weights_than_it_was_trained_for_is_labelled(tmp_path: Path) -> None:
+    shipped = load_recipe("deepcorrect_cifar10_resnet20")
+    assert shipped.backbone is not None and shipped.backbone.weights is not None
+    state = load_file(shipped.backbone.weights)
+    same, other = tmp_path / "same.safetensors", tmp_path / "other.safetensors"
+    save_file({f"module.{name}": x for name, x in state.items()}, same)
+    save_file({name: x * 1.001 if name == "conv1.weight" else x for name, x in state.items()}, other)
+    assert build_model(shipped.with_backbone_weights(str(same))).provenance.label is None
+    expected = "module trained for other backbone weights"
+    assert build_model(shipped.with_backbone_weights(str(other))).provenance.label == expected
+    (_, scored) = resolve([shipped.name], str(other), [])
+    assert scored.label == expected
+
+
+@pytest.mark.parametrize("name", built_in_recipes())
+def test_what_ships_together_fits_together(name: str) -> None:
+    shipped = load_recipe(name)
+    if shipped.backbone and shipped.backbone.weights and shipped.weights.file:
+        assert build_model(shipped).provenance.label is None
+        record = TrainingRecord.read(Path(shipped.weights.file))
+        assert record is not None and record.backbone
 
 
 def test_weights_of_another_network_are_refused(weights) -> None:

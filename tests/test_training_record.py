@@ -54,6 +54,11 @@ def test_the_photos_of_the_start_are_trained_on_too(photos: PhotoDataset) -> Non
     assert both.trained_on(whole.paths) == list(whole.paths[:15]) and both.photos == 15
 
 
+def test_a_backbone_fits_as_far_as_both_are_known(photos: PhotoDataset) -> None:
+    record, unknown = TrainingRecord.of(photos, "ab", None), TrainingRecord.of(photos, None, None)
+    assert record.fits("ab") and record.fits(None) and unknown.fits("ab") and not record.fits("cd")
+
+
 def test_of_very_many_photos_some_are_kept(photos: PhotoDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_record, "MOST_PHOTOS", 5)
     record = TrainingRecord.of(photos, None, None)
@@ -69,7 +74,7 @@ def test_other_files_have_none(tmp_path: Path) -> None:
 
 @given(cut=st.integers(0, 200), put=st.text(max_size=3))
 def test_a_damaged_record_is_named(tmp_path_factory: pytest.TempPathFactory, cut: int, put: str) -> None:
-    (entry,) = TrainingRecord(backbone_sha256=None, photos=1, split=None, hashes="0123456789ab").metadata().items()
+    (entry,) = TrainingRecord(backbone=None, photos=1, split=None, hashes="0123456789ab").metadata().items()
     name, text = entry
     path = weights(tmp_path_factory.mktemp("w") / "w.safetensors", {name: text[:cut] + put + text[cut + 1 :]})
     said = None

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import timm
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
 from mobile_robust.backbones.alexnet import alexnet
 from mobile_robust.backbones.all_conv import AllConv
 from mobile_robust.backbones.cifar_resnet import cifar_resnet20
 from mobile_robust.backbones.initialization import perturb_zero_init
+from mobile_robust.contracts.recipe import Triple
 from mobile_robust.errors import InputError, first_line, unknown
 
-#: Name -> constructor of a network that timm lacks; its keyword arguments are the recipe's backbone.options. Looked up
-#: before timm's.
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "alexnet": alexnet,
-    "all_conv": AllConv,
-    "cifar_resnet20": cifar_resnet20,
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """A network that timm lacks: its constructor, whose keyword arguments are the recipe's backbone.options, and the
+    image that it is trained with."""
+
+    make: Callable[..., nn.Module]
+    size: int
+    mean: Triple = IMAGENET_DEFAULT_MEAN
+    std: Triple = IMAGENET_DEFAULT_STD
+
+
+#: By name; looked up before timm's.
+NETWORKS = {
+    "alexnet": OwnNetwork(alexnet, 224),
+    "all_conv": OwnNetwork(AllConv, 32),
+    "cifar_resnet20": OwnNetwork(cifar_resnet20, 32),
 }
 
 
@@ -42,9 +56,7 @@ def create_network(name: str, options: dict[str, Any], pretrained: str | None, s
 
 
 def _timm_network(name: str, options: dict[str, Any], pretrained: str | None) -> nn.Module:
-    wanted = pretrained or name
-    if not timm.is_model(wanted):
-        raise unknown("backbone", wanted, [*NETWORKS, *timm.list_models()])
+    wanted = timm_name(pretrained or name)
     if wanted.partition(".")[0] != name.partition(".")[0]:  # without the weights' tags
         raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
     try:
@@ -56,16 +68,23 @@ def _timm_network(name: str, options: dict[str, Any], pretrained: str | None) ->
         raise InputError(f"backbone {name}: options {options!r} not accepted by timm: {reason}") from None
 
 
+def timm_name(name: str) -> str:
+    """A name that timm knows; raises InputError, with close matches, where it does not."""
+    if not timm.is_model(name):
+        raise unknown("backbone", name, [*NETWORKS, *timm.list_models()])
+    return name
+
+
 def _own_network(name: str, options: dict[str, Any], pretrained: str | None) -> nn.Module:
     if pretrained:
         raise InputError(
             f"backbone weights timm:{pretrained}: {name} is not one of timm's networks; give its weights as a file"
         )
-    allowed = inspect.signature(NETWORKS[name]).parameters
+    allowed = inspect.signature(NETWORKS[name].make).parameters
     for option in options:
         if option not in allowed:
             raise unknown(f"option of backbone {name}", option, allowed)
     try:
-        return NETWORKS[name](**options)
+        return NETWORKS[name].make(**options)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"backbone {name}: options {options!r} not accepted: {first_line(error)}") from None

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
@@ -124,10 +124,15 @@ class Provenance(Contract):
     weights: str = Field(description="the module's weights, in words")
     weights_sha256: str | None = None
     backbone: str = Field(description="the backbone's weights, in words")
+    input: str | None = Field(default=None, description="who says what size, mean and std the image has, in words")
     backbone_sha256: str | None = None
+    backbone_tensors_sha256: str | None = Field(
+        default=None, description="of its tensors, whatever file they are in; null: random, or not all of them"
+    )
     calibration: str = Field(description="the images the int8 ranges were read from, in words")
     parity_images: str = Field(description="the images the artifacts were compared on, in words")
     label: str | None = Field(default=None, description="such as 'untrained: latency only'")
+    warnings: tuple[str, ...] = Field(default=(), description="what is doubtful about the build, a sentence each")
 
 
 class StoredFile(Contract):
@@ -151,6 +156,13 @@ class Manifest(Contract):
     reference: StoredFile = Field(description="safetensors: input.NAME and output.NAME of the PyTorch training form")
     weights: StoredFile = Field(description="safetensors: the training form's state, to rebuild it for --layers")
     artifacts: tuple[Artifact, ...]
+
+    @field_validator("recipe")
+    @classmethod
+    def _complete(cls, recipe: Recipe) -> Recipe:
+        if not recipe.input.complete:
+            raise ValueError("input: size, mean and std must all be there")
+        return recipe
 
     @property
     def passed(self) -> bool:

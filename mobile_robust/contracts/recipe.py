@@ -37,18 +37,28 @@ class BackboneSection(Contract):
 #: Allowed sides of an image, in pixels.
 LEAST_SIDE, MOST_SIDE = 32, 4096
 
+#: Of red, green and blue.
+Triple = tuple[float, float, float]
+
 
 class InputSection(Contract):
-    """The image every artifact takes: RGB, values in [0, range]; mean and std are what the backbone wants of [0, 1]."""
+    """The image every artifact takes: RGB, values in [0, range]; mean and std are what the backbone wants of [0, 1].
 
-    size: int | tuple[int, int] = Field(default=224, description="side in pixels, or [height, width]")
+    Size, mean and std default to the backbone's own, see ``backbones/trained_image.py``.
+    """
+
+    size: int | tuple[int, int] | None = Field(
+        default=None, description="side in pixels, or [height, width]; default: the backbone's"
+    )
     range: Literal[1, 255] = 255
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: Triple | None = Field(default=None, description="default: the backbone's")
+    std: Triple | None = Field(default=None, description="default: the backbone's")
 
     @field_validator("size", mode="before")
     @classmethod
     def _pixels(cls, size: Any) -> Any:
+        if size is None:
+            return size
         sides = size if isinstance(size, list | tuple) else [size, size]
         if len(sides) != 2 or not all(type(side) is int and LEAST_SIDE <= side <= MOST_SIDE for side in sides):
             raise ValueError(f"must be a side in pixels, or [height, width], each from {LEAST_SIDE} to {MOST_SIDE}")
@@ -56,15 +66,27 @@ class InputSection(Contract):
 
     @field_validator("std")
     @classmethod
-    def _positive(cls, std: tuple[float, float, float]) -> tuple[float, float, float]:
-        if min(std) <= 0:
+    def _positive(cls, std: Triple | None) -> Triple | None:
+        if std is not None and min(std) <= 0:
             raise ValueError("every value must be greater than 0")
         return std
 
     @property
     def height_width(self) -> tuple[int, int]:
-        """Of the image in pixels."""
+        """Of the image in pixels, where it is known; see :attr:`complete`."""
+        assert self.size is not None
         return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    @property
+    def normalization(self) -> tuple[Triple, Triple]:
+        """Mean and standard deviation, where they are known."""
+        assert self.mean is not None and self.std is not None
+        return self.mean, self.std
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to the backbone."""
+        return None not in (self.size, self.mean, self.std)
 
     def size_text(self) -> str:
         """The size as people write it."""

@@ -41,6 +41,7 @@ class Model:
         baseline: The fingerprint of its baseline; its own where it is one.
         open: Opens it.
         method: Of the module; None for a baseline.
+        warnings: What is doubtful about it.
         label: What must be known about its weights, such as "untrained: latency only".
         trained: On what its module was; None: on nothing, or it is not known.
         sha256: Of the artifact's file; None for what is no file.
@@ -57,6 +58,7 @@ class Model:
     method: str | None = None
     label: str | None = None
     trained: TrainingRecord | None = field(default=None, compare=False)
+    warnings: tuple[str, ...] = ()
     sha256: str | None = None
 
 
@@ -163,6 +165,7 @@ def _pair(group: str, name: str, origin: Path | str) -> list[Model]:
     section = recipe.backbone
     assert pipeline is not None and section is not None
     baseline = _baseline(group, section, recipe.input, pipeline.backbone_state(), partial(open_pipeline, origin, True))
+    baseline = replace(baseline, warnings=model.provenance.warnings)
     if pipeline.is_baseline:
         return [baseline]
     facts = [recipe.method, recipe.options, section.model_dump(exclude={"weights", "seed"}), recipe.input.model_dump()]
@@ -190,7 +193,7 @@ def _baseline(
 ) -> Model:
     """A backbone without a module: the same one out of whatever build, recipe or library has the same fingerprint."""
     size = section.height_width
-    fingerprint = _digest("pytorch", [backbone.name, backbone.options, section.mean, section.std, size], state)
+    fingerprint = _digest("pytorch", [backbone.name, backbone.options, *section.normalization, size], state)
     classes = opened()([np.zeros((*size, 3), np.uint8)]).shape[1]
     return Model(group, BASELINE, "pytorch", size, classes, fingerprint, fingerprint, opened)
 

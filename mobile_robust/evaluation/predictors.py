@@ -60,7 +60,7 @@ def open_pipeline(origin: Path | str, baseline: bool) -> Predict:
 def open_timm(name: str) -> Predict:
     """A classifier of timm with its own weights and normalization."""
     network, section = classifier(name)
-    normalize = Normalize(ImageRange(section.mean, section.std))
+    normalize = Normalize(ImageRange(*section.normalization))
     return _pytorch(lambda image: network(normalize(image)), section)
 
 

@@ -76,9 +76,10 @@ def evaluate(
 
     on_progress("opening models", 0, None)
     resolved = found.resolve(models, backbone_weights, runtimes)
-    for label in dict.fromkeys(model.label for model in resolved if model.label):
-        groups = dict.fromkeys(model.group for model in resolved if model.label == label)
-        on_warning(f"{', '.join(groups)}: {label}")
+    notes = [(note, model.group) for model in resolved for note in (model.label, *model.warnings) if note]
+    for note in dict.fromkeys(note for note, _ in notes):
+        groups = dict.fromkeys(group for each, group in notes if each == note)
+        on_warning(f"{', '.join(groups)}: {note}")
     settings = select_settings(corruptions, [model.size for model in resolved])
     for model in resolved:
         photos.check_classes(model.classes, f"{model.name} of {model.group}")

@@ -112,6 +112,7 @@ class _Builder:
         self.step("backbone and module")
         with self._clock("model and photos"):
             model = build_model(recipe)
+            self.recipe = recipe = model.recipe  # with what the backbone says of its image
             wanted = recipe.quantization.calibration_images, recipe.parity_images
             photos = choose(self.calibration, recipe.input.height_width, *wanted)
             sources = {"calibration": photos.calibration_source, "parity_images": photos.parity_source}

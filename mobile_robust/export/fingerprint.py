@@ -37,8 +37,8 @@ def tool_versions() -> dict[str, str]:
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and this package's code; raises
-    InputError where a weights file is missing.
+    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and
+    this package's code; raises InputError where a weights file is missing.
     """
     files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
     paths = [Path(name) for name in files if name and not name.startswith("timm:")]

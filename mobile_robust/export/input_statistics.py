@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
@@ -27,17 +28,19 @@ class InputStatistics:
             depthwise one of each filter's own, (C, K, K). None: not taken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layer: Layer, covariance: bool) -> None:
         self.count = 0
         self.mean = torch.zeros(())
         self.covariance: Tensor | None = None
+        # a copy: the layer itself has a hook that would take what is computed with it here for another input
+        self._layer = copy.deepcopy(layer) if covariance and _has_few_weights(layer) else None
 
-    def add(self, layer: Layer, x: Tensor, covariance: bool) -> None:
+    def add(self, x: Tensor) -> None:
         """Takes in another input."""
         self.count += 1
         self.mean = self.mean + (x - self.mean) / self.count
-        if covariance and _has_few_weights(layer) and self.count <= COVARIANCE_IMAGES:
-            patches = _patches(layer, x)  # (C or 1, K, positions)
+        if self._layer is not None and self.count <= COVARIANCE_IMAGES:
+            patches = _patches(self._layer, x)  # (C or 1, K, positions)
             patches = patches - patches.mean(2, keepdim=True)
             seen = patches @ patches.transpose(1, 2) / patches.shape[2]
             self.covariance = seen if self.covariance is None else self.covariance + seen
@@ -54,10 +57,10 @@ def collect(
 ) -> Mapping[str, InputStatistics]:
     """The statistics of every layer by name, from one pass over ``samples``, tuples of the network's arguments."""
     layers = layers_of(network)
-    statistics = {layer: InputStatistics() for layer in layers.values()}
+    statistics = {layer: InputStatistics(layer, covariance) for layer in layers.values()}
 
     def see(layer: Layer, inputs: tuple[Tensor, ...]) -> None:
-        statistics[layer].add(layer, inputs[0], covariance)
+        statistics[layer].add(inputs[0])
 
     with ExitStack() as hooks:
         for layer in layers.values():

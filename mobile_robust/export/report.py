@@ -50,6 +50,8 @@ def _header(manifest: Manifest, title: str) -> Html:
     if provenance.label:
         weights = f"Module: {provenance.weights}. Backbone: {provenance.backbone}."
         parts.append(el("p", el("strong", provenance.label), el("span", weights), class_="label"))
+    if provenance.warnings:
+        parts.append(el("ul", *(el("li", warning) for warning in provenance.warnings), class_="label"))
     failures = [
         el("li", el("b", f"{artifact.file} on {result.runtime}"), " ", sentence)
         for artifact in manifest.artifacts
@@ -215,7 +217,7 @@ def _operations(manifest: Manifest) -> Html:
 
 def _origin(manifest: Manifest) -> Html:
     recipe, provenance = manifest.recipe, manifest.provenance
-    mean, std = (" / ".join(f"{x:g}" for x in triple) for triple in (recipe.input.mean, recipe.input.std))
+    mean, std = (" / ".join(f"{x:g}" for x in triple) for triple in recipe.input.normalization)
     facts = [
         ("label", provenance.label),
         ("recipe", recipe.name),
@@ -226,6 +228,7 @@ def _origin(manifest: Manifest) -> Html:
         ("backbone", provenance.backbone),
         ("its SHA-256", provenance.backbone_sha256),
         ("normalization inside", f"mean {mean}, std {std}"),
+        ("input from", provenance.input),
         ("calibration", provenance.calibration),
         ("parity images", provenance.parity_images),
     ]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
 from mobile_robust.backbones.split import Cut, cut, prefix_suffix
+from mobile_robust.backbones.trained_image import with_input
 from mobile_robust.contracts.recipe import BackboneSection, Recipe
 from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError
@@ -20,10 +21,14 @@ from mobile_robust.layers.normalize import ImageRange, Normalize
 
 @dataclass(frozen=True)
 class Site:
-    """A recipe with its backbone, in eval mode; None where it has none."""
+    """A recipe with its backbone, in eval mode; None where it has none. What the recipe leaves open of the image is the
+    backbone's own."""
 
     recipe: Recipe
     network: nn.Module | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recipe", with_input(self.recipe))
 
     @property
     def section(self) -> BackboneSection:
@@ -51,7 +56,7 @@ class Site:
 
     def normalize(self) -> Normalize:
         """From the recipe's image to what the backbone takes."""
-        top, mean, std = self.recipe.input.range, self.recipe.input.mean, self.recipe.input.std
+        top, (mean, std) = self.recipe.input.range, self.recipe.input.normalization
         return Normalize(
             ImageRange((mean[0] * top, mean[1] * top, mean[2] * top), (std[0] * top, std[1] * top, std[2] * top))
         )

@@ -105,7 +105,12 @@ def render_table(manifest: Manifest, console: Console) -> None:
         console.print(failure)
     for note, count in skipped.items():
         console.print(Text(f"{note} ({count} artifacts)" if count > 1 else note, style="dim"))
-    if label := manifest.provenance.label:
-        console.print(Text(label, style="bold yellow"))
+    provenance = manifest.provenance
+    if provenance.input:
+        console.print(Text(f"input: {provenance.input}", style="dim"))
+    for warning in provenance.warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    if provenance.label:
+        console.print(Text(provenance.label, style="bold yellow"))
     phrase = f"{recipe.name}: {verdict_text(manifest)}"
     console.print(Text(phrase, style="bold green" if manifest.passed else "bold red"))

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from rich.console import Console
 from safetensors.torch import save
 
+from mobile_robust.backbones.trained_image import with_input
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.corruptions import SMALL_SIDE, select
 from mobile_robust.data.dataset import PhotoDataset
@@ -86,6 +87,7 @@ def train(
     console = make_console(stderr=True, quiet=not main)
     if photos.left_out:
         console.print(photos.left_out, style="yellow", soft_wrap=True)
+    backbone, recipe = recipe.backbone.name, with_input(recipe)
     size = recipe.input.height_width
     corruptions = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
     degradations = [(entry.name, level) for entry, levels in corruptions.items() for level in levels]
@@ -99,7 +101,7 @@ def train(
     if photos.labels is not None and model.pipeline is not None:
         with torch.no_grad():
             classes = model.pipeline.baseline(torch.zeros(1, 3, *size)).shape[1]
-        photos.check_classes(classes, recipe.backbone.name)
+        photos.check_classes(classes, backbone)
     task = make_task(model, crop, options, settings.steps)
     sampler, share = CropPair(crop, degradations, training.clean_share), (accelerator.process_index, processes)
     batches = Batches(photos, sampler, round(min(size) * 256 / 224), crop, settings.batch, settings.seed, share)
@@ -134,7 +136,7 @@ def train(
     if not main:
         return None
     start = TrainingRecord.read(settings.start) if settings.start else None
-    record = TrainingRecord.of(photos, model.provenance.backbone_sha256, start)
+    record = TrainingRecord.of(photos, model.provenance.backbone_tensors_sha256, start)
     write_output(out, save(task.result(), record.metadata()))
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
     about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command)

@@ -36,6 +36,7 @@ def test_a_real_manifest_fits_the_committed_schema(request: pytest.FixtureReques
         (lambda text: '{"name": "My web app", "icons": []}', "not a manifest of schema version 2"),
         (lambda text: text.replace('"schema_version": 2', '"schema_version": 3'), "schema_version: Input should be 2"),
         (lambda text: text.replace('"litert_cpu"', "7", 1), r"artifacts\.0\.parity\.0\.runtime"),
+        (lambda text: text.replace('"size": 64', '"size": null', 1), "recipe: input: size, mean and std must all be"),
         (lambda text: "", "not a manifest of schema version 2"),
     ],
 )

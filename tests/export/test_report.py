@@ -25,7 +25,7 @@ from mobile_robust.contracts.manifest import (
     Verdict,
 )
 from mobile_robust.contracts.precisions import PRECISIONS, Precision, Scope
-from mobile_robust.contracts.recipe import ArtifactsSection, BackboneSection, Recipe, Tolerance
+from mobile_robust.contracts.recipe import ArtifactsSection, BackboneSection, InputSection, Recipe, Tolerance
 from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.export.error_plots import ErrorSamples
@@ -92,7 +92,9 @@ def artifact(scope: Scope, target: Target, precision: Precision, fail: bool) -> 
 
 
 def manifest(scope: Scope = "module", fail: bool = False, label: str | None = "untrained: latency only") -> Manifest:
-    recipe = Recipe(name="small", method="afd", scope=scope, backbone=BackboneSection(name="resnet50", layer="act1"))
+    backbone = BackboneSection(name="resnet50", layer="act1")
+    image = InputSection(size=224, mean=(0.5,) * 3, std=(0.25,) * 3)
+    recipe = Recipe(name="small", method="afd", scope=scope, backbone=backbone, input=image)
     origin = {"weights": "initial weights", "backbone": "random", "calibration": "32 crops", "parity_images": "4 crops"}
     return Manifest(
         created="2025-05-11T09:30:12Z",
@@ -218,6 +220,16 @@ def test_end_table_has_a_row_per_artifact_and_runtime() -> None:
     assert re.search(r"33\.1 dB +≥ 25 dB, repair ≥ 3 dB +✓ pass", text)
     assert FAILURE in " ".join(text.split()) and "untrained: latency only" in text
     assert text.rstrip().endswith("small: 1 of 10 checks failed")
+
+
+def test_what_is_doubtful_and_who_says_what_the_image_is_are_shown(tmp_path: Path) -> None:
+    built = manifest()
+    doubts = {"warnings": ("photos <dark>", "few photos"), "input": "size, mean, std: timm resnet50.a1_in1k"}
+    built = built.model_copy(update={"provenance": built.provenance.model_copy(update=doubts)})
+    page, table = write_report(built, tmp_path).read_text(), printed(built)
+    for text in ("few photos", "size, mean, std: timm resnet50.a1_in1k"):
+        assert text in page and text in table
+    assert "photos &lt;dark&gt;" in page and "warning: photos <dark>" in table
 
 
 def test_end_table_loses_no_text_in_a_narrow_terminal_and_takes_brackets_literally() -> None:

@@ -14,11 +14,16 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
+from mobile_robust.backbones.create import create_network
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
+from mobile_robust.export.override import override
 from mobile_robust.methods.afd import training as afd
+from mobile_robust.pipelines import build_model
+from mobile_robust.recipes import load_recipe
 from mobile_robust.state_dicts import read_state
 from mobile_robust.training import checkpoints
 from mobile_robust.training.cli import main
@@ -66,6 +71,20 @@ def test_a_seed_gives_the_same_weights_again_however_the_photos_are_read(
         train(recipes, photos, out, "--seed", seed, "--readers", readers)
     first, same, other = (out.read_bytes() for out in outs)
     assert first == same != other
+
+
+def test_a_build_knows_which_backbone_the_module_was_trained_for(
+    recipes: Recipes, photos: Path, tmp_path: Path
+) -> None:
+    out, labels = tmp_path / "w.safetensors", []
+    files = [tmp_path / f"backbone{seed}.safetensors" for seed in range(2)]
+    for seed, file in enumerate(files):
+        save_file(create_network("test_resnet", {"num_classes": 10}, None, seed).state_dict(), file)
+    train(recipes, photos, out, "--backbone-weights", files[0])
+    for file in files:
+        recipe = override(load_recipe(str(recipes["afd"])), weights=out, backbone_weights=str(file))
+        labels.append(build_model(recipe).provenance.label)
+    assert labels[0] is None and labels[1] is not None and "for other backbone weights" in labels[1]
 
 
 def test_held_out_photos_are_not_read(recipes: Recipes, photos: Path, tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ class AFD(Adapter):
 
     def components(self, site: Site) -> dict[str, Component]:
         section, text = site.recipe.input, f"features of {site.section.name} behind layer {site.cut.layer}"
-        normalized = f"(rgb / {section.range} - {list(section.mean)}) / {list(section.std)}"
+        mean, std = map(list, section.normalization)
+        normalized = f"(rgb / {section.range} - {mean}) / {std}"
         before = f"the backbone's stem takes the photo normalized: of the same photo as {normalized}"
         features = TensorSpec("features", Role.FEATURES, text, normalization=before)
         text = f"repaired {text}, for the rest of the network"

@@ -46,7 +46,8 @@ class Stem(nn.Module):
 
 def built(image: tuple[int, int], features: tuple[int, int]) -> AFD:
     backbone = {"name": "mine", "layer": "pool"}
-    recipe = Recipe(name="test", method="afd", scope="module", input={"size": image}, backbone=backbone)
+    section = {"size": image, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+    recipe = Recipe(name="test", method="afd", scope="module", input=section, backbone=backbone)
     return build(Site(recipe, Stem(features).eval()), AFDOptions(variant="afd_nano"))
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust import __version__
+from mobile_robust.backbones.trained_image import with_input
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.corruptions import SMALL_SIDE, find
@@ -61,6 +62,7 @@ def rank(
 
         Raises: InputError: What is named does not exist or does not fit, no photo can be read, or the partial file is
         another's."""
+    recipe = with_input(recipe)
     size, section = recipe.input.height_width, recipe.backbone
     entry = find(corruption)
     levels = levels or entry.source_levels(small=size[0] <= SMALL_SIDE)
@@ -102,8 +104,7 @@ def rank(
         "levels": setup.levels,
         "seed": seed,
     }
-    normalization = [recipe.input.mean, recipe.input.std]
-    settings = {**facts, "layers": setup.layers, "classes": setup.labels, "normalization": normalization}
+    settings = {**facts, "layers": setup.layers, "classes": setup.labels, "normalization": recipe.input.normalization}
     counts = _count(setup, Partial(partial, settings) if partial else None, notify, on_progress)
     return Ranking(
         **facts,
@@ -139,5 +140,5 @@ def _load(section: BackboneSection) -> tuple[nn.Module, str]:
 
 def _preparation(image: InputSection) -> Callable[[list[Photo]], Tensor]:
     """Photos (H, W, 3) uint8 -> what the backbone takes, (B, 3, H, W)."""
-    spec, normalize = ImageSpec(image.height_width, high=1.0), Normalize(ImageRange(image.mean, image.std))
+    spec, normalize = ImageSpec(image.height_width, high=1.0), Normalize(ImageRange(*image.normalization))
     return lambda photos: normalize(torch.from_numpy(spec.array(photos)))
