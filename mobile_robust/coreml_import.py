@@ -13,10 +13,10 @@ from types import ModuleType
 def import_coremltools() -> ModuleType:
     """coremltools, imported on the first call (about 3 s).
 
-    coremltools imports TensorFlow where it is installed, and PyTorch then crashes on TensorFlow's libraries; Transformers
-    it imports only to learn that it is there, which takes a second. So both are hidden while coremltools is imported,
-    unless they are loaded already. Hidden too are the import's warnings: untested versions of PyTorch and scikit-learn,
-    and native proxies that exist only on macOS.
+    coremltools imports TensorFlow where it is installed, and PyTorch then crashes on TensorFlow's libraries; it imports
+    Transformers only to learn whether it is there, which takes a second. So both are hidden while coremltools is
+    imported, unless they are loaded already. Hidden too are the import's warnings: untested versions of PyTorch and
+    scikit-learn, and native proxies that exist only on macOS.
     """
     hidden = [name for name in ("tensorflow", "transformers") if name not in sys.modules]
     level = logging.root.manager.disable
