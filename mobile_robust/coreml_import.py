@@ -13,14 +13,15 @@ from types import ModuleType
 def import_coremltools() -> ModuleType:
     """coremltools, imported on the first call (about 3 s).
 
-    coremltools imports TensorFlow where it is installed, and PyTorch then crashes on TensorFlow's libraries. So
-    TensorFlow is hidden while coremltools is imported, unless it is loaded already. Hidden too are the import's
-    warnings: untested versions of PyTorch and scikit-learn, and native proxies that exist only on macOS.
+    coremltools imports TensorFlow where it is installed, and PyTorch then crashes on TensorFlow's libraries; it imports
+    Transformers only to learn whether it is there, which takes a second. So both are hidden while coremltools is
+    imported, unless they are loaded already. Hidden too are the import's warnings: untested versions of PyTorch and
+    scikit-learn, and native proxies that exist only on macOS.
     """
-    hide = "tensorflow" not in sys.modules
+    hidden = [name for name in ("tensorflow", "transformers") if name not in sys.modules]
     level = logging.root.manager.disable
-    if hide:
-        sys.modules["tensorflow"] = None  # type: ignore[assignment]  # None: Python's own mark for "do not import"
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # None: Python's own mark for "do not import"
     logging.disable(max(level, logging.WARNING))
     try:
         with warnings.catch_warnings():
@@ -29,6 +30,6 @@ def import_coremltools() -> ModuleType:
             import coremltools.converters.mil.frontend.milproto.load
     finally:
         logging.disable(level)
-        if hide:
-            sys.modules.pop("tensorflow", None)
+        for name in hidden:
+            sys.modules.pop(name, None)
     return coremltools

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every command sets it before PyTorch is imported
@@ -71,14 +73,15 @@ def command() -> Command:
 
 
 @pytest.fixture(scope="session")
-def module_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
-    """A module in all precisions of both targets, and the process that built it.
+def module_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A module in all precisions of both targets, and what the command that built it printed.
 
     Its weights are random: the initial ones repair so little that a broken file would pass for a good one.
     """
     import torch
     from safetensors.torch import save_file
 
+    from mobile_robust.export.cli import main
     from mobile_robust.methods.afd.network import AFD
     from tests.randomize import randomize
 
@@ -86,11 +89,19 @@ def module_run(command: Command, tmp_path_factory: pytest.TempPathFactory) -> tu
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # whatever tests ran before in this process
             save_file(randomize(AFD(32, "afd_nano")).state_dict(), out / "random.safetensors")
-        done = command("convert", write_recipe(out, more='[weights]\nfile = "random.safetensors"\n'), "--out", out)
-        (out / "process.json").write_text(json.dumps(vars(done), default=str))
+        recipe, said, errors = (
+            write_recipe(out, more='[weights]\nfile = "random.safetensors"\n'),
+            StringIO(),
+            StringIO(),
+        )
+        arguments = [str(recipe), "--out", str(out)]
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(errors):
+            patch.setenv("COLUMNS", "160")
+            code = main(arguments)
+        (out / "said.json").write_text(json.dumps([arguments, code, said.getvalue(), errors.getvalue()]))
 
     out = built_once(tmp_path_factory, "builds", build)
-    return out / "small", subprocess.CompletedProcess(**json.loads((out / "process.json").read_text()))
+    return out / "small", subprocess.CompletedProcess(*json.loads((out / "said.json").read_text()))
 
 
 @pytest.fixture(scope="session")

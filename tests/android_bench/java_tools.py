@@ -19,10 +19,13 @@ from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.errors import InputError
 from tests.bench.android.harness import skip
+from tests.shared import built_once
 
 SOURCES = sources()
 _CORE, _APP = SOURCES / "core/src", SOURCES / "app/src"
 _TIMEOUT_SECONDS = 900
+#: For programs that live for seconds: no second compiler, and no garbage collector with threads of its own.
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 #: Whether this machine runs the APK's libraries for x86_64.
 IS_X86_64 = platform.machine() == "x86_64" and platform.system() == "Linux"
 
@@ -54,10 +57,10 @@ def call(*command: object, **options: object) -> str:
 
 
 class Java:
-    """What is compiled and unpacked in a folder."""
+    """What is unpacked in a folder of this process, and compiled once for all of pytest-xdist's."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory, self.folder = factory, factory.mktemp("java")
         self._javac, self._java = program("javac", "default-jdk-headless"), program("java", "default-jdk-headless")
         self._dependencies = read_dependencies(SOURCES)
 
@@ -114,7 +117,9 @@ class Java:
         properties = [word for word in arguments if str(word).startswith("-D")]
         others = [word for word in arguments if word not in properties]
         path = os.pathsep.join(map(str, classes))
-        return call(self._java, "-Dfile.encoding=UTF-8", *properties, "-cp", path, main, *others, **options)
+        return call(
+            self._java, *_SHORT_LIVED, "-Dfile.encoding=UTF-8", *properties, "-cp", path, main, *others, **options
+        )
 
     def test(self, module: str, classes: Sequence[Path], *properties: str) -> str:
         """Runs the tests of a module of the sources, core or app; fails with their messages."""
@@ -130,8 +135,8 @@ class Java:
         strict = ["-Werror"] if name.startswith("core") else []
         path = os.pathsep.join(map(str, classes))
         options = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *strict, "-cp", path]
-        call(self._javac, *options, "-d", self.folder / name, *files)
-        return self.folder / name
+        words = [self._javac, *(f"-J{flag}" for flag in _SHORT_LIVED), *options]
+        return built_once(self._factory, f"java_{name}", lambda out: call(*words, "-d", out, *files))
 
     def _downloaded(self, texts: Sequence[str]) -> list[Path]:
         try:

@@ -37,7 +37,7 @@ TOLERANCES = {"fp32": 1e-5, "fp16": 1e-5, "int8": 0.02}
 
 @pytest.fixture(scope="session")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    return Java(tmp_path_factory.mktemp("java"))
+    return Java(tmp_path_factory)
 
 
 def test_the_core_passes_its_tests_and_writes_what_the_contracts_say(java: Java, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
 
 from mobile_robust.errors import InputError
+from mobile_robust.evaluation import workers
 from mobile_robust.evaluation.measure import Evaluator, Predictions
 from mobile_robust.evaluation.records import Records
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting
@@ -14,6 +16,13 @@ from mobile_robust.evaluation.workers import predict_all
 from tests.evaluation.fakes import BASELINE, dying, flat_photos, model, refusing
 
 SETTINGS = [CLEAN, CorruptionSetting("awgn", 60.0), CorruptionSetting("fog", 3)]
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that start at once: the models here compute nothing that a fork could harm."""
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr(workers.multiprocessing, "get_context", lambda method: context)
 
 
 @pytest.mark.slow
@@ -25,6 +34,7 @@ def test_two_processes_predict_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs: int) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("refusing", refusing)]
@@ -34,6 +44,7 @@ def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_a_dead_process_ends_the_run(tmp_path: Path) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("dying", dying)]
     batches = Records(None, photos, 0).missing(models, [CLEAN])

@@ -15,12 +15,15 @@ from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parent
 Run = Callable[..., subprocess.CompletedProcess]
-#: Runs commands one after the other: importing everything for each anew would take longer than what they do.
+#: Runs commands one after the other, then the contract of methods: importing everything for each anew would take longer
+#: than what they do.
 IN_ONE_PROCESS = """
 import json, sys
+import pytest
 from mobile_robust.cli import commands
 for name, *words in json.loads(sys.argv[1]):
     assert commands()[name][0].load()(words) == 0
+sys.exit(pytest.main(sys.argv[2:]))
 """
 
 
@@ -47,7 +50,7 @@ def ok(done: subprocess.CompletedProcess) -> str:
 
 
 @pytest.mark.slow
-def test_every_command_takes_it(folder: Path, photos: Path) -> None:
+def test_every_command_takes_it_and_it_does_what_every_method_must(folder: Path, photos: Path) -> None:
     (folder / "photos").mkdir()
     for path in sorted(photos.iterdir())[:2]:
         shutil.copy(path, folder / "photos")
@@ -61,7 +64,9 @@ def test_every_command_takes_it(folder: Path, photos: Path) -> None:
     """
     words = [line.split() for line in lines.split("\n") if line.strip()]
     env = {**os.environ, "PYTHONPATH": str(FOLDER.parents[2])}
-    python = [sys.executable, "-c", IN_ONE_PROCESS, json.dumps(words)]
+    suite = [FOLDER.parent / "test_contract.py", "-k", "toy and not converts", "-m", "", "-p", "no:cacheprovider"]
+    suite += ["--rootdir", FOLDER.parents[2], "--basetemp", folder / "suite"]
+    python = [sys.executable, "-c", IN_ONE_PROCESS, json.dumps(words), *map(str, suite)]
     said = ok(subprocess.run(python, cwd=folder, env=env, capture_output=True, text=True, check=False))
 
     verified, _ = json.JSONDecoder().raw_decode(said[said.index("\n[") + 1 :])
@@ -72,6 +77,8 @@ def test_every_command_takes_it(folder: Path, photos: Path) -> None:
     document = json.loads((folder / "scores/scores.json").read_text())
     assert document["photos"]["used"] == 2
     assert {model["method"] for model in document["models"]} >= {"toy"}
+    *_, last = said.strip().splitlines()
+    assert " passed" in last and "skipped" not in said
 
 
 def test_options_that_do_not_go_together_are_named(folder: Path, command: Run) -> None:
@@ -80,11 +87,3 @@ def test_options_that_do_not_go_together_are_named(folder: Path, command: Run) -
     done = command("convert", path, "--out", folder)
     assert done.returncode == 2
     assert f'{path}, line {len(path.read_text().splitlines()) - 2}: options: the variant "layers" needs' in done.stderr
-
-
-@pytest.mark.slow
-def test_it_does_what_every_method_must(tmp_path: Path) -> None:
-    suite = [str(FOLDER.parent / "test_contract.py"), "-k", "toy and not converts", "-m", "", "-p", "no:cacheprovider"]
-    base = f"--basetemp={tmp_path / 'suite'}"
-    done = subprocess.run([sys.executable, "-m", "pytest", *suite, base], capture_output=True, text=True, check=False)
-    assert " passed" in ok(done) and "skipped" not in done.stdout
