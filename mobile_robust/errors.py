@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+
+#: How native code, which raises errors of its own, says that memory ran out: C++, PyTorch, the loader, threads.
+_NO_MEMORY = re.compile("bad_alloc|allocate memory|out of memory|failed to map segment|start new thread")
+#: And that the system did not let it write.
+_NOT_WRITTEN = re.compile("No space left on device|Disk quota exceeded|File too large|Read-only file system")
 
 
 class InputError(Exception):
@@ -39,3 +47,21 @@ def first_line(error: Exception) -> str:
     """An exception of somebody else's code in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def memory_failure(error: Exception) -> str | None:
+    """That memory, or a limit of it (``ulimit -v``), ran out, where that is what an exception means."""
+    short = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    return f"not enough memory: {first_line(error)}" if short or _NO_MEMORY.search(str(error)) else None
+
+
+def disk_failure(error: Exception) -> str | None:
+    """Why the system did not write or read a file, where that is what an exception means."""
+    if found := _NOT_WRITTEN.search(str(error)):  # also of the many files that shutil was to copy
+        reason = found[0]
+    elif not isinstance(error, OSError):
+        return None
+    else:
+        reason = error.strerror or first_line(error)
+    path = getattr(error, "filename", None)
+    return f"{path}: {reason}" if path else reason
