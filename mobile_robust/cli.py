@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mobile_robust import __version__
-from mobile_robust.errors import InputError, disk_failure, memory_failure
+from mobile_robust.errors import InputError, system_failure
 from mobile_robust.interrupt import remembered_interrupts
 from mobile_robust.methods.method import LazyImport
 from mobile_robust.methods.registry import methods
@@ -53,7 +53,7 @@ def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
-        reason = memory_failure(error) or disk_failure(error)
+        reason = system_failure(error)
         if reason is None:
             raise
         print(f"error: {reason}", file=sys.stderr)

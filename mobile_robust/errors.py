@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -49,10 +50,17 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def memory_failure(error: Exception) -> str | None:
-    """That memory, or a limit of it (``ulimit -v``), ran out, where that is what an exception means."""
-    short = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-    return f"not enough memory: {first_line(error)}" if short or _NO_MEMORY.search(str(error)) else None
+def system_failure(error: Exception) -> str | None:
+    """What the computer lacked or refused, where that, and no mistake of ours, is what an exception means."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or _NO_MEMORY.search(str(error)):
+        return f"not enough memory: {first_line(error)}"
+    if reason := disk_failure(error):
+        return reason
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    # Then native code fails in ways that do not say so, and a traceback would tell the user nothing.
+    return f"{first_line(error)}; is memory, limited to {limit >> 20} MB (ulimit -v), too little?"
 
 
 def disk_failure(error: Exception) -> str | None:

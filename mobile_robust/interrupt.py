@@ -12,39 +12,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_pressed = False
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_stopped = False
 
 
 @contextmanager
 def remembered_interrupts() -> Iterator[None]:
-    """However the block ends, KeyboardInterrupt is raised where Ctrl-C was pressed in it."""
-    global _pressed
-    _pressed = False
-    # A process that a script started in the background ignores Ctrl-C, and only the main thread may ask for it.
-    ours = _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, _remember)
+    """However the block ends, KeyboardInterrupt is raised where a signal came in it that has a handler of Python's, as
+    Ctrl-C has where whoever started the process does not let it ignore it. The handlers are called as before.
+    """
+    global _stopped
+    _stopped = False
+    known = {number: signal.getsignal(number) for number in _SIGNALS} if _in_main_thread() else {}
+    handlers = {number: handler for number, handler in known.items() if callable(handler)}
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        global _stopped
+        _stopped = True
+        handlers[signal.Signals(number)](number, frame)
+
+    for number in handlers:
+        signal.signal(number, remember)
     try:
         yield
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        pressed, _pressed = _pressed, False
-        if pressed:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        stopped, _stopped = _stopped, False
+        if stopped:
             raise KeyboardInterrupt
 
 
 def check_interrupt() -> None:
     """Raises KeyboardInterrupt where Ctrl-C was pressed since the command began; for the steps of long work. Other
-    threads than the main one are left to end by the word of that one."""
-    if _pressed and _in_main_thread():
+    threads than the main one are left to end by the word of that one.
+    """
+    if _stopped and _in_main_thread():
         raise KeyboardInterrupt
-
-
-def _remember(number: int, frame: FrameType | None) -> None:
-    global _pressed
-    _pressed = True
-    raise KeyboardInterrupt
 
 
 def _in_main_thread() -> bool:

@@ -90,12 +90,18 @@ def test_what_ends_a_command(capsys: pytest.CaptureFixture[str], raised: BaseExc
     assert ends(capsys, run, main, []) == (code, "", said)
 
 
-def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+def test_a_mistake_of_ours_keeps_its_traceback_unless_memory_is_limited(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def main(arguments: list[str]) -> int:
-        raise ValueError("a bug")
+        raise SystemError("error return without exception set")
 
-    with pytest.raises(ValueError, match="a bug"):
+    with pytest.raises(SystemError):
         run(main, [])
+    monkeypatch.setattr("resource.getrlimit", lambda what: (4 << 30, 4 << 30))
+    code, _, said = ends(capsys, run, main, [])
+    assert (code, said.count("\n")) == (2, 1)
+    assert said.startswith("error: SystemError: error return") and "limited to 4096 MB (ulimit -v)" in said
 
 
 @pytest.mark.parametrize(

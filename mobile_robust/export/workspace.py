@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from mobile_robust.errors import InputError, disk_failure
 from mobile_robust.files import take_lock
 
 _BUILD, _TEMPORARY, _OLD = "build", "tmp", "old"
+#: A disk with fewer bytes is full: no writer stops before.
+_FULL = 1 << 20
 
 
 @contextmanager
@@ -94,7 +97,10 @@ def _empty(partial: Path, target: Path) -> None:
 
 
 def _followed(folder: Path) -> Path:
-    return Path(os.path.realpath(folder))
+    target = Path(os.path.realpath(folder))
+    if target.is_symlink():
+        raise InputError(f"{folder}: a loop of symbolic links")
+    return target
 
 
 def _partial(target: Path) -> Path:
@@ -104,15 +110,32 @@ def _partial(target: Path) -> Path:
 @contextmanager
 def temporary_files(build: Path) -> Iterator[None]:
     """Has Python's temporary files, of which the converters leave hundreds of megabytes when they are killed, made
-    beside a build's hidden folder, so that they are removed with it.
+    beside a build's hidden folder, so that they are removed with it. Raises OSError instead of an error of native code,
+    which does not say why it failed, where the disk is full.
     """
     folder = build.with_name(_TEMPORARY)
     folder.mkdir()
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         yield
+    except BaseException as error:
+        full = shutil.disk_usage(folder).free < _FULL
+        _forget_variables(error)
+        if full and isinstance(error, Exception):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
     finally:
         tempfile.tempdir = before
+        for name in [name for name, value in os.environ.items() if value.startswith(f"{folder}/")]:
+            del os.environ[name]  # PyTorch keeps the place of its cache there, and would make it again
+
+
+def _forget_variables(error: BaseException) -> None:
+    """Of the functions that failed: files that they opened are deleted now, not noisily when the folder has gone."""
+    chain: BaseException | None = error
+    while chain is not None:
+        traceback.clear_frames(chain.__traceback__)
+        chain = chain.__cause__ or chain.__context__
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,14 +95,43 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
 
 
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.symlink_to(folder)
+    with pytest.raises(InputError, match="small: a loop of symbolic links"):
+        recover(folder)
+
+
 def test_temporary_files_are_removed_with_the_build(tmp_path: Path) -> None:
     before = tempfile.gettempdir()
     with workspace(tmp_path / "small") as hidden:
         with temporary_files(hidden):
             made = Path(tempfile.mkdtemp(suffix=".mlpackage"))
+            os.environ["A_CACHE"] = str(made)
         assert made.is_relative_to(tmp_path / ".small.partial") and made.is_dir()
-        assert tempfile.gettempdir() == before
+        assert tempfile.gettempdir() == before and "A_CACHE" not in os.environ
     assert [path.name for path in tmp_path.rglob("*")] == ["small"]
+
+
+def test_a_converter_that_does_not_say_that_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def convert() -> None:
+        opened = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        opened.write(b"1")
+        raise RuntimeError("[FileWriter]: unknown error")
+
+    def fails(free: int) -> Exception:
+        monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+        raised = pytest.raises((InputError, RuntimeError))
+        with raised as said, workspace(tmp_path / "small") as hidden, temporary_files(hidden):
+            convert()
+        return said.value
+
+    assert str(fails(free=4096)) == f"--out {tmp_path}: cannot be written: No space left on device"
+    assert str(fails(free=1 << 30)) == "[FileWriter]: unknown error"
+    gc.collect()
+    assert capfd.readouterr().err == "" and not list(tmp_path.iterdir())
 
 
 def test_a_lock_that_its_holder_deleted_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
