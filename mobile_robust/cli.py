@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mobile_robust import __version__
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, system_failure
+from mobile_robust.interrupt import remembered_interrupts
 from mobile_robust.methods.method import LazyImport
 from mobile_robust.methods.registry import methods
 
@@ -31,15 +32,17 @@ Command = Callable[[list[str]], int]
 
 
 def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
-    """Runs a command and leaves with its exit code; an :class:`InputError` becomes its message and code 2."""
+    """Runs a command and leaves with its exit code; an :class:`InputError` becomes its message and code 2,
+    and so does what the computer refuses or lacks: space on a disk, the right to write, memory."""
     # PyTorch's threads otherwise spin while they wait, which slows a busy machine a hundredfold. Read when PyTorch is
     # imported, which every command does later than this.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        _refuse_empty(words)
-        code = main(words)
-        sys.stdout.flush()
+        with remembered_interrupts():
+            _refuse_empty(words)
+            code = main(words)
+            sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
@@ -49,6 +52,12 @@ def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has left (| head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        reason = system_failure(error)
+        if reason is None:
+            raise
+        print(f"error: {reason}", file=sys.stderr)
+        code = 2
     sys.exit(code)
 
 

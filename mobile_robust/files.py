@@ -6,10 +6,11 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mobile_robust.errors import InputError
 
@@ -17,17 +18,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
-    """Writes a file under a temporary name in the same folder, then renames it: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name for a file in the folder of ``path``, which takes its place when the block ends well: a reader
+    never sees half a file. Where ``path`` is a symbolic link, what it points to is replaced, not the link.
+    """
+    path = Path(os.path.realpath(path))
+    # No process number: in two containers that share the folder both may be process 1.
+    temporary = path.with_name(f".mobile-robust-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Writes a file and has it on the disk before it takes its name; see :func:`replacing`."""
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_text(path: Path) -> str:
@@ -51,23 +62,41 @@ def user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobile_robust"
 
 
+def take_lock(folder: Path) -> IO[str] | None:
+    """The lock ``folder/.lock``, held until it is closed or the process ends, however it ends; None: another process
+    holds it. It is the system's, so it also holds between containers that share the folder. Raises OSError where the
+    folder cannot be written.
+    """
+    lock = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    except BaseException:
+        lock.close()
+        raise
+    else:
+        if os.fstat(lock.fileno()).st_nlink:  # otherwise its holder has just ended and deleted it
+            return lock
+    lock.close()
+    return None
+
+
 @contextmanager
 def folder_lock(folder: Path, option: str = "--out") -> Iterator[None]:
-    """Holds ``folder/.lock``, so that no two processes write the same files; the end of a process, however it ends,
-    releases it. ``option`` is what the user named the folder with, for the message.
+    """Holds the lock of a folder, so that no two processes write the same files. ``option`` is what the user named the
+    folder with, for the message.
 
     Raises:
         InputError: Another process holds it, or the folder cannot be written.
     """
     try:
-        lock = (folder / ".lock").open("a")
+        lock = take_lock(folder)
     except OSError as error:
         raise InputError(f"{option} {folder}: cannot be written: {error.strerror or error}") from None
+    if lock is None:
+        raise InputError(f"{option} {folder}: another process is writing there; wait, or choose another")
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{option} {folder}: another process is writing there; wait, or choose another") from None
         yield
 
 

@@ -35,6 +35,15 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: p
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to(target)
+    for text in ("old", "new"):
+        write_atomically(link, text)
+        assert link.is_symlink() and target.read_text() == text
+    assert sorted(tmp_path.iterdir()) == [link, target]
+
+
 def test_a_files_hash_and_size(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x" * (3 << 20))

@@ -15,6 +15,7 @@ from mobile_robust.contracts.result import Inputs
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.dataset import BuiltInPhotos, PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.errors import InputError
 
 #: Photos where the user gives none.
 BUILT_IN = 20
@@ -61,7 +62,7 @@ class TestSets:
         """The test set of a model.
 
         Raises:
-            InputError: A build whose stored weights do not fit its recipe.
+            InputError: A build whose stored weights do not fit its recipe, or no space for the file.
         """
         inputs = str([(t.name, t.shape, t.layout, t.value_range) for t in model.artifact.inputs])
         key = model.manifest.fingerprint, inputs
@@ -71,12 +72,16 @@ class TestSets:
 
     def _write(self, model: Model, path: Path) -> TestSet:
         digest = hashlib.sha256()
-        with path.open("wb") as file:
-            for arrays in _arrays(model, self._photos):
-                for tensor in model.artifact.inputs:
-                    data = np.ascontiguousarray(arrays[tensor.name], "<f4").tobytes()
-                    digest.update(data)
-                    file.write(data)
+        try:
+            with path.open("wb") as file:
+                for arrays in _arrays(model, self._photos):
+                    for tensor in model.artifact.inputs:
+                        data = np.ascontiguousarray(arrays[tensor.name], "<f4").tobytes()
+                        digest.update(data)
+                        file.write(data)
+        except OSError as error:
+            reason = f"cannot be written: {error.strerror or error}; TMPDIR may name a folder with more space"
+            raise InputError(f"{path}: {reason}") from None
         return TestSet(path, {t.name: t.shape for t in model.artifact.inputs}, digest.hexdigest())
 
 

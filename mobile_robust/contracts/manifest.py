@@ -17,7 +17,7 @@ from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError, first_line, first_mistake
-from mobile_robust.files import read_text, sha256, write_atomically
+from mobile_robust.files import read_text, resume_key, sha256, write_atomically
 
 SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
@@ -155,7 +155,11 @@ class Manifest(Contract):
     seconds: dict[str, float] = Field(description="where the time of the build went")
     reference: StoredFile = Field(description="safetensors: input.NAME and output.NAME of the PyTorch training form")
     weights: StoredFile = Field(description="safetensors: the training form's state, to rebuild it for --layers")
+    report: StoredFile | None = Field(default=None, description="the page for people; null: of an older version")
     artifacts: tuple[Artifact, ...]
+    body_sha256: str | None = Field(
+        default=None, description="of this document without this key; says whether it was edited, not who wrote it"
+    )
 
     @field_validator("recipe")
     @classmethod
@@ -170,9 +174,16 @@ class Manifest(Contract):
         return all(artifact.verdict != "fail" for artifact in self.artifacts)
 
 
-def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Writes ``folder/manifest.json`` atomically."""
+def write_manifest(manifest: Manifest, folder: Path) -> Manifest:
+    """Writes ``folder/manifest.json`` atomically; the manifest with the hash of its content."""
+    manifest = manifest.model_copy(update={"body_sha256": body_hash(manifest)})
     write_atomically(folder / MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n")
+    return manifest
+
+
+def body_hash(manifest: Manifest) -> str:
+    """Hex SHA-256 of a manifest without ``body_sha256``."""
+    return resume_key(manifest.model_dump(mode="json", exclude={"body_sha256"}))
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -33,7 +33,7 @@ from mobile_robust.export.fingerprint import fingerprint, reusable, tool_version
 from mobile_robust.export.report import write_report
 from mobile_robust.export.rounding import Rounder
 from mobile_robust.export.targets.base import Source, converter
-from mobile_robust.export.workspace import refuse_foreign, replace, workspace
+from mobile_robust.export.workspace import recover, refuse_foreign, temporary_files, workspace
 from mobile_robust.files import sha256, size, write_atomically
 from mobile_robust.parity.check import check
 from mobile_robust.parity.reference import Reference
@@ -78,15 +78,14 @@ def convert(
     Raises:
         InputError: Bad input of any kind, or an int8 file that still computes in float.
     """
-    out = Path(out)
-    folder = out / recipe.name
+    folder = Path(out) / recipe.name
     key = fingerprint(recipe, calibration.identity() if calibration else [])
+    recover(folder)
     if not force and (manifest := reusable(folder, key)):
         return Build(folder, manifest, reused=True)
     refuse_foreign(folder)
-    with workspace(out, recipe.name) as hidden:
+    with workspace(folder) as hidden:
         manifest, notice = _Builder(recipe, hidden, calibration, key, on_step or (lambda _: None)).run()
-        replace(folder, hidden)
     return Build(folder, manifest, reused=False, notice=notice)
 
 
@@ -124,7 +123,9 @@ class _Builder:
             weights_path = self.folder / WEIGHTS_NAME
             state = {name: x.contiguous() for name, x in model.reference.state_dict().items()}
             write_atomically(weights_path, save(state, model.trained.metadata() if model.trained else None))
-        artifacts, errors = self._verify(self._convert(model, provenance, photos.calibration), reference)
+        with temporary_files(self.folder):
+            made = self._convert(model, provenance, photos.calibration)
+        artifacts, errors = self._verify(made, reference)
         self.step("report")
         manifest = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -138,8 +139,9 @@ class _Builder:
             weights=StoredFile(file=WEIGHTS_NAME, sha256=sha256(weights_path)),
             artifacts=tuple(artifacts),
         )
-        write_report(manifest, self.folder, errors)
-        write_manifest(manifest, self.folder)
+        report = write_report(manifest, self.folder, errors)
+        stored = StoredFile(file=report.name, sha256=sha256(report))
+        manifest = write_manifest(manifest.model_copy(update={"report": stored}), self.folder)
         return manifest, photos.notice
 
     def _convert(self, model: Model, provenance: Provenance, photos: Sequence[Photo]) -> list[Made]:

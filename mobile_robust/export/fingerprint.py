@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mobile_robust import __version__
-from mobile_robust.contracts.manifest import Manifest, read_manifest, verify_hashes
+from mobile_robust.contracts.manifest import Manifest, StoredFile, body_hash, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.export.report import REPORT_NAME
@@ -50,13 +50,18 @@ def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
 
 
 def reusable(folder: Path, expected: str) -> Manifest | None:
-    """The manifest of an undamaged build with the expected fingerprint, or None."""
+    """The manifest of a build with the expected fingerprint, in which manifest, artifacts and report are what the build
+    wrote, or None. Who edits a file and then all hashes of it is believed.
+    """
     try:
         manifest = read_manifest(folder)
         verify_hashes(manifest, folder)
     except InputError:
         return None
-    return manifest if manifest.fingerprint == expected and (folder / REPORT_NAME).is_file() else None
+    page = folder / REPORT_NAME
+    report = StoredFile(file=page.name, sha256=sha256(page)) if page.is_file() else None
+    untouched = report and report == manifest.report and body_hash(manifest) == manifest.body_sha256
+    return manifest if untouched and manifest.fingerprint == expected else None
 
 
 def code_hash(package: Path = _PACKAGE) -> str:

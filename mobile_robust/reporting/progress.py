@@ -20,13 +20,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mobile_robust.interrupt import check_interrupt
+
 
 @contextmanager
 def progress_bar(console: Console, title: str, steps: int) -> Iterator[Callable[[str], None]]:
     """A bar of steps; call what it yields with the name of each step as it begins."""
     with _bar(console, title, TimeElapsedColumn(), total=steps) as (progress, bar):
         done = count()
-        yield lambda what: progress.update(bar, completed=next(done), description=what)
+
+        def step(what: str) -> None:
+            check_interrupt()
+            progress.update(bar, completed=next(done), description=what)
+
+        yield step
 
 
 @contextmanager
@@ -36,7 +43,12 @@ def work_bar(console: Console, title: str) -> Iterator[Callable[[str, int, int |
     Call what it yields with what is done now, how many units are done, and how many there are; None: not known yet.
     """
     with _bar(console, title, _Speed(), TimeRemainingColumn()) as (progress, bar):
-        yield lambda what, done, total: progress.update(bar, completed=done, total=total, description=what)
+
+        def step(what: str, done: int, total: int | None) -> None:
+            check_interrupt()
+            progress.update(bar, completed=done, total=total, description=what)
+
+        yield step
 
 
 @contextmanager

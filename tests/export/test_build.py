@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,6 @@ from mobile_robust.export.fingerprint import reusable
 from mobile_robust.recipes import load_recipe
 from mobile_robust.tflite import file as tflite_file
 from tests.recipes import ONE_FILE, write_recipe
-
-NO_PROCESS = 2**22 + 1  # above Linux's highest
 
 
 @pytest.fixture
@@ -70,16 +69,19 @@ def test_every_step_is_counted(recipe: Recipe, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["small"]
 
 
-def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(
-    recipe: Recipe, tmp_path: Path, stopped: None
-) -> None:
-    out = tmp_path / "out"
-    dead = [f".small.partial-{NO_PROCESS}", f".small.partial-old-{NO_PROCESS}", f".small.partial-{os.getpid()}"]
-    kept = [f".small.partial-{os.getppid()}", ".small.partial-notes", f".other.partial-{NO_PROCESS}"]
-    for name in dead + kept:
-        (out / name / "sub").mkdir(parents=True)
-    start(recipe, out)
-    assert sorted(p.name for p in out.iterdir()) == sorted(kept)
+@pytest.mark.parametrize("force", [True, False])
+def test_leftovers_go_also_where_nothing_is_built(recipe: Recipe, copied: Path, force: bool, stopped: None) -> None:
+    out, kept = copied.parent, [".other.partial", "small"]
+    if not force:
+        recipe = read_manifest(copied).recipe
+    for name in (".small.partial", ".other.partial"):
+        for folder in ("build", "tmp/tmpx.mlpackage"):
+            (out / name / folder).mkdir(parents=True)
+    if force:
+        start(recipe, out)
+    else:
+        assert convert(recipe, out).reused
+    assert sorted(p.name for p in out.iterdir() if p.suffix != ".toml") == kept
 
 
 @pytest.mark.parametrize("name", ["small/notes.txt", "small/manifest.json", "small"])
@@ -116,7 +118,7 @@ def test_a_full_disk_is_no_traceback(recipe: Recipe, tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(building, "build_model", full)
-    with pytest.raises(InputError, match=r"writing failed: .*No space left on device"):
+    with pytest.raises(InputError, match=r"out: cannot be written: No space left on device"):
         convert(recipe, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -126,10 +128,25 @@ def damage_weights(folder: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
 
 
+def edit_manifest(change: Callable[[dict], object]) -> Callable[[Path], object]:
+    def edit(folder: Path) -> None:
+        path = folder / "manifest.json"
+        document = json.loads(path.read_text())
+        change(document)
+        path.write_text(json.dumps(document))
+
+    return edit
+
+
 @pytest.mark.parametrize(
     "harm",
     [
         damage_weights,
+        edit_manifest(lambda document: [a.update(parity=[]) for a in document["artifacts"]]),
+        edit_manifest(lambda document: document["artifacts"][0]["parity"][0].update(verdict="fail")),
+        edit_manifest(lambda document: document["provenance"].update(label=None)),
+        edit_manifest(lambda document: document.pop("body_sha256")),
+        lambda folder: (folder / "report.html").write_text("<p>all checks passed</p>"),
         lambda folder: (folder / "small_int8.tflite").unlink(),
         lambda folder: (folder / "manifest.json").unlink(),
         lambda folder: (folder / "report.html").unlink(),

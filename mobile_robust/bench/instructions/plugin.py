@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from mobile_robust.errors import InputError
-from mobile_robust.files import sha256
+from mobile_robust.files import replacing, sha256
 from mobile_robust.runtimes.emulator import sandbox
 
 _SOURCE = Path(__file__).with_name("plugin.c")
@@ -38,10 +37,9 @@ def _built() -> Path:
     found = compiler()
     if found is None:
         raise InputError("bench arm64 builds its counter with a C compiler, and there is none: install gcc")
-    temporary = library.with_suffix(f".{os.getpid()}.tmp")
     flags = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-shared", "-fPIC")
-    done = subprocess.run([found, *flags, _SOURCE, "-o", temporary], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"{_SOURCE}: {found} fails: {done.stderr.strip()}")
-    temporary.replace(library)
+    with replacing(library) as temporary:
+        done = subprocess.run([found, *flags, _SOURCE, "-o", temporary], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise InputError(f"{_SOURCE}: {found} fails: {done.stderr.strip()}")
     return library

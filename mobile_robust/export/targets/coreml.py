@@ -16,7 +16,7 @@ from mobile_robust.contracts.precisions import PrecisionSpec
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.coreml_import import import_coremltools
-from mobile_robust.errors import InputError, first_line
+from mobile_robust.errors import InputError, first_line, system_failure
 from mobile_robust.export.rounding import least_compressed
 from mobile_robust.export.targets.base import Converted, Converter
 from mobile_robust.quiet import quiet
@@ -61,6 +61,8 @@ def convert_coreml(
             )
             return _compressed(model, precision.rounding, least_compressed(network))
     except Exception as error:  # whatever a converter raises on a network it cannot take
+        if system_failure(error):
+            raise
         raise InputError(f"coremltools cannot convert this network to Core ML: {first_line(error)}") from error
 
 

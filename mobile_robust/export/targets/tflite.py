@@ -12,7 +12,7 @@ from mobile_robust.contracts.manifest import Quantization
 from mobile_robust.contracts.manifest import Tensor as TensorEntry
 from mobile_robust.contracts.precisions import PrecisionSpec
 from mobile_robust.contracts.targets import TARGETS
-from mobile_robust.errors import InputError, first_line
+from mobile_robust.errors import InputError, first_line, system_failure
 from mobile_robust.export.targets.base import Converted, Converter
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
 from mobile_robust.files import write_atomically
@@ -58,9 +58,13 @@ def convert_tflite(deploy: nn.Module, inputs: dict[str, Tensor], output: str, pa
         with quiet():
             import litert_torch
 
-            litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples).export(str(path))
+            model = litert_torch.convert(ChannelsLast(deploy, output).eval(), sample_kwargs=examples)
+            content = model.model_content()
     except Exception as error:  # whatever a converter raises on a network it cannot take
+        if system_failure(error):
+            raise
         raise InputError(f"litert-torch cannot convert this network to TFLite: {first_line(error)}") from error
+    write_atomically(path, content)  # not by the converter, which ends the process where the disk is full
 
 
 class TfliteConverter(Converter):

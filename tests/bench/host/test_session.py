@@ -89,6 +89,8 @@ def test_a_module_is_fed_with_features_of_its_backbone(module_build: Path, set_o
     rows = np.fromfile(inputs.path, "<f4").reshape(6, image + features)
     assert rows[:, :image].max() > 100 and (rows[:, image:].std(axis=1) > 0).all()
     assert len(set(run.outputs_sha256)) == 6
+    with pytest.raises(InputError, match=r"gone/0\.f32: cannot be written: No such file.*; TMPDIR may name a folder"):
+        TestSets(set_of_six, tmp_path / "gone").of(model)
 
 
 @pytest.mark.slow

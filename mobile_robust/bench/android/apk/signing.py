@@ -5,12 +5,11 @@ Android takes an update of an app only from the same key; who deletes the cache 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mobile_robust.bench.android.apk.toolchain import MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
-from mobile_robust.files import user_cache
+from mobile_robust.files import replacing, user_cache
 
 #: Not a secret: the key vouches for nothing but that two builds come from the same user.
 _PASSWORD = "android"
@@ -29,15 +28,13 @@ def sign(apk: Path, tools: Toolchain, scratch: Path) -> Path:
 def _key(tools: Toolchain) -> Path:
     path = user_cache() / "android" / "debug.keystore"
     if not path.is_file():
-        new = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new.unlink(missing_ok=True)
-            store = ("-keystore", new, "-storetype", "PKCS12", "-storepass", _PASSWORD)
-            kind = ("-alias", _ALIAS, "-keyalg", "RSA", "-keysize", "2048", "-validity", "36500")
-            tools.run("keytool", "-genkeypair", *store, *kind, "-dname", "CN=mobile-robust debug")
-            new.chmod(0o600)
-            new.replace(path)
+            with replacing(path) as new:
+                store = ("-keystore", new, "-storetype", "PKCS12", "-storepass", _PASSWORD)
+                kind = ("-alias", _ALIAS, "-keyalg", "RSA", "-keysize", "2048", "-validity", "36500")
+                tools.run("keytool", "-genkeypair", *store, *kind, "-dname", "CN=mobile-robust debug")
+                new.chmod(0o600)
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
