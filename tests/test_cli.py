@@ -10,7 +10,6 @@ import pytest
 
 from mobile_robust import __version__, cli
 from mobile_robust.cli import commands, run
-from mobile_robust.errors import InputError
 from tests.conftest import Command
 
 
@@ -52,17 +51,6 @@ def test_the_console_script_is_the_same(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "code", "said"),
-    [(InputError("recipe x: bad"), 2, "error: recipe x: bad\n"), (KeyboardInterrupt(), 130, "interrupted\n")],
-)
-def test_what_ends_a_command(capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, said: str) -> None:
-    def main(arguments: list[str]) -> int:
-        raise raised
-
-    assert ends(capsys, run, main, []) == (code, "", said)
-
-
-@pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["afd", "--weights", ""], "--weights"),
@@ -82,16 +70,6 @@ def test_empty_values_are_refused(capsys: pytest.CaptureFixture[str], arguments:
 def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["mobile-robust", "parity", "--help"])
     assert ends(capsys, run, len) == (2, "", "")
-
-
-def test_a_reader_that_leaves_is_no_error() -> None:
-    script = "from mobile_robust.cli import run; run(lambda arguments: print('x' * 1_000_000), [])"
-    words = [sys.executable, "-c", script]
-    printer = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert printer.stdout is not None
-    printer.stdout.close()
-    _, said = printer.communicate()
-    assert (printer.returncode, said) == (0, "")
 
 
 def test_the_script_of_the_accuracy_tables_says_what_it_wants() -> None:
