@@ -6,10 +6,10 @@ against the PyTorch reference. The functions below are what the commands call; e
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing and importlib wait until they are needed: Ctrl-C is not caught yet (cli.py)
 if TYPE_CHECKING:
+    from typing import Any
+
     from mobile_robust.bench.run import benchmark
     from mobile_robust.data.dataset import PhotoDataset
     from mobile_robust.evaluation.run import evaluate
@@ -49,5 +49,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
-from typing import NoReturn
 
-from mobile_robust import __version__
-from mobile_robust.errors import InputError, system_failure
-from mobile_robust.interrupt import remembered_interrupts
-from mobile_robust.methods.method import LazyImport
-from mobile_robust.methods.registry import methods
+# Nothing else is imported up here, nor by the files that start a command: Ctrl-C is caught from _leave() on only.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from mobile_robust.frame import Command
+    from mobile_robust.methods.method import LazyImport
 
 #: Command -> the module of its ``main``, and one line of help. Methods bring further ones.
 _COMMANDS = {
@@ -28,50 +28,39 @@ _COMMANDS = {
     "corrupt": ("corruptions.cli", "one labelled picture of a photo with every corruption at every level"),
 }
 
-Command = Callable[[list[str]], int]
+
+def main() -> NoReturn:
+    """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust.COMMAND …``."""
+    _leave(_chosen)
+
+
+def run_command(name: str, arguments: list[str] | None = None) -> NoReturn:
+    """Runs one of :func:`commands`."""
+    _leave(lambda words: (_loaded(name), words), arguments)
 
 
 def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
-    """Runs a command and leaves with its exit code; an :class:`InputError` becomes its message and code 2,
-    and so does what the computer refuses or lacks: space on a disk, the right to write, memory."""
-    # PyTorch's threads otherwise spin while they wait, which slows a busy machine a hundredfold. Read when PyTorch is
-    # imported, which every command does later than this.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    words = sys.argv[1:] if arguments is None else arguments
+    """Runs a command and leaves with its exit code."""
+    _leave(lambda words: (main, words), arguments)
+
+
+def _leave(load: Callable[[list[str]], tuple[Command, list[str]]], arguments: list[str] | None = None) -> NoReturn:
+    """See :func:`mobile_robust.frame.exit_code`."""
     try:
-        with remembered_interrupts():
-            _refuse_empty(words)
-            code = main(words)
-            sys.stdout.flush()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
+        from mobile_robust.frame import exit_code
+
+        code = exit_code(load, sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # during that import
         print("interrupted", file=sys.stderr)
         code = 130
-    except BrokenPipeError:  # the reader of our output has left (| head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:
-        reason = system_failure(error)
-        if reason is None:
-            raise
-        print(f"error: {reason}", file=sys.stderr)
-        code = 2
     sys.exit(code)
-
-
-def _refuse_empty(words: list[str]) -> None:
-    """An empty value would be taken for none, or for the folder that the user is in."""
-    for before, word in zip(["", *words], words, strict=False):
-        if not word.strip():
-            raise InputError(f"{before or 'the first argument'}: is empty; is a shell variable not set?")
-        if word.startswith("--") and word.endswith("="):
-            raise InputError(f"{word.removesuffix('=')}: is empty; is a shell variable not set?")
 
 
 def commands() -> dict[str, tuple[LazyImport, str]]:
     """Command -> its ``main`` and one line of help."""
+    from mobile_robust.methods.method import LazyImport
+    from mobile_robust.methods.registry import methods
+
     found = {
         name: (LazyImport(f"mobile_robust.{module}:main"), summary) for name, (module, summary) in _COMMANDS.items()
     }
@@ -80,22 +69,30 @@ def commands() -> dict[str, tuple[LazyImport, str]]:
     return found
 
 
-def main() -> NoReturn:
-    """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust.COMMAND …``."""
-    arguments, known = sys.argv[1:], commands()
-    if not arguments or arguments[0] in ("-h", "--help"):
+def _loaded(name: str) -> Command:
+    command: Command = commands()[name][0].load()
+    return command
+
+
+def _chosen(words: list[str]) -> tuple[Command, list[str]]:
+    """The command that the first word names, and its arguments."""
+    from mobile_robust import __version__
+    from mobile_robust.errors import InputError
+
+    known = commands()
+    if not words or words[0] in ("-h", "--help"):
         lines = "\n".join(f"  {name:10} {summary}" for name, (_, summary) in known.items())
-        print(f"usage: mobile-robust COMMAND …\n\ncommands:\n{lines}\n\nmobile-robust COMMAND --help says more.")
-        sys.exit(0)
-    if arguments[0] == "--version":
-        print(f"mobile-robust {__version__}")
-        sys.exit(0)
-    if arguments[0] not in known:
-        print(f"error: unknown command {arguments[0]!r}; known: {', '.join(known)}", file=sys.stderr)
-        sys.exit(2)
-    run_command(arguments[0], arguments[1:])
+        return _says(f"usage: mobile-robust COMMAND …\n\ncommands:\n{lines}\n\nmobile-robust COMMAND --help says more.")
+    if words[0] == "--version":
+        return _says(f"mobile-robust {__version__}")
+    if words[0] not in known:
+        raise InputError(f"unknown command {words[0]!r}; known: {', '.join(known)}")
+    return _loaded(words[0]), words[1:]
 
 
-def run_command(name: str, arguments: list[str] | None = None) -> NoReturn:
-    """Runs one of :func:`commands`."""
-    run(commands()[name][0].load(), arguments)
+def _says(text: str) -> tuple[Command, list[str]]:
+    def command(words: list[str]) -> int:
+        print(text)
+        return 0
+
+    return command, []

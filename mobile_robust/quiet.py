@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mobile_robust.terminal import open_descriptors
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Drops what the block writes to stdout and stderr, native libraries included, and Python's warnings."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
+    open_descriptors()
     saved = os.dup(1), os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -23,9 +25,14 @@ def quiet() -> Iterator[None]:
             os.dup2(nowhere, 2)
             yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         for number, descriptor in enumerate(saved, start=1):
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.close(nowhere)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by who started the process
+            stream.flush()

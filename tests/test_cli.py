@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from mobile_robust import __version__, cli
 from mobile_robust.cli import commands, run
-from mobile_robust.errors import InputError
 from tests.conftest import Command
 
 
@@ -53,58 +51,6 @@ def test_the_console_script_is_the_same(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "code", "said"),
-    [
-        (InputError("recipe x: bad"), 2, "error: recipe x: bad\n"),
-        (KeyboardInterrupt(), 130, "interrupted\n"),
-        (OSError(28, "No space left on device", "out/x"), 2, "error: out/x: No space left on device\n"),
-        (OSError(24, "Too many open files"), 2, "error: Too many open files\n"),
-        (
-            shutil.Error([("a", "out/b", "[Errno 122] Disk quota exceeded: 'a' -> 'out/b'")]),
-            2,
-            "error: Disk quota exceeded\n",
-        ),
-        (MemoryError(), 2, "error: not enough memory: MemoryError\n"),
-        (
-            OSError(12, "Cannot allocate memory"),
-            2,
-            "error: not enough memory: OSError: [Errno 12] Cannot allocate memory\n",
-        ),
-        (RuntimeError("std::bad_alloc"), 2, "error: not enough memory: RuntimeError: std::bad_alloc\n"),
-        (
-            RuntimeError("can't start new thread"),
-            2,
-            "error: not enough memory: RuntimeError: can't start new thread\n",
-        ),
-        (
-            ImportError("libtorch_cpu.so: failed to map segment from shared object"),
-            2,
-            "error: not enough memory: ImportError: libtorch_cpu.so: failed to map segment from shared object\n",
-        ),
-    ],
-)
-def test_what_ends_a_command(capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, said: str) -> None:
-    def main(arguments: list[str]) -> int:
-        raise raised
-
-    assert ends(capsys, run, main, []) == (code, "", said)
-
-
-def test_a_mistake_of_ours_keeps_its_traceback_unless_memory_is_limited(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def main(arguments: list[str]) -> int:
-        raise SystemError("error return without exception set")
-
-    with pytest.raises(SystemError):
-        run(main, [])
-    monkeypatch.setattr("resource.getrlimit", lambda what: (4 << 30, 4 << 30))
-    code, _, said = ends(capsys, run, main, [])
-    assert (code, said.count("\n")) == (2, 1)
-    assert said.startswith("error: SystemError: error return") and "limited to 4096 MB (ulimit -v)" in said
-
-
-@pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["afd", "--weights", ""], "--weights"),
@@ -124,16 +70,6 @@ def test_empty_values_are_refused(capsys: pytest.CaptureFixture[str], arguments:
 def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["mobile-robust", "parity", "--help"])
     assert ends(capsys, run, len) == (2, "", "")
-
-
-def test_a_reader_that_leaves_is_no_error() -> None:
-    script = "from mobile_robust.cli import run; run(lambda arguments: print('x' * 1_000_000), [])"
-    words = [sys.executable, "-c", script]
-    printer = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert printer.stdout is not None
-    printer.stdout.close()
-    _, said = printer.communicate()
-    assert (printer.returncode, said) == (0, "")
 
 
 def test_the_script_of_the_accuracy_tables_says_what_it_wants() -> None:

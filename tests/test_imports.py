@@ -13,7 +13,8 @@ PACKAGE = Path(mobile_robust.__file__).parent
 
 #: Every room and file at the top, in the order of the way of the data: each sees those above it only.
 ORDER = (
-    ("errors", "interrupt", "quiet"),
+    ("errors", "terminal", "stop_signals"),
+    ("quiet", "frame"),
     ("files",),
     ("contracts",),
     ("model_flags", "state_dicts", "coreml_import"),

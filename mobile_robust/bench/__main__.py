@@ -1,6 +1,3 @@
-"""``python -m mobile_robust.bench``."""
+from mobile_robust.cli import run_command
 
-from mobile_robust.bench.cli import main
-from mobile_robust.cli import run
-
-run(main)
+run_command("bench")

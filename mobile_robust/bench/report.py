@@ -19,7 +19,7 @@ from mobile_robust.methods.registry import excluded
 from mobile_robust.options import make_folder
 from mobile_robust.reporting.html import Html, el
 from mobile_robust.reporting.page import fact_list, figure, page, section
-from mobile_robust.reporting.tables import Table, csv_text
+from mobile_robust.reporting.tables import Table, csv_text, markdown_text
 from mobile_robust.reporting.text import count_text, milliseconds, ratio
 
 
@@ -61,7 +61,8 @@ def write(results: Sequence[Path], folder: Path, *, base: str | None = None, sco
     make_folder(folder)
     contents = {
         "report.html": _page(found, summary, cautions, recovered),
-        "table.md": "".join(f"> **Warning:** {caution}\n\n" for caution in cautions) + as_markdown(summary),
+        "table.md": "".join(f"> **Warning:** {markdown_text(caution)}\n\n" for caution in cautions)
+        + as_markdown(summary),
         "table.csv": csv_text(rows),
         "report.json": json.dumps(as_document(found, summary, cautions, rows), indent=2) + "\n",
     }
@@ -107,6 +108,11 @@ def _page(results: Results, summary: Summary, cautions: Sequence[str], recovered
         ),
     ]
     return page(title, el("header", *parts), sections)
+
+
+def _markdown(cautions: Sequence[str], summary: Summary) -> str:
+    warned = (f"> **Warning:** {markdown_text(caution)}\n\n" for caution in cautions)
+    return "".join(warned) + as_markdown(summary)
 
 
 def _labelled(results: Results, label: str) -> str:

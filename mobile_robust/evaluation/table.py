@@ -14,7 +14,7 @@ from mobile_robust.evaluation.published import published, summary
 from mobile_robust.evaluation.scores import ALL, Score, Scores
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, by_corruption
 from mobile_robust.reporting.intervals import Interval
-from mobile_robust.reporting.tables import Table
+from mobile_robust.reporting.tables import Table, markdown_text
 from mobile_robust.reporting.text import plus_minus
 
 #: What a cell says.
@@ -99,7 +99,7 @@ def as_markdown(scores: Scores) -> str:
         table = grid.table(" · ", ", ")
         if len(grid.settings) > _MOST_COLUMNS:
             table = table.transposed()
-        parts += [f"### {grid.title}", table.markdown(), *grid.sources]
+        parts += [f"### {markdown_text(grid.title)}", table.markdown(), *grid.sources]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,4 +1,3 @@
-from mobile_robust.cli import run
-from mobile_robust.parity.cli import main
+from mobile_robust.cli import run_command
 
-run(main)
+run_command("parity")

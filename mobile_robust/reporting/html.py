@@ -1,8 +1,11 @@
-"""HTML from Python calls, escaped by construction: text stays text unless it is already :class:`Html`."""
+"""HTML from Python calls, escaped by construction: text stays text unless it is already :class:`Html`, and control
+characters, which neither HTML nor SVG may hold, are shown as Python writes them."""
 
 from __future__ import annotations
 
 from html import escape
+
+from mobile_robust.terminal import printable
 
 _VOID = {"meta", "br"}
 
@@ -13,7 +16,7 @@ class Html(str):
 
 def el(tag: str, *children: str, **attributes: str | int) -> Html:
     """One element. An attribute's name may end in ``_`` (``class_``) and has ``_`` where HTML has ``-``."""
-    opening = "".join(f' {name.rstrip("_").replace("_", "-")}="{escape(str(v))}"' for name, v in attributes.items())
+    opening = "".join(f' {name.rstrip("_").replace("_", "-")}="{_escaped(str(v))}"' for name, v in attributes.items())
     if tag in _VOID:
         return Html(f"<{tag}{opening}>")
     return Html(f"<{tag}{opening}>{join(*children)}</{tag}>")
@@ -21,4 +24,8 @@ def el(tag: str, *children: str, **attributes: str | int) -> Html:
 
 def join(*children: str) -> Html:
     """Elements and texts one after the other."""
-    return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))
+    return Html("".join(child if isinstance(child, Html) else _escaped(child) for child in children))
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text))

@@ -6,6 +6,9 @@ import io
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from mobile_robust.terminal import printable
 
 BLUE, INK, GREY, LINE = "#3a6ea5", "#444444", "#c4c4c4", "#dddddd"
 
@@ -22,8 +25,16 @@ def style(axes: Axes, title: str, xlabel: str = "") -> None:
     axes.spines["bottom"].set_color(LINE)
 
 
+def make_printable(figure: Figure) -> None:
+    """Escapes control characters in every text but the labels of ticks, which matplotlib makes later. SVG may not hold
+    them, and for the bytes of file names that are no UTF-8 matplotlib raises TypeError."""
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
+
+
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
+    make_printable(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mobile_robust.interrupt import check_interrupt
+from mobile_robust.stop_signals import check_stop
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def progress_bar(console: Console, title: str, steps: int) -> Iterator[Callable[
         done = count()
 
         def step(what: str) -> None:
-            check_interrupt()
+            check_stop()
             progress.update(bar, completed=next(done), description=what)
 
         yield step
@@ -45,7 +45,7 @@ def work_bar(console: Console, title: str) -> Iterator[Callable[[str, int, int |
     with _bar(console, title, _Speed(), TimeRemainingColumn()) as (progress, bar):
 
         def step(what: str, done: int, total: int | None) -> None:
-            check_interrupt()
+            check_stop()
             progress.update(bar, completed=done, total=total, description=what)
 
         yield step

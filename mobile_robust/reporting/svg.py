@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from mobile_robust.reporting.html import Html
+from mobile_robust.reporting.plot import make_printable
+from mobile_robust.terminal import printable
 
 # Colours that matplotlib writes and the SVG replaces: report.css gives them a light and a dark value.
 INK, MUTED, LINE, PASS, FAIL = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -49,7 +51,7 @@ def row_axes(labels: Sequence[str], width: float = 5) -> tuple[Figure, Axes]:
     """Axes with a labelled row for each, the first on top; ``width`` in inches."""
     figure = Figure(figsize=(width, 0.75 + 0.27 * len(labels)), layout="constrained")
     axes = figure.subplots()
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), list(map(printable, labels)))
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="x", linewidth=0.6)
     return figure, axes
@@ -66,6 +68,7 @@ def log_axis(axes: Axes, low: float, high: float, ticks: LogLocator, text: Calla
 
 def as_svg(figure: Figure, name: str, description: str) -> Html:
     """The figure as an element to put into a page that holds other figures: own ids, theme colours, no metadata."""
+    make_printable(figure)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()

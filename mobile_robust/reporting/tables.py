@@ -15,7 +15,9 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mobile_robust.reporting.console import printable_text
 from mobile_robust.reporting.html import Html, el
+from mobile_robust.terminal import printable
 
 
 class Column(NamedTuple):
@@ -50,9 +52,9 @@ class Table:
         title = Text(self.title, style="bold") if self.title else None
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, title_justify="left")
         for name, align, fold in self.columns:
-            table.add_column(Text(name), justify=align, overflow="fold", no_wrap=not fold)
+            table.add_column(printable_text(Text(name)), justify=align, overflow="fold", no_wrap=not fold)
         for row in self.rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+            table.add_row(*(printable_text(cell if isinstance(cell, Text) else Text(cell)) for cell in row))
         return table
 
     def fits(self, console: Console) -> bool:
@@ -78,7 +80,9 @@ class Table:
     def markdown(self) -> str:
         """A table of GitHub's Markdown."""
         rule = ["---" if column.align == "left" else "---:" for column in self.columns]
-        head, *rows = (map(_escaped, map(str, row)) for row in ([column.title for column in self.columns], *self.rows))
+        head, *rows = (
+            map(markdown_text, map(str, row)) for row in ([column.title for column in self.columns], *self.rows)
+        )
         return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
 
     def html(self, class_: str = "plain") -> Html:
@@ -97,8 +101,9 @@ def _aligned(column: Column) -> dict[str, str]:
     return {"class_": "right"} if column.align == "right" else {}
 
 
-def _escaped(text: str) -> str:
-    return re.sub(r"([|*])", r"\\\1", text)
+def markdown_text(text: str) -> str:
+    """Text from elsewhere in one line of GitHub's Markdown, in a table or not, as it is."""
+    return re.sub(r"([\\|*`<])", r"\\\1", printable(" ".join(text.splitlines())))
 
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
@@ -106,5 +111,12 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({key: _csv_cell(value) for key, value in record.items()} for record in records)
     return buffer.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, and run, gets an apostrophe in front."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\A(?=[=+\-@\t])", "'", printable(value))
