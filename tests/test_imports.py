@@ -14,7 +14,7 @@ PACKAGE = Path(mobile_robust.__file__).parent
 #: Every room and file at the top, in the order of the way of the data: each sees those above it only.
 ORDER = (
     ("errors", "quiet"),
-    ("files",),
+    ("files", "documents"),
     ("contracts",),
     ("model_flags", "state_dicts", "coreml_import"),
     ("reporting",),

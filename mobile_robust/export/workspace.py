@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME
+from mobile_robust.documents import read_json
 from mobile_robust.errors import InputError
 
 
@@ -38,8 +38,8 @@ def refuse_foreign(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
+        manifest = read_json(folder / MANIFEST_NAME, "a manifest")
+    except InputError:
         manifest = None
     if not isinstance(manifest, dict) or "fingerprint" not in manifest:
         raise InputError(f"{folder} exists and is not a build of this tool: choose another --out, or move it away")
