@@ -41,14 +41,6 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
-def read_text(path: Path) -> str:
-    """The content of a UTF-8 file that a user names; raises InputError where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
 def write_output(path: Path, data: bytes | str) -> None:
     """:func:`write_atomically` for a file that a user asked for: raises InputError, for instance on a full disk."""
     try:

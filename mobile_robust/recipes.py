@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from mobile_robust.contracts.recipe import Recipe, Tolerance
+from mobile_robust.documents import MOST_TOML_BYTES, DocumentError, parse_toml, read, validated
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.methods.registry import method_of, option_errors
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -44,19 +38,21 @@ def load_recipe(name_or_path: str) -> Recipe:
     elif path.suffix != ".toml" and not path.is_file():
         raise unknown("recipe", name_or_path, known)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read recipe {path}: {error}") from None
+        data = read(path, MOST_TOML_BYTES)
+    except InputError as error:
+        raise InputError(f"recipe {error}") from None
+    text = data.decode(errors="replace")
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        match = re.search(r"at line (\d+)", str(error))
-        lines = text.splitlines()[int(match[1]) - 1 :] if match else []
-        quoted = f": {lines[0].strip()!r}" if lines else ""
-        raise InputError(f"recipe {path} is not valid TOML: {error}{quoted}") from None
+        table = parse_toml(data)
+    except DocumentError as error:
+        if error.keys:
+            raise InputError(f"{_located(path, text, list(error.keys))}: {_shortened(str(error))}") from None
+        line = f", line {error.line}" if error.line else ""
+        quoted = f": {_quoted(text.split(chr(10))[error.line - 1].strip())}" if error.line else ""
+        raise InputError(f"recipe {path}{line}: {error.reason}{quoted}") from None
     table.setdefault("name", path.stem)
     try:
-        recipe = Recipe.model_validate(table)
+        recipe = validated(Recipe, table)
     except ValidationError as error:
         raise InputError(_explain(path, text, error)) from None
     _check_options(recipe, path, text)
@@ -84,10 +80,10 @@ def _check_options(recipe: Recipe, path: Path, text: str) -> None:
     except InputError as error:
         raise InputError(f"{_located(path, text, ['method'])}: method: {error}") from None
     try:
-        method.options.model_validate(recipe.options)
+        validated(method.options, recipe.options)
     except ValidationError as error:
         found = option_errors(method, error)
-        lines = [f"{_located(path, text, ['options', *keys])}: {message}" for keys, message in found]
+        lines = [f"{_located(path, text, ['options', *keys])}: {_shortened(message)}" for keys, message in found]
         raise InputError("\n".join(lines)) from None
 
 
@@ -105,9 +101,17 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
         if detail["type"] == "extra_forbidden":
             message = str(unknown("key", keys[-1], _allowed_keys(keys[:-1])))
         elif detail["type"] != "missing":
-            message += f", got {detail['input']!r}"
-        parts.append(f"{_located(path, text, keys)}: {'.'.join(keys) or 'recipe'}: {message}")
+            message += f", got {_quoted(detail['input'])}"
+        parts.append(f"{_located(path, text, keys)}: {_shortened('.'.join(keys) or 'recipe')}: {_shortened(message)}")
     return "\n".join(parts)
+
+
+def _quoted(value: Any) -> str:
+    return _shortened(repr(value), 100)
+
+
+def _shortened(text: str, most: int = 1000) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _allowed_keys(keys: list[str]) -> list[str]:
@@ -125,7 +129,7 @@ def _line_of(text: str, keys: list[str]) -> int | None:
     """The line a dotted key is on: the deepest key found inside its [table]; the table's own line otherwise."""
     best, table, depth = None, [], 0
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+        if header := re.match(r"\s*\[\[?([^\[\]]+)\]", line):
             table = [part.strip().strip("\"'") for part in header[1].split(".")]
             found = table
         elif entry := re.match(r"\s*([\w.\"'-]+)\s*=", line):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.data.content import content_hash
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.documents import DocumentError, parse_model
 from mobile_robust.errors import InputError
 
 #: Photos that a record names at most; of more it keeps those with the smallest hashes.
@@ -56,8 +57,8 @@ class TrainingRecord(Contract):
         except (SafetensorError, OSError, ValueError):
             return None  # no safetensors file
         try:
-            return None if text is None else cls.model_validate_json(text)
-        except ValidationError:
+            return None if text is None else parse_model(cls, text)
+        except DocumentError:
             raise InputError(f"weights file {path}: its record of the training is damaged") from None
 
     def metadata(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ PACKAGE = Path(mobile_robust.__file__).parent
 ORDER = (
     ("errors", "terminal", "stop_signals"),
     ("quiet", "frame"),
-    ("files",),
+    ("files", "documents"),
     ("contracts",),
     ("model_flags", "state_dicts", "coreml_import"),
     ("reporting",),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from mobile_robust.documents import read_model
 from mobile_robust.errors import InputError
 from mobile_robust.reporting.intervals import Interval
 
@@ -21,6 +23,34 @@ class Recovered:
     corruptions: tuple[str, ...]
 
 
+class _Scored(BaseModel):
+    """What tells models, and their scores, apart."""
+
+    group: str
+    model: str
+    runtime: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.group, self.model, self.runtime
+
+
+class _Model(_Scored):
+    sha256: str | None
+
+
+class _Score(_Scored):
+    corruption: str
+    regained: float | None
+    regained_low: float | None
+    regained_high: float | None
+
+
+class _Document(BaseModel):
+    models: tuple[_Model, ...]
+    scores: tuple[_Score, ...]
+
+
 def read_scores(path: Path) -> dict[str, Recovered]:
     """SHA-256 of an artifact -> how much of the loss it recovers.
 
@@ -28,18 +58,16 @@ def read_scores(path: Path) -> dict[str, Recovered]:
         InputError: The file cannot be read or is no scores.json.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        hashes = {(model["group"], model["model"], model["runtime"]): model["sha256"] for model in document["models"]}
-        corruptions = dict.fromkeys(score["corruption"] for score in document["scores"])
-        single = tuple(name for name in corruptions if name not in ("clean", _ALL))
-        found: dict[str, Recovered] = {}
-        for score in document["scores"]:
-            artifact = hashes[score["group"], score["model"], score["runtime"]]
-            if score["corruption"] == _ALL and score["regained"] is not None and artifact is not None:
-                ends = score["regained_low"], score["regained_high"]
-                found[artifact] = Recovered(Interval(float(score["regained"]), *ends), single)
-        return found
-    except OSError as error:
-        raise InputError(f"--scores {path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"--scores {path}: not a scores.json of evaluate: {type(error).__name__}: {error}") from None
+        document = read_model(path, _Document, "a scores.json of evaluate")
+    except InputError as error:
+        raise InputError(f"--scores {error}") from None
+    hashes = {model.key: model.sha256 for model in document.models}
+    corruptions = dict.fromkeys(score.corruption for score in document.scores)
+    single = tuple(name for name in corruptions if name not in ("clean", _ALL))
+    found: dict[str, Recovered] = {}
+    for score in document.scores:
+        artifact = hashes.get(score.key)
+        if score.corruption == _ALL and score.regained is not None and artifact is not None:
+            interval = Interval(score.regained, score.regained_low, score.regained_high)
+            found[artifact] = Recovered(interval, single)
+    return found

@@ -5,19 +5,19 @@ Written last and atomically: a folder without a valid manifest is not a finished
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
-from mobile_robust.errors import InputError, first_line, first_mistake
-from mobile_robust.files import read_text, resume_key, sha256, write_atomically
+from mobile_robust.documents import as_model, parse_json, read
+from mobile_robust.errors import InputError, first_line
+from mobile_robust.files import resume_key, sha256, write_atomically
 
 SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
@@ -197,12 +197,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder}: no such folder; give the folder of a finished build (it holds {MANIFEST_NAME})")
     if not path.exists():
         raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again")
-    text = read_text(path)
+    data = read(path)
     try:
-        return Manifest.model_validate(_upgraded(json.loads(text)))
-    except ValidationError as error:
-        reason = first_mistake(error)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return as_model(Manifest, _upgraded(parse_json(data)))
+    except InputError as error:
+        reason = str(error)
+    except (LookupError, TypeError, AttributeError) as error:  # of a damaged one of version 1
         reason = f"the file: {first_line(error)}"
     raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {reason}")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from mobile_robust.contracts.contract import Contract
-from mobile_robust.errors import InputError, first_mistake
-from mobile_robust.files import read_text
+from mobile_robust.documents import read_model
 
 
 class Ranking(Contract):
@@ -61,8 +60,4 @@ class Ranking(Contract):
 
 def read_ranking(path: Path) -> Ranking:
     """Reads a file that ``mobile_robust.rank`` wrote; raises InputError for one that this version cannot read."""
-    text = read_text(path)
-    try:
-        return Ranking.model_validate_json(text)
-    except ValidationError as error:
-        raise InputError(f"{path}: not a ranking of schema version 1: {first_mistake(error)}") from None
+    return read_model(path, Ranking, "a ranking of schema version 1")

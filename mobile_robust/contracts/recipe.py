@@ -17,6 +17,10 @@ from mobile_robust.errors import InputError
 
 #: PyTorch takes no larger one.
 MAX_SEED = 2**63 - 1
+#: What a file name holds beside what a build adds to it.
+_MOST_NAME = 200
+#: Images that a build compares or calibrates on: they are in memory together.
+MOST_IMAGES = 1024
 
 
 class BackboneSection(Contract):
@@ -62,7 +66,7 @@ class InputSection(Contract):
         sides = size if isinstance(size, list | tuple) else [size, size]
         if len(sides) != 2 or not all(type(side) is int and LEAST_SIDE <= side <= MOST_SIDE for side in sides):
             raise ValueError(f"must be a side in pixels, or [height, width], each from {LEAST_SIDE} to {MOST_SIDE}")
-        return size
+        return tuple(size) if isinstance(size, list) else size
 
     @field_validator("std")
     @classmethod
@@ -149,7 +153,7 @@ class Tolerance(Contract):
 class QuantizationSection(Contract):
     """Static int8: how many images the ranges are read from, and which float operations may stay."""
 
-    calibration_images: int = Field(default=32, ge=1)
+    calibration_images: int = Field(default=32, ge=1, le=MOST_IMAGES)
     allow_float_ops: tuple[str, ...] = Field(default=(), description="TFLite op names, such as SOFTMAX")
     float_layers: tuple[str, ...] = Field(
         default=(), description="submodules of the deploy form, such as dwm, that stay float in an int8 file"
@@ -159,13 +163,17 @@ class QuantizationSection(Contract):
 class ParitySection(Contract):
     """How many images every artifact is compared on. Default: 4 for a module, 34 for a pipeline."""
 
-    images: int | None = Field(default=None, ge=1)
+    images: int | None = Field(default=None, ge=1, le=MOST_IMAGES)
 
 
 class Recipe(Contract):
     """What is built. See the fields' descriptions, and ``conversion/`` for examples."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names folder and files; default: file name")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=_MOST_NAME,
+        description="names folder and files; default: file name",
+    )
     title: str = ""
     default: bool = Field(default=False, description="built when no recipe is named")
     method: str

@@ -10,13 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.manifest import Placement
 from mobile_robust.contracts.precisions import Precision
-from mobile_robust.errors import InputError, first_mistake
-from mobile_robust.files import read_text, write_output
+from mobile_robust.documents import DocumentError, as_model, read_json
+from mobile_robust.errors import InputError
+from mobile_robust.files import write_output
 
 SCHEMA_VERSION = 1
 RESULT_NAME = "result.json"
@@ -241,14 +242,14 @@ def read_result(path: Path) -> Result:
         SchemaVersionError: It is of another schema version.
         InputError: The file cannot be read or is no result.
     """
-    text = read_text(path)
+    what = f"a result of schema version {SCHEMA_VERSION}"
+    document = read_json(path, what)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if type(version) is int and version != SCHEMA_VERSION:
+        raise SchemaVersionError(
+            f"{path}: a result of schema version {version}; this program knows version {SCHEMA_VERSION}"
+        )
     try:
-        return Result.model_validate_json(text)
-    except ValidationError as error:
-        for mistake in error.errors(include_url=False):
-            if mistake["loc"] == ("schema_version",) and isinstance(version := mistake["input"], int):
-                raise SchemaVersionError(
-                    f"{path}: a result of schema version {version}; this program knows version {SCHEMA_VERSION}"
-                ) from None
-        reason = first_mistake(error)
-        raise InputError(f"{path}: not a result of schema version {SCHEMA_VERSION}: {reason}") from None
+        return as_model(Result, document)
+    except DocumentError as error:
+        raise InputError(f"{path}: not {what}: {error}") from None

@@ -19,6 +19,7 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import InputSection, Recipe
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
+from mobile_robust.documents import parse_model
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
 from mobile_robust.pipelines import Model, build_model, rebuild
@@ -70,7 +71,7 @@ def model_of(origin: Path | str) -> Model:
     if isinstance(origin, Path):
         model = rebuild(origin, read_manifest(origin))
     else:
-        model = build_model(Recipe.model_validate_json(origin))
+        model = build_model(parse_model(Recipe, origin))
     _channels_last(model.pipeline)
     return model
 

@@ -12,12 +12,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.documents import DocumentError, lines, parse_json, parse_model
 from mobile_robust.errors import InputError
 from mobile_robust.evaluation.measure import BATCH_SIZE, EvaluationBatch, Predictions
 from mobile_robust.evaluation.models import Model
@@ -28,6 +30,15 @@ FILE = "answers.jsonl"
 
 #: No prediction yet.
 _MISSING = ord("-")
+
+
+class _Line(BaseModel):
+    """Ranks of the true class, a digit a photo, in photos from ``start`` on: model -> corruption setting -> digits."""
+
+    start: int = Field(ge=0, alias="from")
+    seed: int
+    places: dict[str, dict[str, Annotated[str, Field(pattern=r"^[0-9]+$")]]]
+    unreadable: dict[Annotated[int, Field(ge=0)], str]
 
 
 class Records:
@@ -96,7 +107,7 @@ class Records:
         for (model, setting), ranks in predictions.ranks.items():
             found.setdefault(models[model].fingerprint, {})[setting.name] = ranks
         line = {"from": batch.start, "seed": self._seed, "places": found, "unreadable": predictions.unreadable}
-        self._take(line)
+        self._take(_Line.model_validate(line))
         if self._file is not None:
             try:
                 self._append(line)
@@ -120,7 +131,7 @@ class Records:
         """Reads the file, and cuts off a last line that a kill left unfinished; False where nothing is left."""
         file.seek(0)
         whole = 0
-        for number, text in enumerate(file, start=1):
+        for number, text in lines(self._path, file):
             if not text.endswith(b"\n"):
                 self.notice = f"{self._path}: line {number} is unfinished: its predictions are made again"
                 file.truncate(whole)
@@ -132,30 +143,34 @@ class Records:
 
     def _parse(self, text: bytes, number: int, header: dict[str, Any]) -> None:
         try:
-            line = json.loads(text)
             if number > 1:
-                self._take(line)
+                self._take(parse_model(_Line, text))
                 return
-            known = [line[key] for key in header]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            first = parse_json(text)
+            if not isinstance(first, dict) or not header.keys() <= first.keys():
+                raise DocumentError(f"must say {' and '.join(header)}")
+        except DocumentError as error:
             raise InputError(
                 f"{self._path}, line {number}: broken ({error}); delete this line to have its predictions made again, "
                 "or choose another --out"
             ) from None
-        if known != list(header.values()):
+        if {key: first[key] for key in header} != header:
             raise InputError(
-                f"--out {self._path.parent}: its predictions are of {known[0]} other photos or other labels (--images, "
-                "--labels, --holdout); choose another folder"
+                f"--out {self._path.parent}: its predictions are of {first['photos']} other photos or other labels "
+                "(--images, --labels, --holdout); choose another folder"
             )
 
-    def _take(self, line: dict[str, Any]) -> None:
-        if line["seed"] != self._seed:
+    def _take(self, line: _Line) -> None:
+        """Raises DocumentError for ranks of more photos than there are."""
+        if line.seed != self._seed:
             return
-        start = line["from"]
-        for fingerprint, settings in line["places"].items():
+        for fingerprint, settings in line.places.items():
             for setting, ranks in settings.items():
-                end = start + len(ranks)
-                if end > self._count or not (ranks.isascii() and ranks.isdecimal()):
-                    raise ValueError(f"ranks in photos {start} to {end - 1}")
-                self._ranks[fingerprint, setting][start:end] = ranks.encode()
-        self.unreadable |= {int(index): reason for index, reason in line["unreadable"].items()}
+                end = line.start + len(ranks)
+                if end > self._count:
+                    where = ("places", fingerprint, setting)
+                    raise DocumentError(f"of photos {line.start} to {end - 1}; there are {self._count}", where)
+                self._ranks[fingerprint, setting][line.start : end] = ranks.encode()
+        if beyond := [index for index in line.unreadable if index >= self._count]:
+            raise DocumentError(f"photo {beyond[0]}; there are {self._count}", ("unreadable",))
+        self.unreadable |= line.unreadable

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME
+from mobile_robust.documents import read_json
 from mobile_robust.errors import InputError, disk_failure
 from mobile_robust.files import take_lock
 
@@ -143,8 +143,8 @@ def refuse_foreign(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
+        manifest = read_json(folder / MANIFEST_NAME, "a manifest")
+    except InputError:
         manifest = None
     if not isinstance(manifest, dict) or "fingerprint" not in manifest:
         raise InputError(f"{folder} exists and is not a build of this tool: choose another --out, or move it away")

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_robust.documents import parse_json
 from mobile_robust.runtimes.base import Arrays, EngineError, Session
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def send(stream: IO[bytes], message: Message) -> None:
 
 def receive(stream: IO[bytes]) -> Message:
     """The next message. Raises EOFError where the other process has gone, also in the middle of a message."""
-    kind, text, described = json.loads(_exactly(stream, *_LENGTH.unpack(_exactly(stream, _LENGTH.size))))
+    kind, text, described = parse_json(_exactly(stream, *_LENGTH.unpack(_exactly(stream, _LENGTH.size))))
     arrays = {}
     for name, dtype, shape in described:
         data = _exactly(stream, math.prod(shape) * np.dtype(dtype).itemsize)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from pydantic import BaseModel, Field
 from rich.console import Console
 from safetensors.torch import save
 
@@ -19,6 +20,7 @@ from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.corruptions import SMALL_SIDE, select
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.documents import DocumentError, lines, parse_model
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, write_output
 from mobile_robust.methods.method import Options
@@ -179,6 +181,10 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
             if not console.quiet:
                 if not done:
                     done = _earlier(log, step.step)
+                    if lost := step.step - 1 - len(done):
+                        stop = f"{lost} of the {step.step - 1} steps before the stop"
+                        said = f"{log}: {stop} cannot be read: log, plot and card lack them"
+                        console.print(said, style="yellow", soft_wrap=True)
                     write_output(log, "".join(map(_line, done)))
                 _append(log, _line(step))
             done.append(step)
@@ -192,17 +198,29 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
     return done
 
 
+class _LogLine(BaseModel, extra="allow"):
+    """A step in the log; what else there is are its losses."""
+
+    __pydantic_extra__: dict[str, float]
+    step: int = Field(ge=1)
+    rate: float
+    seconds: float
+
+
 def _line(step: Step) -> str:
     return json.dumps({"step": step.step, "rate": step.rate, "seconds": round(step.seconds, 3), **step.losses}) + "\n"
 
 
 def _earlier(log: Path, step: int) -> list[Step]:
-    """The steps of a log before ``step``: those that a stopped run took."""
-    found = []
-    for line in log.read_text(encoding="utf-8").splitlines()[: step - 1]:
-        entry: dict[str, Any] = json.loads(line)
-        found.append(Step(entry.pop("step"), entry.pop("rate"), entry.pop("seconds"), entry))
-    return found
+    """The steps of a log before ``step``, those that a stopped run took; lines that cannot be read are left out."""
+    found: dict[int, Step] = {}
+    with log.open("rb") as file:
+        for _, text in lines(log, file):
+            with suppress(DocumentError):
+                line = parse_model(_LogLine, text)
+                if line.step < step and "loss" in (losses := line.model_extra or {}):
+                    found[line.step] = Step(line.step, line.rate, line.seconds, losses)
+    return [found[number] for number in sorted(found)]
 
 
 def _append(path: Path, text: str) -> None:

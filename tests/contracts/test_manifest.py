@@ -63,7 +63,7 @@ def test_a_folder_without_a_readable_manifest_is_no_finished_build(tmp_path: Pat
     with pytest.raises(InputError, match="gone: no such folder; give the folder of a finished build"):
         read_manifest(tmp_path / "gone")
     (tmp_path / MANIFEST_NAME).write_bytes(b"\xff\x00")
-    with pytest.raises(InputError, match=r"manifest\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"manifest\.json: not a manifest of schema version 2: the file: not UTF-8"):
         read_manifest(tmp_path)
 
 

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from mobile_robust.contracts.__main__ import schemas
 from mobile_robust.contracts.recipe import Recipe, Tolerance
+from mobile_robust.documents import parse_toml
 from mobile_robust.errors import InputError
-from mobile_robust.recipes import built_in_recipes, tomllib
+from mobile_robust.recipes import built_in_recipes
 from tests.contracts import committed_schema
 
 BACKBONE = {"name": "resnet50"}
@@ -60,7 +61,7 @@ def test_the_committed_schemas_are_current() -> None:
 
 def test_the_schema_takes_the_built_in_recipes_and_refuses_a_wrong_key() -> None:
     schema = committed_schema("recipe")
-    documents = [tomllib.loads(file.read_text()) for file in built_in_recipes().values()]
+    documents = [parse_toml(file.read_text()) for file in built_in_recipes().values()]
     for document in documents:
         schema.validate(document)
     assert not schema.is_valid({**documents[0], "input": {"siez": 64}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Literal
 
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.contracts.job import DONE_NAME, PROGRESS_NAME, Done, Progress
+from mobile_robust.documents import DocumentError, as_model, parse_each
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,15 @@ def monitor(
 
 def _read(transport: DeviceTransport, run_id: str) -> tuple[Progress | None, Done | None]:
     """What the app has written; both files at once, as each reading costs the device time."""
-    text = transport.read_all(f"{run_id}/{PROGRESS_NAME}", f"{run_id}/{DONE_NAME}").decode(errors="replace")
-    progress, done, decoder = None, None, json.JSONDecoder()
+    data = transport.read_all(f"{run_id}/{PROGRESS_NAME}", f"{run_id}/{DONE_NAME}")
+    progress, done = None, None
     try:
-        while text := text.lstrip():
-            document, end = decoder.raw_decode(text)
-            if "reason" in document:  # an app that refuses its job leaves this file only
-                done = Done.model_validate(document)
+        for document in parse_each(data):
+            if isinstance(document, dict) and "reason" in document:  # an app that refuses its job leaves this file only
+                done = as_model(Done, document)
             else:
-                progress = Progress.model_validate(document)
-            text = text[end:]
-    except (ValueError, TypeError):  # also what pydantic raises
+                progress = as_model(Progress, document)
+    except DocumentError:
         return None, None  # read again soon
     return progress, done
 

@@ -14,8 +14,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from mobile_robust import __version__
 from mobile_robust.bench.device.errors import DeviceError, LostError, StoppedError
 from mobile_robust.bench.device.merge import MismatchError, merge
@@ -26,6 +24,7 @@ from mobile_robust.bench.device.transport import DeviceFile, DeviceTransport
 from mobile_robust.bench.resume import missing, now, resume
 from mobile_robust.contracts.job import JOB_NAME, PROGRESS_NAME, Job, outputs_name
 from mobile_robust.contracts.result import RESULT_NAME, App, ErrorRecord, Result, Run, read_result, write_result
+from mobile_robust.documents import DocumentError, parse_model, read
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_output
 
@@ -224,8 +223,8 @@ class DeviceSession:
 
     def _last_job(self) -> Job | None:
         try:
-            return Job.model_validate_json(self._job_path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError, UnicodeDecodeError):
+            return parse_model(Job, read(self._job_path))
+        except InputError:
             return None
 
     def _measured(self) -> int:
@@ -245,6 +244,6 @@ def _parsed(data: bytes | None, expected: str | None) -> Result | None:
     if data is None or (expected is not None and hashlib.sha256(data).hexdigest() != expected):
         return None
     try:
-        return Result.model_validate_json(data)
-    except ValidationError:
+        return parse_model(Result, data)
+    except DocumentError:
         return None

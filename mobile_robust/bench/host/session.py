@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from mobile_robust.contracts.result import (
     read_result,
     write_result,
 )
+from mobile_robust.documents import parse_json
 from mobile_robust.errors import first_line
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.process import Message, Worker, launch
@@ -118,7 +118,7 @@ class _Session:
         self._workers[key(model)] = worker
         if not run.load_ns:  # after a resumption the first load counts, of which nothing was in the machine's caches
             facts = {"actual": placement, "inputs_sha256": inputs.sha256}
-            self._runs[key(model)] = Run.model_validate({**run.model_dump(), **json.loads(reply.text), **facts})
+            self._runs[key(model)] = Run.model_validate({**run.model_dump(), **parse_json(reply.text), **facts})
 
     def repeat(self, model: Model, index: int) -> None:
         """Measures one repetition and writes the result."""

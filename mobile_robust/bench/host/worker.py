@@ -25,6 +25,7 @@ from pydantic import BaseModel
 
 from mobile_robust.bench.host import machine as device
 from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Output, Protocol
+from mobile_robust.documents import parse_model
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
 from mobile_robust.runtimes.process import Message, receive, reply_stream, send
 from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
@@ -57,7 +58,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
     stream, requests = reply_stream(), sys.stdin.buffer
     with suppress(EOFError, BrokenPipeError):  # the other process has gone
-        job = WorkerJob.model_validate_json(receive(requests).text)
+        job = parse_model(WorkerJob, receive(requests).text)
         info, pinned = runtimes()[job.runtime], job.protocol.pinned_cpus
         if pinned is not None and info.accelerator == "cpu":
             os.sched_setaffinity(0, pinned)  # before the runtime makes its threads, which inherit it

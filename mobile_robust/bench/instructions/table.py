@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from mobile_robust.documents import read_model
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 
@@ -83,14 +84,9 @@ def read(path: Path) -> CountTable:
     Raises:
         InputError: There is none, or it is none.
     """
-    try:
-        return CountTable.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}; --update makes one") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(f"{path}: not a table of counts: {where}: {first['msg']}") from None
+    if not path.exists():
+        raise InputError(f"{path}: cannot be read: No such file or directory; --update makes one")
+    return read_model(path, CountTable, "a table of counts")
 
 
 def compare(counts: Iterable[tuple[str, InstructionCount]], table: CountTable, profile: str) -> list[Change]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mobile_robust.coreml_import import import_coremltools
+from mobile_robust.documents import read_json
 from mobile_robust.errors import InputError
 
 
@@ -75,11 +75,11 @@ def _paths(path: Path) -> tuple[Path, Path]:
     if not manifest.is_file():
         raise InputError(f"{path}: not an .mlpackage: no Manifest.json in it")
     try:
-        table = json.loads(manifest.read_text(encoding="utf-8"))
+        table = read_json(manifest, "the manifest of an .mlpackage")
         items = table["itemInfoEntries"]
         model = path / "Data" / items[table["rootModelIdentifier"]]["path"]
         folders = [path / "Data" / item["path"] for item in items.values() if item["name"] == "weights"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{manifest}: not the manifest of an .mlpackage: {reason}") from None
     for needed in [model, *folders]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from os import PathLike
 
 import numpy as np
 
+from mobile_robust.documents import parse_json
 from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import Runtime
 from mobile_robust.runtimes.emulator import RUNTIMES, sandbox, worker
@@ -72,4 +72,4 @@ class EmulatedSession(WorkerSession):
             self.close()
             raise
         where = f"xnnpack ({profile.name}{', half precision' if half else ''})"
-        self.placement = placement(file, json.loads(opened.text), where)
+        self.placement = placement(file, parse_json(opened.text), where)

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mobile_robust.documents import read_json
+from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, user_cache, write_atomically
 from mobile_robust.runtimes.emulator import packages
 from mobile_robust.runtimes.emulator.profiles import Profile
@@ -103,14 +105,15 @@ def forget() -> None:
 @lru_cache(maxsize=1)
 def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
     try:
-        manifest = json.loads((folder / _MANIFEST).read_bytes())
-    except OSError:
-        return None, f"the ARM64 sandbox is not set up: {SETUP}"
-    except ValueError:
+        manifest = read_json(folder / _MANIFEST, "a manifest")
+        if not isinstance(manifest, dict) or manifest.get("contents") != packages.fingerprint():
+            return None, f"{folder} was set up by another version of this package: {SETUP}"
+        found = Sandbox(folder, tuple(InstalledPackage(**entry) for entry in manifest["parts"]))
+        tree = manifest["tree_sha256"]
+    except (InputError, KeyError, TypeError):
+        if not (folder / _MANIFEST).exists():
+            return None, f"the ARM64 sandbox is not set up: {SETUP}"
         return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
-    if not isinstance(manifest, dict) or manifest.get("contents") != packages.fingerprint():
-        return None, f"{folder} was set up by another version of this package: {SETUP}"
-    found = Sandbox(folder, tuple(InstalledPackage(**entry) for entry in manifest["parts"]))
-    if manifest["tree_sha256"] != sha256(found.tree):
+    if tree != sha256(found.tree):
         return None, f"{folder}: files were changed since it was set up: {SETUP}"
     return found, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from mobile_robust.contracts.ranking import Ranking
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.documents import DocumentError, parse_json
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
 from mobile_robust.options import add_split, at_least, file_name, split_of
@@ -135,8 +135,8 @@ def _parsed(given: list[str]) -> dict[str, Any]:
         if not equals:
             raise InputError(f"--backbone-options {text}: must be KEY=VALUE, such as num_classes=10")
         try:
-            parsed[key] = json.loads(value)
-        except json.JSONDecodeError:
+            parsed[key] = parse_json(value)
+        except DocumentError:
             parsed[key] = value
     return parsed
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from mobile_robust.documents import read_model
 from mobile_robust.errors import InputError
 from mobile_robust.files import resume_key, write_output
 from mobile_robust.methods.deepcorrect.rank.priority import COPIES, PHOTOS, Counts
@@ -32,10 +33,10 @@ class Partial:
             return Counts()
         reason = "it belongs to a run with other photos, weights or settings"
         try:
-            saved = _Saved.model_validate_json(self.path.read_bytes())
+            saved = read_model(self.path, _Saved, "one of rank")
             if saved.key == self._key:
                 return saved.counts
-        except (OSError, ValidationError):
+        except InputError:
             reason = "it cannot be read"
         raise InputError(f"{self.path}: cannot be resumed: {reason}; delete it to start anew, or change --out")
 
