@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
@@ -17,12 +17,22 @@ from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError, first_line, first_mistake
-from mobile_robust.files import read_text, sha256, write_atomically
+from mobile_robust.files import member, read_text, sha256, write_atomically
 
 SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 Verdict = Literal["pass", "fail", "skipped"]
 Layout = Literal["NHWC", "NCHW", "NC", "N"]
+
+
+def _in_the_folder(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or not name.isprintable() or len(name.encode()) > 255:
+        raise ValueError(f"{name[:80]!a} is not the name of a file in the manifest's folder")
+    return name
+
+
+#: What :func:`mobile_robust.files.member` opens.
+FileName = Annotated[str, AfterValidator(_in_the_folder)]
 
 
 class Quantization(Contract):
@@ -99,7 +109,7 @@ class ParityResult(Contract):
 class Artifact(Contract):
     """One converted file (``.mlpackage`` is a folder: its hash covers names and contents in sorted order)."""
 
-    file: str
+    file: FileName
     target: Target
     precision: Precision
     sha256: str
@@ -133,7 +143,7 @@ class Provenance(Contract):
 class StoredFile(Contract):
     """A file kept beside the artifacts so that ``parity`` can verify them again."""
 
-    file: str
+    file: FileName
     sha256: str
 
 
@@ -174,7 +184,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder}: no such folder; give the folder of a finished build (it holds {MANIFEST_NAME})")
     if not path.exists():
         raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again")
-    text = read_text(path)
+    text = read_text(member(folder, MANIFEST_NAME))
     try:
         return Manifest.model_validate(_upgraded(json.loads(text)))
     except ValidationError as error:
@@ -207,10 +217,12 @@ def verify_hashes(manifest: Manifest, folder: Path) -> None:
     stored += [(s.file, s.sha256) for s in (manifest.reference, manifest.weights)]
     wrong = []
     for name, expected in stored:
-        path = folder / name
-        if not path.exists():
-            wrong.append(f"{path}: missing")
-        elif (actual := sha256(path)) != expected:
+        try:
+            path = member(folder, name)
+        except InputError as error:
+            wrong.append(str(error))
+            continue
+        if (actual := sha256(path)) != expected:
             hashes = f"SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…"
             wrong.append(f"{path}: {hashes}: changed after the build")
     if wrong:

@@ -11,6 +11,9 @@ from typing import Literal
 from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.contracts.job import DONE_NAME, PROGRESS_NAME, Done, Progress
 
+#: Of a sentence of the app.
+_MOST_CHARACTERS = 500
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -98,8 +101,10 @@ def _read(transport: DeviceTransport, run_id: str) -> tuple[Progress | None, Don
             document, end = decoder.raw_decode(text)
             if "reason" in document:  # an app that refuses its job leaves this file only
                 done = Done.model_validate(document)
+                done = done.model_copy(update={"message": done.message[:_MOST_CHARACTERS]})
             else:
                 progress = Progress.model_validate(document)
+                progress = progress.model_copy(update={"what": progress.what[:_MOST_CHARACTERS]})
             text = text[end:]
     except (ValueError, TypeError):  # also what pydantic raises
         return None, None  # read again soon

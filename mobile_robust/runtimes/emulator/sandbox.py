@@ -110,7 +110,10 @@ def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
         return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
     if not isinstance(manifest, dict) or manifest.get("contents") != packages.fingerprint():
         return None, f"{folder} was set up by another version of this package: {SETUP}"
-    found = Sandbox(folder, tuple(InstalledPackage(**entry) for entry in manifest["parts"]))
-    if manifest["tree_sha256"] != sha256(found.tree):
+    try:
+        found = Sandbox(folder, tuple(InstalledPackage(**entry) for entry in manifest["parts"]))
+    except (KeyError, TypeError):
+        return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
+    if manifest.get("tree_sha256") != sha256(found.tree):
         return None, f"{folder}: files were changed since it was set up: {SETUP}"
     return found, None
