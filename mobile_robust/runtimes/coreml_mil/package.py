@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,10 +89,10 @@ def _paths(path: Path) -> tuple[Path, Path]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{manifest}: not the manifest of an .mlpackage: {reason}") from None
-    try:
-        found, *weights = [member(path / "Data", name) for name in names]
-    except InputError as error:
-        raise InputError(f"{path}: incomplete or damaged: {error}") from None
+    for name in names:
+        if not os.path.exists(path / "Data" / name):  # unlike Path.exists, it raises nothing, whatever the name
+            raise InputError(f"{path}: incomplete: Data/{name} is missing")
+    found, *weights = [member(path / "Data", name) for name in names]
     return found, weights[0] if weights else found.parent / "weights"
 
 
