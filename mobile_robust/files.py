@@ -125,3 +125,25 @@ def size(path: Path) -> int:
 
 def _members(path: Path) -> list[Path]:
     return [member for member in path.rglob("*") if member.is_file()] if path.is_dir() else [path]
+
+
+def member(folder: Path, name: str) -> Path:
+    """``folder/name`` for a name that a document gives: a regular file in the folder, or a folder of such files.
+
+    Raises:
+        InputError: It is missing, leads out of the folder, also by a link, or is or holds something else, such as a
+            device or a pipe, which could be read for ever.
+    """
+    path = folder / name
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()) or real == folder.resolve():
+            raise InputError(f"{path}: leads out of {folder}; must be a file in it")
+        odd = [each for each in [path, *path.rglob("*")] if not (each.is_file() or each.is_dir())]
+        odd += [each for each in path.rglob("*") if each.is_symlink()]
+    except (OSError, ValueError, RuntimeError) as error:  # a name with a NUL; links in a circle
+        reason = "missing" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", None) or error
+        raise InputError(f"{ascii(str(path)) if chr(0) in name else path}: {reason}") from None
+    if odd:
+        raise InputError(f"{odd[0]}: not a regular file, or a link")
+    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from mobile_robust import files
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock, resume_key, sha256, size, state_hash, write_atomically
+from mobile_robust.files import folder_lock, member, resume_key, sha256, size, state_hash, write_atomically
 
 
 def test_writes_text_and_bytes_and_a_reader_of_the_old_file_keeps_it(tmp_path: Path) -> None:
@@ -97,3 +98,33 @@ def test_a_resume_key_depends_on_values_not_on_the_order_of_keys() -> None:
     key = resume_key({"steps": 5, "size": (32, 64), "method": {"loss": "tail", "fit": 0}})
     assert resume_key({"method": {"fit": 0, "loss": "tail"}, "size": [32, 64], "steps": 5}) == key
     assert resume_key({"method": {"fit": 1, "loss": "tail"}, "size": [32, 64], "steps": 5}) != key
+
+
+def test_a_member_is_a_file_of_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    (folder / "net.mlpackage" / "Data").mkdir(parents=True)
+    (folder / "net.mlpackage" / "Data" / "a").write_text("a")
+    (folder / "file").write_text("b")
+    (tmp_path / "outside").write_text("c")
+    for name in ("file", "net.mlpackage"):
+        assert member(folder, name) == folder / name
+    (folder / "out").symlink_to(tmp_path / "outside")
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    os.mkfifo(folder / "net.mlpackage" / "pipe")
+    wrong = (
+        "../outside",
+        str(tmp_path / "outside"),
+        "/proc/self/mem",
+        "/dev/zero",
+        "..",
+        ".",
+        "",
+        "out",
+        "loop",
+        "pipe",
+    )
+    for name in (*wrong, "none", "net.mlpackage", "a\0b", "n" * 300, "file/a"):
+        with pytest.raises(InputError) as caught:
+            member(folder, name)
+        assert str(caught.value).isprintable() and str(folder) in str(caught.value)

@@ -93,6 +93,7 @@ def _host(options: argparse.Namespace) -> int:
             pin=pin,
             cool_down=options.cool_down,
             on_progress=on_progress,
+            on_warning=lambda sentence: console.print(Text(sentence, "yellow"), soft_wrap=True),
         )
     _show(result, options.out / RESULT_NAME)
     return 1 if any(run.errors for run in result.runs) else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +23,23 @@ BUILT_IN = 20
 Photos = PhotoDataset | BuiltInPhotos
 
 
-def open_photos(folder: Path | None) -> Photos:
+def open_photos(folder: Path | None, on_warning: Callable[[str], None] = lambda sentence: None) -> Photos:
     """All photos of a folder that can be read; None: those that ship with the dependencies.
+
+    Args:
+        folder: Of the photos.
+        on_warning: Called with a sentence that names what is left out.
 
     Raises:
         InputError: The folder is missing or holds no image that can be read.
     """
-    return BuiltInPhotos(BUILT_IN) if folder is None else PhotoDataset.from_folder(folder).readable()
+    if folder is None:
+        return BuiltInPhotos(BUILT_IN)
+    found = PhotoDataset.from_folder(folder)
+    photos = found.readable()
+    if skipped := found.skipped_message():
+        on_warning(skipped)
+    return photos
 
 
 def describe(photos: Photos) -> Inputs:

@@ -24,6 +24,7 @@ def benchmark(
     pin: Sequence[int] | None = None,
     cool_down: float = 1.0,
     on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Result:
     """Latency of files: models take turns, each in a process of its own, warmed up before every repetition.
 
@@ -41,6 +42,7 @@ def benchmark(
         pin: CPU cores that "litert_cpu" has to stay on; none: on any; None: the fastest, one a thread.
         cool_down: Idle seconds before every repetition.
         on_progress: Called with what is done now, how many repetitions of all models are done, and how many there are.
+        on_warning: Called with a sentence on images that are left out of the test set.
 
     Raises:
         InputError: A value that is not allowed, no finished build, a runtime that cannot run here, or an earlier result
@@ -56,7 +58,7 @@ def benchmark(
     registry.require(runtimes)
     models = resolve(builds, precisions, [registry.runtimes()[name] for name in runtimes])
     make_folder(out)
-    photos = open_photos(images)
+    photos = open_photos(images, on_warning)
     protocol = make_protocol(describe(photos), repetitions, threads, pin, cool_down)
     total = repetitions * len(models)
     with folder_lock(out):

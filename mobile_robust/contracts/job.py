@@ -17,6 +17,19 @@ from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Protocol, Sha256
 
 JOB_NAME, PROGRESS_NAME, DONE_NAME = "job.json", "progress.json", "done.json"
+#: What a job says of a model as its run does.
+DESCRIPTION = (
+    "name",
+    "title",
+    "label",
+    "artifact",
+    "sha256",
+    "precision",
+    "macs",
+    "parameters",
+    "requested",
+    "arithmetic",
+)
 
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Dimension = Annotated[int, Field(ge=1)]

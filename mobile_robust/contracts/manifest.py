@@ -6,9 +6,9 @@ Written last and atomically: a folder without a valid manifest is not a finished
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
@@ -17,12 +17,22 @@ from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.documents import as_model, parse_json, read
 from mobile_robust.errors import InputError, first_line
-from mobile_robust.files import resume_key, sha256, write_atomically
+from mobile_robust.files import member, resume_key, sha256, write_atomically
 
 SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 Verdict = Literal["pass", "fail", "skipped"]
 Layout = Literal["NHWC", "NCHW", "NC", "N"]
+
+
+def _in_the_folder(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or not name.isprintable() or len(name.encode()) > 255:
+        raise ValueError(f"{name[:80]!a} is not the name of a file in the manifest's folder")
+    return name
+
+
+#: What :func:`mobile_robust.files.member` opens.
+FileName = Annotated[str, AfterValidator(_in_the_folder)]
 
 
 class Quantization(Contract):
@@ -99,7 +109,7 @@ class ParityResult(Contract):
 class Artifact(Contract):
     """One converted file (``.mlpackage`` is a folder: its hash covers names and contents in sorted order)."""
 
-    file: str
+    file: FileName
     target: Target
     precision: Precision
     sha256: str
@@ -138,7 +148,7 @@ class Provenance(Contract):
 class StoredFile(Contract):
     """A file kept beside the artifacts so that ``parity`` can verify them again."""
 
-    file: str
+    file: FileName
     sha256: str
 
 
@@ -197,7 +207,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder}: no such folder; give the folder of a finished build (it holds {MANIFEST_NAME})")
     if not path.exists():
         raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again")
-    data = read(path)
+    data = read(member(folder, MANIFEST_NAME))
     try:
         return as_model(Manifest, _upgraded(parse_json(data)))
     except InputError as error:
@@ -230,10 +240,12 @@ def verify_hashes(manifest: Manifest, folder: Path) -> None:
     stored += [(s.file, s.sha256) for s in (manifest.reference, manifest.weights)]
     wrong = []
     for name, expected in stored:
-        path = folder / name
-        if not path.exists():
-            wrong.append(f"{path}: missing")
-        elif (actual := sha256(path)) != expected:
+        try:
+            path = member(folder, name)
+        except InputError as error:
+            wrong.append(str(error))
+            continue
+        if (actual := sha256(path)) != expected:
             hashes = f"SHA-256 is {actual[:16]}…, the manifest says {expected[:16]}…"
             wrong.append(f"{path}: {hashes}: changed after the build")
     if wrong:

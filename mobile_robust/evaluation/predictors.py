@@ -45,8 +45,10 @@ def open_file(path: Path, runtime: str, image: ArtifactTensor, logits: str) -> P
         values = ImageSpec(photo.shape[:2], low, high).array(photo[None], image.layout)
         try:
             return session.predict({image.name: values})[logits][0]
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise InputError(f"{path}: {runtime} failed: {error}") from error
+        except KeyError as error:
+            raise InputError(f"{path}: has no tensor {error}, which its manifest describes") from None
 
     return lambda photos: np.stack([predict(photo) for photo in photos])
 

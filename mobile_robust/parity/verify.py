@@ -118,6 +118,7 @@ def walk_failing(verification: Verification) -> dict[str, list[LayerReport]]:
 
     from mobile_robust.parity.layers.walk import walk
     from mobile_robust.pipelines import rebuild
+    from mobile_robust.runtimes.base import EngineError
 
     folder, manifest = verification.folder, verification.manifest
     failing = [a for a in manifest.artifacts if a.target == "tflite" and a.verdict == "fail"]
@@ -128,5 +129,8 @@ def walk_failing(verification: Verification) -> dict[str, list[LayerReport]]:
     found = {}
     for artifact in failing:
         inputs, tolerance = reference.inputs_of(artifact.inputs, 0), manifest.recipe.tolerance(artifact.precision)
-        found[artifact.file] = walk(folder / artifact.file, network, inputs, arguments, tolerance)
+        try:
+            found[artifact.file] = walk(folder / artifact.file, network, inputs, arguments, tolerance)
+        except EngineError as error:
+            raise InputError(f"--layers: {error}") from None
     return found

@@ -55,7 +55,10 @@ def refusals(file: TfliteFile) -> Iterator[tuple[Operation, str]]:
     """The operations that the table lacks, each with the reason, in order."""
     for op in file.operations:
         rule = _RULES.get(op.name)
-        reason = f"the delegate has no {op.name}" if rule is None else rule(op) or _too_many_dimensions(op)
+        try:
+            reason = f"the delegate has no {op.name}" if rule is None else rule(op) or _too_many_dimensions(op)
+        except (IndexError, ValueError, AttributeError):  # of a malformed file
+            reason = f"its tensors or options are not those of {op.name}"
         if reason:
             yield op, reason
 

@@ -8,12 +8,15 @@ from importlib import import_module
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.contracts.manifest import Placement
+from mobile_robust.documents import parse_json
 from mobile_robust.errors import InputError
-from mobile_robust.quiet import quiet
+from mobile_robust.runtimes import litert_worker
 from mobile_robust.runtimes.base import Arrays, Session, TimedRuntime
+from mobile_robust.runtimes.process import Message, Worker, WorkerSession, launch
 from mobile_robust.runtimes.registry import RuntimeInfo
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite.file import FileTensor, TfliteFile
@@ -46,23 +49,70 @@ class LitertCpu(TimedRuntime):
     def import_engine(self) -> None:
         import_module("ai_edge_litert.interpreter")
 
-    def open(self, artifact: PathLike[str], threads: int = 1) -> CpuSession:
+    def open(self, artifact: PathLike[str], threads: int = 1) -> InterpreterSession:
         """Never raises ``PlacementError``."""
         file = tflite_file.read(artifact)
-        try:
-            with quiet():
-                session = self.load(file, threads)
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"{file.path}: LiteRT cannot prepare it: {error}") from None
-        session.placement = placement(file, session.nodes, "xnnpack")
-        return session
+        return InterpreterSession(file, file.path.read_bytes(), _process(), "LiteRT", "xnnpack", threads)
+
+    def open_plain(self, file: TfliteFile) -> InterpreterSession:
+        """With LiteRT's own kernels alone, and the values of all tensors."""
+        return InterpreterSession(file, file.path.read_bytes(), _process(), "LiteRT", "cpu", plain=True)
 
     def load(self, artifact: PathLike[str], threads: int = 1) -> CpuSession:
         return CpuSession(artifact, threads)
 
 
+def _process() -> dict[str, Any]:
+    return launch(litert_worker.__name__, [], {})
+
+
+class InterpreterSession(WorkerSession):
+    """A file in the interpreter of a process of its own, whose crash is an error of the file.
+
+    Args:
+        file: What was read of it.
+        content: Its bytes, perhaps with more metadata.
+        process: Arguments that start ``litert_worker``.
+        engine: Its name in error messages.
+        accelerator: As the placement calls it.
+        threads: Of the interpreter.
+        plain: No delegate takes an operation, and :meth:`values` are kept.
+
+    Raises:
+        InputError: The interpreter cannot prepare the file, or crashes on it.
+    """
+
+    def __init__(
+        self,
+        file: TfliteFile,
+        content: bytes,
+        process: Mapping[str, Any],
+        engine: str,
+        accelerator: str,
+        threads: int = 1,
+        plain: bool = False,
+    ) -> None:
+        super().__init__(file, Worker(**process), engine)
+        kind = "open plain" if plain else "open"
+        try:
+            model = {"model": np.frombuffer(content, np.uint8)}
+            opened = self._worker.ask(Message(kind, str(threads), model))
+            if opened.kind == "error":
+                raise InputError(f"{file.path}: {engine} cannot prepare it: {opened.text}")
+        except BaseException:
+            self.close()
+            raise
+        self.placement = placement(file, parse_json(opened.text), accelerator)
+
+    def values(self) -> dict[int, NDArray[np.float32]]:
+        """After :meth:`write`: every tensor that an operation gives, dequantized, by index."""
+        stored = self.ask("values").arrays
+        tensors = self._file.tensors
+        return {int(index): tensors[int(index)].dequantize(values) for index, values in stored.items()}
+
+
 class CpuSession(Session):
-    """A file in an interpreter. ``nodes``: the interpreter's operation list, see :func:`placement`."""
+    """A file in an interpreter of this process, which crashes with it."""
 
     def __init__(self, artifact: PathLike[str], threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -72,10 +122,6 @@ class CpuSession(Session):
         runner = self._interpreter.get_signature_runner()
         self._inputs = {name: _tensor(details) for name, details in runner.get_input_details().items()}
         self._outputs = {name: _tensor(details) for name, details in runner.get_output_details().items()}
-
-    @property
-    def nodes(self) -> Sequence[Mapping[str, Any]]:
-        return self._interpreter._get_ops_details()
 
     def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         for name, tensor in self._inputs.items():

@@ -145,7 +145,10 @@ class WorkerSession(Session):
         self._file, self._worker, self._engine = file, worker, engine
 
     def write(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        self._stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
+        try:
+            self._stored = {name: tensor.quantize(inputs[name]) for name, tensor in self._file.inputs.items()}
+        except TypeError as error:  # strings and other types that NumPy has not
+            raise EngineError(f"{self._file.path}: {self._engine} failed: {error}") from None
 
     def run(self) -> None:
         self._outputs = self.ask("inputs").arrays

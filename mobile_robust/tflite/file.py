@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import Counter
 from collections.abc import Collection
@@ -20,6 +21,8 @@ _IDENTIFIER = b"TFL3"
 _FLOAT = frozenset({"float16", "bfloat16", "float32", "float64"})
 #: Operations that only convert between float and integer.
 _CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+#: Of a tensor: as float32 2 GiB, which is all that the file itself may have.
+_MOST_VALUES = 2**29
 
 
 @dataclass(frozen=True)
@@ -192,16 +195,18 @@ def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
 
     def tensor(index: int, raw: Any) -> FileTensor:
         quantization = raw.quantization or schema.QuantizationParametersT()
-        scale = _tuple(quantization.scale)
-        return FileTensor(
+        scale = tuple(map(float, _tuple(quantization.scale)))
+        made = FileTensor(
             index=index,
             name=_text(raw.name),
             shape=tuple(map(int, _tuple(raw.shape))),
             dtype=type_names[raw.type],
             constant=index in constant,
-            scale=tuple(map(float, scale)),
+            scale=scale,
             zero_point=tuple(map(int, _tuple(quantization.zeroPoint))) or (0,) * len(scale),
         )
+        _check(made)
+        return made
 
     tensors = tuple(tensor(i, raw) for i, raw in enumerate(_tuple(graph.tensors)))
 
@@ -210,7 +215,7 @@ def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
             index=index,
             name=op_name(raw),
             inputs=tuple(tensors[i] if i >= 0 else None for i in _tuple(raw.inputs)),
-            outputs=tuple(tensors[i] for i in _tuple(raw.outputs)),
+            outputs=tuple(tensors[i] for i in _tuple(raw.outputs) if i >= 0),
             options=raw.builtinOptions,
         )
 
@@ -225,6 +230,14 @@ def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
         operations=tuple(operation(i, raw) for i, raw in enumerate(_tuple(graph.operators))),
         metadata={_text(m.name): bytes(model.buffers[m.buffer].data) for m in _tuple(model.metadata)},
     )
+
+
+def _check(tensor: FileTensor) -> None:
+    """Raises ValueError where no runtime could hold the tensor, or its values could not be dequantized."""
+    if min(tensor.shape, default=0) < 0 or math.prod(tensor.shape) > _MOST_VALUES:
+        raise ValueError(f"tensor {tensor.name} has the shape {list(tensor.shape)}; at most {_MOST_VALUES} values")
+    if len(tensor.zero_point) != len(tensor.scale) or not all(map(math.isfinite, tensor.scale)):
+        raise ValueError(f"tensor {tensor.name} is not quantized by one finite scale and one zero point a channel")
 
 
 def _stored(buffer: Any) -> bool:

@@ -73,9 +73,10 @@ def too_new(artifact: Path) -> list[str]:
     problems = []
     for index in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(index)
-        name = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        name = names.get(number, f"of code {number}")
         if name == "CUSTOM":
-            custom = code.CustomCode().decode()
+            custom = (code.CustomCode() or b"").decode(errors="replace")
             if custom not in _CUSTOM:
                 problems.append(f"custom operation {custom}: TFLite {RUNTIME_VERSION} has none of this name")
         elif name not in NEWEST_VERSIONS:
@@ -87,4 +88,6 @@ def too_new(artifact: Path) -> list[str]:
     graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
     used = {graph.Tensors(index).Type() for graph in graphs for index in range(graph.TensorsLength())}
     later = sorted(code for code in used if code > _LAST_TENSOR_TYPE)
-    return problems + [f"tensors of {types[code]}: TFLite {RUNTIME_VERSION} has no such type" for code in later]
+    return problems + [
+        f"tensors of {types.get(code, code)}: TFLite {RUNTIME_VERSION} has no such type" for code in later
+    ]

@@ -8,15 +8,21 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from mobile_robust.bench.android.shell import command_line, parse_output
+from mobile_robust.bench.android.shell import check_serial, command_line, parse_line, parse_output
 from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.errors import InputError
 
 #: Seconds until a command that should be quick counts as dropped.
 QUICK = 30.0
+#: Bytes that a command which prints a few lines may print.
+SHORT = 4 * 2**20
+#: Characters of what it prints of errors.
+_LONGEST_ERROR = 2000
 #: Seconds in which a phone that is there says whether it knows this computer.
 _GREETING = 3.0
 #: Seconds a cable is given a megabyte; the slowest ones move ten times as much.
@@ -70,22 +76,42 @@ def find_adb() -> Path:
     )
 
 
-def run(program: Path, arguments: Sequence[str], timeout: float = QUICK) -> CommandResult:
-    """Runs adb; no shell of this computer is involved. Raises DroppedError where it takes ``timeout`` seconds."""
-    try:
-        # A session of its own, so that Ctrl-C ends nothing half way: what must be undone then needs adb.
-        done = subprocess.run(
-            [str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        command = arguments[2] if arguments[0] == "-s" else arguments[0]
-        raise DroppedError(f"adb {command} did not end within {timeout:.0f} s") from None
-    return CommandResult(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+def run(program: Path, arguments: Sequence[str], timeout: float = QUICK, most: int = SHORT) -> CommandResult:
+    """Runs adb; no shell of this computer is involved.
+
+    Raises:
+        DroppedError: It takes ``timeout`` seconds.
+        InputError: It prints more than ``most`` bytes.
+    """
+    command = arguments[2] if arguments[0] == "-s" else arguments[0]
+    # A session of its own, so that Ctrl-C ends nothing half way: what must be undone then needs adb.
+    process = subprocess.Popen(
+        [str(program), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+    def read(stream: IO[bytes]) -> bytes:
+        data = stream.read(most + 1)
+        if len(data) > most:
+            process.kill()
+        return data
+
+    with process, ThreadPoolExecutor(2) as readers:
+        printed = [readers.submit(read, stream) for stream in (process.stdout, process.stderr) if stream]
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise DroppedError(f"adb {command} did not end within {timeout:.0f} s") from None
+        finally:
+            process.kill()
+        stdout, stderr = (each.result() for each in printed)
+    if max(len(stdout), len(stderr)) > most:
+        whose = f"{arguments[1]}: " if arguments[0] == "-s" else ""
+        raise InputError(f"{whose}adb {command} prints more than {most / 2**20:.0f} MiB: not what was asked for")
+    return CommandResult(code, stdout, parse_line(stderr.decode(errors="replace"), _LONGEST_ERROR))
 
 
 def devices(program: Path) -> dict[str, str]:
@@ -119,14 +145,15 @@ class AdbLink:
     def __init__(self, program: Path, serial: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._program, self.serial, self._pause = program, serial, pause
 
-    def shell(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
+    def shell(self, *arguments: str | int, timeout: float = QUICK, most: int = SHORT) -> CommandResult:
         """Runs a command on the phone; see :func:`command_line`.
 
         Raises:
+            InputError: It prints more than ``most`` bytes.
             DroppedError: The connection broke before its end, or that did not come within ``timeout`` seconds.
             DeviceError: The phone has no room, or does not know this computer.
         """
-        result = self._run("shell", "-n", "-T", command_line(*arguments), timeout=timeout)
+        result = self._run("shell", "-n", "-T", command_line(*arguments), timeout=timeout, most=most)
         parsed = parse_output(result.stdout)
         if parsed is None:
             raise self._broken(result.stderr)
@@ -152,7 +179,7 @@ class AdbLink:
             raise StorageFullError(self.serial)
         # what the phone itself says, not what happened on the way
         if refused := re.search(r"remote (.+)", result.printed):
-            raise DeviceError(self.serial, f"it refuses {remote}: {refused[1]}")
+            raise DeviceError(self.serial, f"it refuses {remote}: {parse_line(refused[1])}")
         raise self._broken(result.stderr or result.text)
 
     def reconnect(self, seconds: float) -> None:
@@ -193,8 +220,8 @@ class AdbLink:
         if state is None:
             raise DeviceError(self.serial, f"adb cannot connect to it: {printed}")
 
-    def _run(self, *arguments: str, timeout: float = QUICK) -> CommandResult:
-        return run(self._program, ["-s", self.serial, *arguments], timeout)
+    def _run(self, *arguments: str, timeout: float = QUICK, most: int = SHORT) -> CommandResult:
+        return run(self._program, ["-s", self.serial, *arguments], timeout, most)
 
     def _reestablish(self) -> None:
         try:
@@ -228,6 +255,7 @@ def choose(program: Path, wanted: Sequence[str]) -> list[str]:
         DeviceError: One asked for is not there, or not ready.
     """
     for serial in wanted:
+        check_serial(serial, "--serial ")
         if is_address(serial) and serial not in devices(program):
             AdbLink(program, serial).connect()
     there = devices(program)
@@ -241,6 +269,7 @@ def choose(program: Path, wanted: Sequence[str]) -> list[str]:
         raise InputError(f"several devices: {listed}; choose with --serial, one or more")
     chosen = list(dict.fromkeys(wanted)) or list(there)
     for serial in chosen:
+        check_serial(serial)
         if serial not in there:
             raise DeviceError(serial, f"no such device; adb sees: {', '.join(there) or 'none'}")
         if there[serial] == "unauthorized":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from mobile_robust.contracts.result import RESULT_NAME
 from mobile_robust.errors import InputError
@@ -80,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
             apk_folder=_APK_FOLDER,
             keep=options.keep,
             notify=notify,
+            on_warning=lambda sentence: console.print(Text(sentence, "yellow"), soft_wrap=True),
         )
     code, failures = 0, []
     for end in measured.values():

@@ -7,9 +7,12 @@ from datetime import datetime
 
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.bench.android.preflight import ShellText
+from mobile_robust.bench.android.shell import parse_line, parse_number
 
 #: Of ApplicationExitInfo, as Android dumps them.
 _SIGNALED, _LOW_MEMORY = "2", "3"
+#: The app's name as a whole word: not that of another app which begins or ends with it.
+_OURS = re.compile(rf"(?<![\w.]){re.escape(PACKAGE)}(?![\w.])")
 
 
 def crash_report(text: ShellText, since: int) -> str:
@@ -26,21 +29,22 @@ def _logged(text: ShellText, since: int) -> str:
     """The first lines of a crash in the phone's log."""
     log = text("logcat", "-b", "crash", "-d", "-v", "brief", "-T", f"{since}.0")
     lines = [line.strip() for line in log.splitlines()]
-    mine = [index for index, line in enumerate(lines) if PACKAGE in line]
+    mine = [index for index, line in enumerate(lines) if _OURS.search(line)]
     if not mine:
         return ""
     first = [re.sub(r"^[A-Z]/\w+\s*\(\s*\d+\):\s*", "", line) for line in lines[max(mine[0] - 1, 0) : mine[0] + 7]]
-    return " | ".join(filter(None, first))
+    return " | ".join(filter(None, map(parse_line, first)))
 
 
 def _killed(text: ShellText, since: int) -> str:
     """Android 11 and later keep a record of how each process of an app ended; older ones print an error instead."""
     _, *records = re.split(r"ApplicationExitInfo #\d+:", text("dumpsys", "activity", "exit-info", PACKAGE))
     clock = re.fullmatch(r"(\d+)([+-]\d{4})", text("date", "+%s%z").strip())
-    if clock is None:
+    now = parse_number(clock[1]) if clock else None
+    if clock is None or now is None:
         return ""
     for record in records:
-        if since <= _when(record, clock[2]) <= int(clock[1]) + 1 and (why := _lack_of_memory(record)):
+        if since <= _when(record, clock[2]) <= now + 1 and (why := _lack_of_memory(record)):
             return why
     return ""
 
@@ -50,7 +54,7 @@ def _when(record: str, zone: str) -> float:
     found = re.search(r"\btimestamp=(\S+ [\d:.]+)", record)
     try:
         return datetime.strptime(f"{found[1] if found else ''} {zone}", "%Y-%m-%d %H:%M:%S.%f %z").timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 

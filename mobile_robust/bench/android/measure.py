@@ -36,6 +36,7 @@ def measure_on_android(
     apk_folder: Path = Path("dist"),
     keep: bool = False,
     notify: Notify = lambda _: None,
+    on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, DeviceMeasurement | InputError]:
     """Measures TFLite files on phones that adb is connected to, and checks their outputs there: by serial what was
     measured, or why it was not.
@@ -54,6 +55,7 @@ def measure_on_android(
         apk_folder: Where the app is built.
         keep: Whether app and files stay on the phones.
         notify: Called with every step.
+        on_warning: Called with a sentence on images that are left out of the test set.
 
     Raises:
         InputError: No adb, no phone, or none that is ready; no finished build, or a file that the app could not load;
@@ -62,7 +64,7 @@ def measure_on_android(
     program = find_adb()
     chosen = choose(program, serials)
     models = choose_models(ANDROID, builds, precisions, accelerators)
-    photos = open_photos(images)
+    photos = open_photos(images, on_warning)
     protocol = make_protocol(describe(photos), repetitions, threads, [], cool_down)
     if apk is None:
         notify(MeasurementStep("building the app"))

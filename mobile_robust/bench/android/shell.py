@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import re
 
+from mobile_robust.errors import InputError
+
 _ARGUMENT = re.compile(r"[A-Za-z0-9_./=:+-][A-Za-z0-9_./=:+%~-]*")
 #: adb reports exit code 0 for a command that was cut off: the output is whole only where this line ends it.
 _END = "; echo mobile_robust_end=$?"
-_ENDED = re.compile(rb"mobile_robust_end=(\d+)\r?\n\Z")
+_ENDED = re.compile(rb"mobile_robust_end=(\d{1,3})\r?\n\Z")
+
+#: Characters of a serial; the longest are addresses, and names that phones have in a network.
+_LONGEST_SERIAL = 200
 
 
 def command_line(*arguments: str | int) -> str:
@@ -26,3 +31,22 @@ def parse_output(output: bytes) -> tuple[bytes, int] | None:
     """What the line's command has printed and its exit code; None where the end is missing."""
     found = _ENDED.search(output)
     return (output[: found.start()], int(found[1])) if found else None
+
+
+def parse_number(text: str | None) -> int | None:
+    """A whole number that a phone has printed; None where it is none, or has more digits than 64 bits can hold."""
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def parse_line(text: str, most: int = 200) -> str:
+    """What a phone has printed as one line for people: control characters are blanks, what is too long is cut off."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split())[:most]
+
+
+def check_serial(serial: str, option: str = "") -> None:
+    """Raises InputError where a serial, which a phone chooses itself, could be taken for something else by adb."""
+    if not 0 < len(serial) <= _LONGEST_SERIAL or not serial.isprintable() or serial.startswith("-"):
+        raise InputError(
+            f"{option}{serial[:80]!a}: not the serial of a phone; it has at most {_LONGEST_SERIAL} printable "
+            "characters, and begins with no dash"
+        )

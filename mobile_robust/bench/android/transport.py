@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from mobile_robust.bench.android import preflight
-from mobile_robust.bench.android.adb import QUICK, AdbLink, CommandResult, DroppedError
+from mobile_robust.bench.android.adb import QUICK, SHORT, AdbLink, CommandResult, DroppedError
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.bench.android.diagnose import crash_report
 from mobile_robust.bench.android.platform import ANDROID
+from mobile_robust.bench.android.shell import parse_line, parse_number
 from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
 from mobile_robust.bench.device.transport import DeviceFile, DeviceTransport
 from mobile_robust.contracts.result import Device
@@ -24,6 +25,8 @@ from mobile_robust.files import sha256, size
 _ENTRY = "/data/local/tmp/mobile_robust"
 #: Seconds until a command on large files, an installation or a start of the app counts as dropped.
 _FILES_SECONDS, _INSTALL_SECONDS, _START_SECONDS = 300.0, 240.0, 60.0
+#: Bytes of a file of the app; outputs are the largest.
+_FILE_BYTES = 2**30
 #: Connections that break during one and the same step before the phone counts as lost.
 _BREAKS = 5
 #: Package manager's code -> what to do.
@@ -81,7 +84,7 @@ class AdbTransport(DeviceTransport):
 
     def free_bytes(self) -> int | None:
         lines = self._text("df", "-k", "/data").split("\n")
-        numbers = [int(word) for word in " ".join(lines[1:]).split() if word.isdecimal()]
+        numbers = [number for word in " ".join(lines[1:]).split() if (number := parse_number(word)) is not None]
         return 1024 * numbers[2] if len(numbers) >= 3 else None
 
     def missing(self, files: Iterable[DeviceFile]) -> list[DeviceFile]:
@@ -93,7 +96,7 @@ class AdbTransport(DeviceTransport):
         self._retry(lambda: self._put(file, f"files/{name or file.name}"))
 
     def read(self, name: str) -> bytes | None:
-        result = self._inside("cat", f"files/{name}", timeout=_FILES_SECONDS)
+        result = self._inside("cat", f"files/{name}", timeout=_FILES_SECONDS, most=_FILE_BYTES)
         return result.stdout if result.code == 0 else None
 
     def read_all(self, *names: str) -> bytes:
@@ -113,8 +116,7 @@ class AdbTransport(DeviceTransport):
         return self._shell("pidof", PACKAGE).code == 0
 
     def clock(self) -> int:
-        printed = self._text("date", "+%s").strip()
-        return int(printed) if printed.isdecimal() else 0
+        return parse_number(self._text("date", "+%s").strip()) or 0
 
     def diagnose(self, since: int) -> str:
         return crash_report(self._text, since)
@@ -122,16 +124,16 @@ class AdbTransport(DeviceTransport):
     def _text(self, *arguments: str | int) -> str:
         return self._shell(*arguments).text
 
-    def _shell(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
-        return self._retry(lambda: self._link.shell(*arguments, timeout=timeout))
+    def _shell(self, *arguments: str | int, timeout: float = QUICK, most: int = SHORT) -> CommandResult:
+        return self._retry(lambda: self._link.shell(*arguments, timeout=timeout, most=most))
 
-    def _inside(self, *arguments: str | int, timeout: float = QUICK) -> CommandResult:
+    def _inside(self, *arguments: str | int, timeout: float = QUICK, most: int = SHORT) -> CommandResult:
         """As the app, in its folder."""
-        result = self._shell("run-as", PACKAGE, *arguments, timeout=timeout)
+        result = self._shell("run-as", PACKAGE, *arguments, timeout=timeout, most=most)
         if result.stderr.startswith("run-as:"):
             raise DeviceError(
                 self.serial,
-                f"the app's folder cannot be entered ({result.stderr.splitlines()[0]}): was it uninstalled? Give "
+                f"the app's folder cannot be entered ({parse_line(result.stderr)}): was it uninstalled? Give "
                 "the command again",
             )
         return result
@@ -164,7 +166,7 @@ class AdbTransport(DeviceTransport):
         if result.code != 0 or "Success" not in result.printed:
             found = re.search(r"INSTALL_(?:FAILED_|PARSE_FAILED_)?([A-Z_]+)", result.printed)
             advice = _REFUSALS.get(found[1] if found else "", "see what it says, and try to install the APK by hand")
-            said = " ".join(result.printed.split())[-300:]
+            said = parse_line(result.printed[-300:])
             raise DeviceError(self.serial, f"cannot install the app: {advice} ({said})")
 
     def _put(self, file: DeviceFile, target: str) -> None:
@@ -173,7 +175,8 @@ class AdbTransport(DeviceTransport):
         got = _hashes(self._link.shell("run-as", PACKAGE, "sha256sum", target, timeout=_FILES_SECONDS)).get(target)
         self._link.shell("rm", "-f", there)
         if got != file.sha256:
-            raise DeviceError(self.serial, f"{target} cannot be copied into the app: {copied.stderr or 'changed'}")
+            why = parse_line(copied.stderr) or "changed"
+            raise DeviceError(self.serial, f"{target} cannot be copied into the app: {why}")
 
     def _deliver(self, file: DeviceFile) -> str:
         """Pushes a file to where adb may write; gives its path there."""
@@ -203,7 +206,7 @@ class AdbTransport(DeviceTransport):
         activity = ("-n", f"{PACKAGE}/.BenchActivity", "--es", "job", job)
         result = self._link.shell("am", "start", "-W", *activity, timeout=_START_SECONDS)
         if result.code != 0 or re.search(r"^\s*Error", result.printed, re.MULTILINE):
-            raise DeviceError(self.serial, f"the app does not start: {' '.join(result.printed.split())}")
+            raise DeviceError(self.serial, f"the app does not start: {parse_line(result.printed)}")
 
 
 def _hashes(result: CommandResult) -> dict[str, str]:

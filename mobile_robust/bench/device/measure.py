@@ -102,8 +102,8 @@ def measure_on_devices(
 
 
 def folder_of(out: Path, serial: str) -> Path:
-    """Where a device's result goes."""
-    return out / re.sub(r"[^A-Za-z0-9.-]", "_", serial)
+    """Where a device's result goes: a folder in ``out``, whatever the device calls itself."""
+    return out / re.sub(r"^[.-]+|[^A-Za-z0-9.-]", lambda found: "_" * len(found[0]), serial)
 
 
 def measure_all(

@@ -11,6 +11,9 @@ from mobile_robust.bench.device.transport import DeviceTransport
 from mobile_robust.contracts.job import DONE_NAME, PROGRESS_NAME, Done, Progress
 from mobile_robust.documents import DocumentError, as_model, parse_each
 
+#: Of a sentence of the app.
+_MOST_CHARACTERS = 500
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -97,8 +100,10 @@ def _read(transport: DeviceTransport, run_id: str) -> tuple[Progress | None, Don
         for document in parse_each(data):
             if isinstance(document, dict) and "reason" in document:  # an app that refuses its job leaves this file only
                 done = as_model(Done, document)
+                done = done.model_copy(update={"message": done.message[:_MOST_CHARACTERS]})
             else:
                 progress = as_model(Progress, document)
+                progress = progress.model_copy(update={"what": progress.what[:_MOST_CHARACTERS]})
     except DocumentError:
         return None, None  # read again soon
     return progress, done

@@ -45,7 +45,10 @@ class StoredOutputs:
 
     def load(self, run: Run, size: int) -> NDArray[np.float32]:
         """(inputs, size): all ``size`` output values of an input in a row. Raises OSError where none are stored."""
-        return np.frombuffer(self._path(run).read_bytes(), "<f4").reshape(-1, size)
+        data = self._path(run).read_bytes()
+        if not data or len(data) % (4 * size):
+            raise OSError(f"{len(data)} bytes are no rows of {size} values")
+        return np.frombuffer(data, "<f4").reshape(-1, size)
 
     def _path(self, run: Run) -> Path:
         return self._folder / f"{run.sha256}_{run.runtime.name}.f32"

@@ -26,6 +26,7 @@ from mobile_robust.export.build import make_reference
 from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.pipelines import rebuild
+from mobile_robust.runtimes.base import EngineError
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 
 #: Bounds that depend on the photos, and by how much a device, whose kernels round otherwise, may fall below.
@@ -71,7 +72,7 @@ class ParityChecker:
             failures = check_tolerance(metrics[name], tolerance, name)
         except OSError:
             failures = ["its outputs did not arrive, or not as their checksums in the result say: nothing was compared"]
-        except NotFiniteError as error:
+        except (NotFiniteError, EngineError) as error:
             failures = [str(error)]
         verdict = ParityResult(
             runtime=run.runtime.name,

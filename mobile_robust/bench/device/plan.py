@@ -12,14 +12,12 @@ from mobile_robust.bench.device.transport import DeviceFile, Platform
 from mobile_robust.bench.inputs import TestSet
 from mobile_robust.bench.models import Model, resolve
 from mobile_robust.bench.resume import Key, key, missing, new_run
-from mobile_robust.contracts.job import Job, JobModel, JobTensor
+from mobile_robust.contracts.job import DESCRIPTION, Job, JobModel, JobTensor
 from mobile_robust.contracts.result import Protocol, Run
 from mobile_robust.errors import InputError
 
 #: Outputs that are fetched take at most so many bytes, all models together; of two inputs they are fetched always.
 _OUTPUT_BYTES, _LEAST_OUTPUTS = 64 * 2**20, 2
-#: What a job says of a model as its run does.
-_SHARED = ("name", "title", "label", "artifact", "sha256", "precision", "macs", "parameters", "requested", "arithmetic")
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class MeasurementPlan:
 
     def _job_model(self, model: Model, run: Run, inputs: TestSet, repetitions: Sequence[int]) -> JobModel:
         return JobModel(
-            **run.model_dump(include=set(_SHARED)),
+            **run.model_dump(include=set(DESCRIPTION)),
             file=run.sha256 + self._suffix(model),
             total_ops=sum(model.artifact.operations.values()),
             inputs=tuple(JobTensor(name=name, shape=shape) for name, shape in inputs.shapes.items()),

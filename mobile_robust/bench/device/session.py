@@ -8,6 +8,8 @@ measured meanwhile.
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -34,6 +36,8 @@ Notify = Callable[[str, int], None]
 _FRUITLESS = 2
 #: A result that does not arrive whole is fetched so often.
 _TRIES = 3
+#: By how much samples may seem to last longer than the computer's clock says.
+_CLOCK_SECONDS = 5.0
 #: What an app that has no result gives as its hash.
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
@@ -117,13 +121,13 @@ class DeviceSession:
         began = self._device.clock()
         self._say("starting the app")
         self._device.start(JOB_NAME, f"{job.run_id}/{PROGRESS_NAME}")
-        already = self.done
+        already, asked = self.done, sum(len(model.repetitions) for model in job.models)
         ending = monitor(
             self._device,
             job.run_id,
             replace(self._limits, stuck=self._limits.stuck + job.protocol.cool_down_seconds),
             self._pause,
-            lambda progress: self._notify(progress.what, already + progress.done),
+            lambda progress: self._notify(progress.what, already + min(progress.done, asked)),
             lambda: self._collect(job),
         )
         self._device.stop()
@@ -171,7 +175,7 @@ class DeviceSession:
         for _ in range(_TRIES):
             data = self._device.read(f"{job.run_id}/{RESULT_NAME}")
             if (theirs := _parsed(data, expected)) is not None:
-                self._write(merge(self.result, theirs, self._path))
+                self._write(merge(self.result, theirs, self._path, job, self._elapsed()))
                 return
         if expected is not None:
             raise DeviceError(
@@ -226,6 +230,11 @@ class DeviceSession:
             return parse_model(Job, read(self._job_path))
         except InputError:
             return None
+
+    def _elapsed(self) -> float:
+        """Seconds since the job was written, and some more for clocks that are set; infinite where one was set back."""
+        seconds = time.time() - self._job_path.stat().st_mtime
+        return seconds + _CLOCK_SECONDS if seconds >= 0 else math.inf
 
     def _measured(self) -> int:
         return sum(len(run.repetitions) for run in self.result.runs)

@@ -1,7 +1,7 @@
 /* A plug-in for QEMU's user-mode emulation: how often each block of emulated code runs between two marks.
 
    A mark is a system call that Linux does not have, with 1 (begin) or 2 (end) as its argument: see
-   runtimes/emulator/worker.py. At the end, every block that ran is written to the file of the option "out", a line each:
+   runtimes/litert_worker.py. At the end, every block that ran is written to the file of the option "out", a line each:
    address (hexadecimal) and executed instructions. Blocks are straight code, so that one addition a block counts them
    all. One emulated thread only: QEMU adds without a lock.
 

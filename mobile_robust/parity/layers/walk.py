@@ -16,7 +16,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,6 @@ from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.parity.layers.match import data_input, match
 from mobile_robust.parity.layers.torch_layers import LayerCall, trace
 from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
-from mobile_robust.quiet import quiet
 from mobile_robust.runtimes.base import Arrays
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.tflite import file as tflite_file
@@ -202,20 +200,10 @@ class _Walker:
 
 def _file_values(file: TfliteFile, inputs: Arrays) -> _Values:
     """The real value of every tensor that is computed, by index."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    with quiet():
-        interpreter: Any = Interpreter(
-            model_path=str(file.path),
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
-        interpreter.allocate_tensors()
-    for name, tensor in file.inputs.items():
-        interpreter.set_tensor(tensor.index, tensor.quantize(inputs[name]))
-    interpreter.invoke()
-    computed = [*file.inputs.values(), *(t for op in file.operations for t in op.outputs)]
-    return {t.index: t.dequantize(interpreter.get_tensor(t.index)) for t in computed}
+    given = {tensor.index: tensor.dequantize(tensor.quantize(inputs[name])) for name, tensor in file.inputs.items()}
+    with LitertCpu().open_plain(file) as session:
+        session.write(inputs)
+        return given | session.values()
 
 
 def _error(metrics: Metrics | None) -> float:

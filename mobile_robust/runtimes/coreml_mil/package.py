@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,10 @@ from numpy.typing import NDArray
 from mobile_robust.coreml_import import import_coremltools
 from mobile_robust.documents import read_json
 from mobile_robust.errors import InputError
+from mobile_robust.files import member
+
+#: Of a tensor: as float32 2 GiB, more than any phone's engine takes.
+MOST_VALUES = 2**29
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def read_package(path: Path) -> Package:
         path=path,
         spec=spec,
         weights=weights,
-        inputs={feature.name: _shape(path, feature) for feature in description.input},
+        inputs={feature.name: _bounded(path, feature.name, _shape(path, feature)) for feature in description.input},
         images=frozenset(f.name for f in description.input if f.type.WhichOneof("Type") == "imageType"),
         outputs=tuple(feature.name for feature in description.output),
     )
@@ -77,15 +83,23 @@ def _paths(path: Path) -> tuple[Path, Path]:
     try:
         table = read_json(manifest, "the manifest of an .mlpackage")
         items = table["itemInfoEntries"]
-        model = path / "Data" / items[table["rootModelIdentifier"]]["path"]
-        folders = [path / "Data" / item["path"] for item in items.values() if item["name"] == "weights"]
+        model = items[table["rootModelIdentifier"]]["path"]
+        folders = [item["path"] for item in items.values() if item["name"] == "weights"]
+        names = [str(name) for name in (model, *folders)]
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{manifest}: not the manifest of an .mlpackage: {reason}") from None
-    for needed in [model, *folders]:
-        if not needed.exists():
-            raise InputError(f"{path}: incomplete: {needed.relative_to(path)} is missing")
-    return model, folders[0] if folders else model.parent / "weights"
+    for name in names:
+        if not os.path.exists(path / "Data" / name):  # unlike Path.exists, it raises nothing, whatever the name
+            raise InputError(f"{path}: incomplete: Data/{name} is missing")
+    found, *weights = [member(path / "Data", name) for name in names]
+    return found, weights[0] if weights else found.parent / "weights"
+
+
+def _bounded(path: Path, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if min(shape, default=1) < 1 or math.prod(shape) > MOST_VALUES:
+        raise InputError(f"{path}: {name} has the shape {list(shape)}; at most {MOST_VALUES} values")
+    return shape
 
 
 def _shape(path: Path, feature: Any) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ does that accumulates wider than it stores. Hardware that accumulates in float16
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -20,11 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mobile_robust.coreml_import import import_coremltools
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, first_line
 from mobile_robust.runtimes.base import Arrays, Runtime, Session
 from mobile_robust.runtimes.coreml_mil import RUNTIMES
 from mobile_robust.runtimes.coreml_mil.ops import OPS
-from mobile_robust.runtimes.coreml_mil.package import Package, read_package
+from mobile_robust.runtimes.coreml_mil.package import MOST_VALUES, Package, read_package
 
 #: MIL dtype -> the dtype its values are kept in, where it is not the dtype of the same name.
 _KEPT_AS = {"fp32": torch.float32, "fp16": torch.float32, "bool": torch.bool, "int8": torch.int8, "uint8": torch.uint8}
@@ -86,9 +87,12 @@ class MilSession(Session):
     def __init__(self, package: Package) -> None:
         self._package = package
         function = _load_program(package).functions["main"]
-        self._inputs = {name: _declared(variable) for name, variable in function.inputs.items()}
+        try:
+            self._inputs = {name: _declared(variable) for name, variable in function.inputs.items()}
+            steps = _needed(_steps(function), package.outputs)
+        except Exception as error:  # of a program that the reader took
+            raise InputError(f"{package.path}: cannot be read back: {first_line(error)}") from None
         self._constants: dict[str, Any] = {}
-        steps = _needed(_steps(function), package.outputs)
         for step in steps:
             if step.kind not in OPS:
                 raise InputError(
@@ -133,10 +137,12 @@ class MilSession(Session):
         where = f"{self._package.path}: operation {step.kind!r} (output {step.outputs[0].name!r})"
         try:
             result = OPS[step.kind](**{name: _resolve(argument, known) for name, argument in step.arguments.items()})
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise InputError(f"{where} cannot be executed: {error}") from error
+            results = result if isinstance(result, Sequence) else [result]
+            pairs = list(zip(step.outputs, map(torch.as_tensor, results), strict=True))
+        except Exception as error:  # whatever PyTorch makes of arguments that a file chose
+            raise InputError(f"{where} cannot be executed: {first_line(error)}") from error
         outputs = {}
-        for declared, value in zip(step.outputs, result if isinstance(result, Sequence) else [result], strict=True):
+        for declared, value in pairs:
             sizes = zip(declared.shape, value.shape, strict=False)
             if len(declared.shape) != value.ndim or any(size not in (None, got) for size, got in sizes):
                 raise InputError(f"{where} gives shape {list(value.shape)}, the file declares {list(declared.shape)}")
@@ -214,4 +220,6 @@ def _argument(value: Any) -> Any:
 def _declared(variable: Any) -> _Declared:
     types = import_coremltools().converters.mil.mil.types
     shape = tuple(int(size) if isinstance(size, (int, np.integer)) else None for size in variable.shape)
+    if math.prod(size for size in shape if size is not None) > MOST_VALUES:
+        raise ValueError(f"{variable.name} has the shape {list(shape)}; at most {MOST_VALUES} values")
     return _Declared(variable.name, types.builtin_to_string(variable.dtype), shape)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from os import PathLike
 
-import numpy as np
-
-from mobile_robust.documents import parse_json
-from mobile_robust.errors import InputError
+from mobile_robust.runtimes import litert_worker
 from mobile_robust.runtimes.base import Runtime
-from mobile_robust.runtimes.emulator import RUNTIMES, sandbox, worker
+from mobile_robust.runtimes.emulator import RUNTIMES, sandbox
 from mobile_robust.runtimes.emulator.profiles import ARMV9, SNAPDRAGON_865, Profile
-from mobile_robust.runtimes.litert_cpu import placement
-from mobile_robust.runtimes.process import Message, Worker, WorkerSession
+from mobile_robust.runtimes.litert_cpu import InterpreterSession
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite.file import TfliteFile
 from mobile_robust.tflite.metadata import attach
@@ -47,7 +43,7 @@ class LitertArmv9(LitertArm64):
     profile = ARMV9
 
 
-class EmulatedSession(WorkerSession):
+class EmulatedSession(InterpreterSession):
     """A worker process on an emulated phone that holds the opened file; ``options`` are QEMU's.
 
     Raises:
@@ -62,14 +58,6 @@ class EmulatedSession(WorkerSession):
         content, half = file.path.read_bytes(), any(tensor.dtype == "float16" for tensor in file.tensors)
         if half:
             content = attach(content, _REDUCED_PRECISION)
-        process = found.launch(profile, ["-m", worker.__name__], {}, options)
-        super().__init__(file, Worker(**process), "LiteRT on ARM64")
-        try:
-            opened = self._worker.ask(Message("open", arrays={"model": np.frombuffer(content, np.uint8)}))
-            if opened.kind == "error":
-                raise InputError(f"{file.path}: LiteRT on ARM64 cannot prepare it: {opened.text}")
-        except BaseException:
-            self.close()
-            raise
+        process = found.launch(profile, ["-m", litert_worker.__name__], {}, options)
         where = f"xnnpack ({profile.name}{', half precision' if half else ''})"
-        self.placement = placement(file, parse_json(opened.text), where)
+        super().__init__(file, content, process, "LiteRT on ARM64", where)

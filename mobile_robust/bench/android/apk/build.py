@@ -11,6 +11,7 @@ import json
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def current_apk(out: Path) -> Path | None:
     try:
         with zipfile.ZipFile(path) as apk:
             built_from = apk.read(RECORD)
-    except (OSError, KeyError, zipfile.BadZipFile):
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError):  # damaged, encrypted
         return None
     return path if built_from == _record(sources()) else None
 
