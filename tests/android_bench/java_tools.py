@@ -15,7 +15,7 @@ import pytest
 
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import fetch
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK
+from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK, SHORT_LIVED
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.errors import InputError
 from tests.bench.android.harness import skip
@@ -24,8 +24,6 @@ from tests.shared import built_once
 SOURCES = sources()
 _CORE, _APP = SOURCES / "core/src", SOURCES / "app/src"
 _TIMEOUT_SECONDS = 900
-#: For programs that live for seconds: no second compiler, and no garbage collector with threads of its own.
-_SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 #: Whether this machine runs the APK's libraries for x86_64.
 IS_X86_64 = platform.machine() == "x86_64" and platform.system() == "Linux"
 
@@ -118,7 +116,7 @@ class Java:
         others = [word for word in arguments if word not in properties]
         path = os.pathsep.join(map(str, classes))
         return call(
-            self._java, *_SHORT_LIVED, "-Dfile.encoding=UTF-8", *properties, "-cp", path, main, *others, **options
+            self._java, *SHORT_LIVED, "-Dfile.encoding=UTF-8", *properties, "-cp", path, main, *others, **options
         )
 
     def test(self, module: str, classes: Sequence[Path], *properties: str) -> str:
@@ -135,7 +133,7 @@ class Java:
         strict = ["-Werror"] if name.startswith("core") else []
         path = os.pathsep.join(map(str, classes))
         options = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *strict, "-cp", path]
-        words = [self._javac, *(f"-J{flag}" for flag in _SHORT_LIVED), *options]
+        words = [self._javac, *(f"-J{flag}" for flag in SHORT_LIVED), *options]
         return built_once(self._factory, f"java_{name}", lambda out: call(*words, "-d", out, *files))
 
     def _downloaded(self, texts: Sequence[str]) -> list[Path]:

@@ -18,14 +18,16 @@ from tests.evaluation.fakes import BASELINE, dying, flat_photos, model, refusing
 SETTINGS = [CLEAN, CorruptionSetting("awgn", 60.0), CorruptionSetting("fog", 3)]
 
 
-@pytest.fixture
-def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that start at once: the models here compute nothing that a fork could harm."""
+@pytest.fixture(autouse=True)
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that start at once, as the models here compute nothing that a fork could harm; the command's tests start
+    them as users do. Each has a copy of the others' pipes, so that none learns from them that it is no longer needed.
+    """
     context = multiprocessing.get_context("fork")
     monkeypatch.setattr(workers.multiprocessing, "get_context", lambda method: context)
+    monkeypatch.setattr(workers, "_PATIENCE", 0)
 
 
-@pytest.mark.slow
 def test_two_processes_predict_as_one(tmp_path: Path) -> None:
     photos, models = flat_photos(tmp_path, 10), [BASELINE, model("other")]
     batches = list(Records(None, photos, 3).missing(models, SETTINGS))
@@ -33,8 +35,6 @@ def test_two_processes_predict_as_one(tmp_path: Path) -> None:
     assert one == two and set(one) == set(batches) and all(isinstance(each, Predictions) for each in one.values())
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs: int) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("refusing", refusing)]
@@ -43,8 +43,6 @@ def test_what_is_wrong_with_a_model_arrives_as_one_message(tmp_path: Path, jobs:
         list(predict_all(Evaluator(models, photos, 0), batches, jobs))
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("forked")
 def test_a_dead_process_ends_the_run(tmp_path: Path) -> None:
     photos, models = flat_photos(tmp_path, 8), [model("dying", dying)]
     batches = Records(None, photos, 0).missing(models, [CLEAN])

@@ -38,6 +38,9 @@ _PACKAGES = {
     "clang": "clang",
     "ld.lld": "lld",
 }
+#: For Java that ends after seconds: no second compiler, and no garbage collector with threads of its own.
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+_JAVA_OPTIONS = {"java": SHORT_LIVED, "javac": tuple(f"-J{option}" for option in SHORT_LIVED)}
 #: A tool that says nothing for so long hangs; the whole build takes seconds.
 _TIMEOUT_SECONDS = 300
 
@@ -61,7 +64,7 @@ class Toolchain:
         program = self.programs[tool]
         try:
             done = subprocess.run(
-                [str(word) for word in (program, *arguments)],
+                [str(word) for word in (program, *_JAVA_OPTIONS.get(tool, ()), *arguments)],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
