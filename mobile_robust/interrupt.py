@@ -1,12 +1,14 @@
 """Ctrl-C that nothing swallows.
 
 Python raises KeyboardInterrupt wherever it happens to be. In a callback of the garbage collector, of ctypes or of a
-destructor it is printed and dropped; a library's bare ``except`` drops it too. So it is remembered as well.
+destructor it is printed and dropped; a library's bare ``except`` drops it too. So it is remembered as well, and not
+printed.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +33,19 @@ def remembered_interrupts() -> Iterator[None]:
         _stopped = True
         handlers[signal.Signals(number)](number, frame)
 
+    dropped = sys.unraisablehook
+
+    def drop(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            dropped(unraisable)
+
     for number in handlers:
         signal.signal(number, remember)
+    sys.unraisablehook = drop
     try:
         yield
     finally:
+        sys.unraisablehook = dropped
         for number, handler in handlers.items():
             signal.signal(number, handler)
         stopped, _stopped = _stopped, False

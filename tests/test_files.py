@@ -97,3 +97,9 @@ def test_a_resume_key_depends_on_values_not_on_the_order_of_keys() -> None:
     key = resume_key({"steps": 5, "size": (32, 64), "method": {"loss": "tail", "fit": 0}})
     assert resume_key({"method": {"fit": 0, "loss": "tail"}, "size": [32, 64], "steps": 5}) == key
     assert resume_key({"method": {"fit": 1, "loss": "tail"}, "size": [32, 64], "steps": 5}) != key
+
+
+def test_no_file_is_named_after_a_process() -> None:
+    """Two containers on one volume may both be process 1."""
+    package = Path(files.__file__).parent
+    assert not [path for path in package.rglob("*.py") if "getpid" in path.read_text(encoding="utf-8")]

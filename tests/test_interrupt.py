@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import signal
-import sys
 from contextlib import suppress
 
 import pytest
@@ -57,11 +56,6 @@ def converted() -> None:
 
 
 SWALLOWED = [in_garbage_collection, in_destructor, in_ctypes, in_bare_except]
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
 
 
 @pytest.mark.parametrize("bar", [progress_bar, work_bar])
