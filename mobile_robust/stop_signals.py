@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,12 +74,18 @@ def stop_signals() -> Iterator[StopSignals]:
     before = {number: handler for number in _SAID if (handler := signal.getsignal(number)) in defaults}
     for number in before:
         signal.signal(number, signals.stop)
+    dropped = sys.unraisablehook
+
+    def drop(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):  # which is remembered, and need not be printed
+            dropped(unraisable)
+
     global _current
-    _current = signals
+    _current, sys.unraisablehook = signals, drop
     try:
         yield signals
     finally:
-        _current = None
+        _current, sys.unraisablehook = None, dropped
         for number, handler in before.items():
             if signal.getsignal(number) == signals.stop:
                 signal.signal(number, handler)

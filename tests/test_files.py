@@ -128,3 +128,9 @@ def test_a_member_is_a_file_of_its_folder(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             member(folder, name)
         assert str(caught.value).isprintable() and str(folder) in str(caught.value)
+
+
+def test_no_file_is_named_after_a_process() -> None:
+    """Two containers on one volume may both be process 1."""
+    package = Path(files.__file__).parent
+    assert not [path for path in package.rglob("*.py") if "getpid" in path.read_text(encoding="utf-8")]

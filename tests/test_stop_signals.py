@@ -109,12 +109,6 @@ def converted() -> None:
 SWALLOWED = [in_garbage_collection, in_destructor, in_ctypes, in_bare_except]
 
 
-@pytest.fixture
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
-
-
-@pytest.mark.usefixtures("_quiet")
 @pytest.mark.parametrize("bar", [progress_bar, work_bar])
 @pytest.mark.parametrize("swallow", SWALLOWED)
 def test_the_next_step_ends_the_command(bar, swallow, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +127,6 @@ def test_the_next_step_ends_the_command(bar, swallow, capsys: pytest.CaptureFixt
     assert (done, capsys.readouterr().err) == ([0, 1], "interrupted\n")
 
 
-@pytest.mark.usefixtures("_quiet")
 @pytest.mark.parametrize("swallow", [*SWALLOWED, converted])
 def test_without_a_step_its_end_does(swallow, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(lambda words: (lambda arguments: swallow() or 0, words), []) == 130
