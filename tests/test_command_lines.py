@@ -67,7 +67,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     os.mkfifo(tmp_path / "pipe")
     files = []
     for suffix in (".toml", ".json", ".safetensors", ".csv", ".png", ".tflite"):
-        path = tmp_path / f"f\udcff\x1b{suffix}"
+        path = tmp_path / f"f\x1b{suffix}"
         path.write_bytes(b'\x00\xff{"\x1b[31m": ')
         files.append(str(path))
     (tmp_path / "closed.toml").touch(mode=0)
