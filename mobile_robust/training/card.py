@@ -79,7 +79,8 @@ def card(
     table = "\n".join(f"| {name} | {markdown_text(value)} |" for name, value in rows.items())
     lines = printable(" \\\n    ".join(_lines(command)))
     return (
-        f"# {markdown_text(out.name)}\n\n| | |\n|---|---|\n{table}\n\nTrained with\n\n```\n{lines}\n```\n\n{_before(start)}"
+        f"# {markdown_text(out.name)}\n\n| | |\n|---|---|\n{table}\n\nTrained with\n\n```\n{lines}\n```\n\n"
+        f"{_before(start)}"
         f"{LICENCE}\n\nThe weights were computed from the photos and the backbone named above; "
         "what their licences ask for holds here too.\n"
     )
