@@ -30,7 +30,7 @@ def exit_code(load: Callable[[list[str]], tuple[Command, list[str]]], words: lis
         warnings.simplefilter("ignore")  # they are about the code of libraries, also where -W error was asked for
         try:
             _refuse_empty(words)
-            _refuse_lost_folder()
+            _refuse_odd_names(words)
             signals.at_once = True
             command, rest = load(words)
             signals.at_once = False
@@ -78,8 +78,15 @@ def _refuse_empty(words: list[str]) -> None:
             raise InputError(f"{word.removesuffix('=')}: is empty; is a shell variable not set?")
 
 
-def _refuse_lost_folder() -> None:
+def _refuse_odd_names(words: list[str]) -> None:
+    """Names that no file written here could hold, and a current folder that was deleted."""
     try:
-        os.getcwd()
+        folder = os.getcwd()
     except OSError as error:
         raise InputError(f"the current folder cannot be found: {error.strerror}; go to one that is there") from None
+    for name in (folder, *words):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            encoding = sys.getfilesystemencoding()
+            raise InputError(f"{name}: is no text in the encoding {encoding}; rename it, or set LC_ALL") from None

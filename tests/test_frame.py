@@ -129,3 +129,9 @@ def test_a_folder_that_is_gone_is_said(
     assert ends(lambda words: 0) == 2
     said = "error: the current folder cannot be found: No such file or directory; go to one that is there\n"
     assert capsys.readouterr() == ("", said)
+
+
+def test_a_name_that_no_document_could_hold_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends(lambda words: 0, "--out", "b\udcff") == 2
+    said = f"error: b\\xff: is no text in the encoding {sys.getfilesystemencoding()}; rename it, or set LC_ALL\n"
+    assert capsys.readouterr() == ("", said)

@@ -20,6 +20,8 @@ from mobile_robust.data.images import Size
 from mobile_robust.files import sha256
 from mobile_robust.methods.method import Options
 from mobile_robust.pipelines import Model
+from mobile_robust.reporting.tables import markdown_text
+from mobile_robust.terminal import printable
 from mobile_robust.training.loop import Step
 from mobile_robust.training.settings import TrainSettings
 
@@ -75,10 +77,11 @@ def card(
         "versions": f"mobile-robust {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}",
         "SHA-256": sha256(out),
     }
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    lines = " \\\n    ".join(_lines(command))
+    table = "\n".join(f"| {name} | {markdown_text(value)} |" for name, value in rows.items())
+    lines = printable(" \\\n    ".join(_lines(command)))
     return (
-        f"# {out.name}\n\n| | |\n|---|---|\n{table}\n\nTrained with\n\n```\n{lines}\n```\n\n{_before(start)}"
+        f"# {markdown_text(out.name)}\n\n| | |\n|---|---|\n{table}\n\nTrained with\n\n```\n{lines}\n```\n\n"
+        f"{_before(start)}"
         f"{LICENCE}\n\nThe weights were computed from the photos and the backbone named above; "
         "what their licences ask for holds here too.\n"
     )
