@@ -98,7 +98,7 @@ class InterpreterSession(WorkerSession):
             model = {"model": np.frombuffer(content, np.uint8)}
             opened = self._worker.ask(Message(kind, str(threads), model))
             if opened.kind == "error":
-                raise InputError(f"{file.path}: {engine} cannot prepare it: {opened.text}")
+                raise InputError(f"{file.path}: {engine} cannot prepare it: {' '.join(opened.text.split())}")
         except BaseException:
             self.close()
             raise

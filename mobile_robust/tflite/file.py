@@ -172,7 +172,7 @@ def _verify(path: Path, content: bytes) -> None:
             model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
     except (ValueError, RuntimeError) as error:
-        reason = str(error).strip()
+        reason = " ".join(str(error).split())
         if "Flatbuffer" in reason or "out of range offset" in reason:
             reason = "truncated or damaged"
         raise InputError(f"{path}: not a TFLite file this runtime can read: {reason}") from None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from mobile_robust.contracts.manifest import MANIFEST_NAME, read_manifest, verify_hashes, write_manifest
+from mobile_robust.contracts.manifest import MANIFEST_NAME, StoredFile, read_manifest, verify_hashes, write_manifest
 from mobile_robust.errors import InputError
 from tests.contracts import committed_schema
 
@@ -85,3 +87,23 @@ def test_every_changed_file_is_named(copied: Path) -> None:
         "small_pal6.mlpackage: missing",
         "reference.safetensors: missing",
     ]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../a", "/proc/self/mem", "a/b", "a\0b", "a\x1b", "n" * 256])
+def test_a_name_that_is_no_file_of_the_folder_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="is not the name of a file in the manifest's folder"):
+        StoredFile(file=name, sha256="0" * 64)
+
+
+def test_a_file_that_is_none_is_named_and_not_read(copied: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(copied)
+    file, *_, package = (copied / artifact.file for artifact in manifest.artifacts)
+    (tmp_path / "else").write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(tmp_path / "else")
+    os.mkfifo(package / "pipe")
+    with pytest.raises(InputError) as caught:
+        verify_hashes(manifest, copied)
+    first, second = str(caught.value).splitlines()
+    assert first == f"{file}: leads out of {copied}; must be a file in it"
+    assert second == f"{package / 'pipe'}: not a regular file, or a link"

@@ -21,7 +21,7 @@ from tests.mutations import mutated
 def test_a_damaged_file_is_read_or_refused(module, tmp_path: Path, precision: str) -> None:
     content, path = module.files[precision].read_bytes(), tmp_path / "damaged.tflite"
     refused: list[str] = []
-    for seed in range(150):
+    for seed in range(100):
         path.write_bytes(mutated(content, seed))
         try:
             file = tflite_file.read(path)
@@ -31,7 +31,7 @@ def test_a_damaged_file_is_read_or_refused(module, tmp_path: Path, precision: st
         check_op_table(file)
         too_new(path)
         tflite_file.float_operations(file)
-    assert 0 < len(refused) < 150 and all(message.startswith(f"{path}: ") for message in refused)
+    assert 0 < len(refused) < 100 and all(message.startswith(f"{path}: ") for message in refused)
 
 
 @pytest.mark.slow
@@ -69,11 +69,11 @@ def test_a_tensor_that_no_memory_holds_is_refused(module, edit, shape: list[int]
         graph = model.subgraphs[0]
         graph.tensors[graph.inputs[0]].shape = shape
 
-    with pytest.raises(InputError, match=r"(has the shape|damaged|cannot read)"):
+    with pytest.raises(InputError, match="(has the shape|this runtime can read)"):
         tflite_file.read(edit(module.files["fp32"], change))
 
 
-@pytest.mark.parametrize("scale", [[np.inf], [np.nan], [1.0, 1.0]])
+@pytest.mark.parametrize("scale", [[np.inf], [np.nan], [-np.inf]])
 def test_a_tensor_without_a_usable_scale_is_refused(module, edit, scale: list[float]) -> None:
     def change(model: schema.ModelT) -> None:
         graph = model.subgraphs[0]
