@@ -20,8 +20,8 @@ SETTINGS = [CLEAN, CorruptionSetting("awgn", 60.0), CorruptionSetting("fog", 3)]
 
 @pytest.fixture(autouse=True)
 def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that start at once, as the models here compute nothing that a fork could harm; the command's tests start
-    them as users do. Each has a copy of the others' pipes, so that none learns from them that it is no longer needed.
+    """Processes that start at once: the models here compute nothing that a fork could harm, and tests of the command
+    start real ones. Each has a copy of the others' pipes, so that none learns from them that it is no longer needed.
     """
     context = multiprocessing.get_context("fork")
     monkeypatch.setattr(workers.multiprocessing, "get_context", lambda method: context)
