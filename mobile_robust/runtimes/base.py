@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # not for the processes of engines
+    from typing_extensions import Self
+
     from mobile_robust.contracts.manifest import Placement
     from mobile_robust.runtimes.registry import RuntimeInfo
 
@@ -56,7 +58,7 @@ class Session(ABC):
     def close(self) -> None:
         """Frees what the session holds."""
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
