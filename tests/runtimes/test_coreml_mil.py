@@ -360,10 +360,8 @@ def test_activations_are_freed_without_a_garbage_collection(muladd: Path) -> Non
 
 def test_a_damaged_package_is_executed_or_refused(package: Path) -> None:
     inputs = {name: np.zeros(shape, np.float32) for name, shape in read_package(package).inputs.items()}
-    files = [path for path in package.rglob("*") if path.is_file()]
-    assert len(files) == 3
     refused: list[str] = []
-    for path in files:
+    for path in (package / name for name in (WEIGHTS, MODEL, "Manifest.json")):
         content = path.read_bytes()
         for seed in range(100):
             path.write_bytes(mutated(content, seed))
@@ -382,7 +380,9 @@ def test_an_item_outside_the_package_is_refused(tmp_path: Path, name: str) -> No
     (tmp_path / "other").write_text("other")
     (package / "Data/link").symlink_to("/etc/hostname")
     os.mkfifo(package / "Data/pipe")
-    with pytest.raises(InputError, match=r"net\.mlpackage.*: (leads out of|not a regular file|incomplete)"):
+    with pytest.raises(
+        InputError, match=r"leads out of .*net\.mlpackage|net\.mlpackage.*: (not a regular file|incomplete)"
+    ):
         read_package(package)
 
 
