@@ -52,8 +52,8 @@ def merge(ours: Result, theirs: Result, path: Path, job: Job, seconds: float = i
             found = f"{run.runtime.name} {run.runtime.version}"
             raise MismatchError(f"{path}: the app measured {run.artifact} on {found}; asked for: {asked}")
         runs[run.key] = _merge_runs(runs[run.key], run)
-    if wrong := _wrong_claim(ours, theirs, job, seconds):
-        raise MismatchError(f"{path}: {wrong}; nothing of this answer of the app is kept")
+    if claim := _wrong_claim(ours, theirs, job, seconds):
+        raise MismatchError(f"{path}: {claim}; nothing of this answer of the app is kept")
     errors = tuple(dict.fromkeys((*ours.errors, *theirs.errors)))
     known = {"device": theirs.device, "app": theirs.app, "runs": tuple(runs.values()), "errors": errors}
     return ours.model_copy(update=known)
