@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import re
 import shutil
@@ -360,10 +359,8 @@ def test_activations_are_freed_without_a_garbage_collection(muladd: Path) -> Non
 
 def test_a_damaged_package_is_executed_or_refused(package: Path) -> None:
     inputs = {name: np.zeros(shape, np.float32) for name, shape in read_package(package).inputs.items()}
-    files = [path for path in package.rglob("*") if path.is_file()]
-    assert len(files) == 3
     refused: list[str] = []
-    for path in files:
+    for path in (package / name for name in (WEIGHTS, MODEL, "Manifest.json")):
         content = path.read_bytes()
         for seed in range(100):
             path.write_bytes(mutated(content, seed))
@@ -374,33 +371,3 @@ def test_a_damaged_package_is_executed_or_refused(package: Path) -> None:
                 refused.append(str(error))
         path.write_bytes(content)
     assert 50 < len(refused) < 300 and all(message.startswith(str(package)) for message in refused)
-
-
-@pytest.mark.parametrize("name", ["/etc/hostname", "../../other", "../Manifest.json", "link", "pipe", "\0"])
-def test_an_item_outside_the_package_is_refused(tmp_path: Path, name: str) -> None:
-    package = _package(tmp_path, name)
-    (tmp_path / "other").write_text("other")
-    (package / "Data/link").symlink_to("/etc/hostname")
-    os.mkfifo(package / "Data/pipe")
-    with pytest.raises(InputError, match=r"net\.mlpackage.*: (leads out of|not a regular file|incomplete)"):
-        read_package(package)
-
-
-def _package(folder: Path, item: str) -> Path:
-    package = folder / "net.mlpackage"
-    (package / "Data").mkdir(parents=True)
-    table = {"rootModelIdentifier": "a", "itemInfoEntries": {"a": {"path": item, "name": "model"}}}
-    (package / "Manifest.json").write_text(json.dumps(table))
-    return package
-
-
-def test_an_input_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
-    spec = import_coremltools().proto.Model_pb2.Model()
-    spec.mlProgram.version = 1
-    feature = spec.description.input.add()
-    feature.name = "x0"
-    feature.type.multiArrayType.shape.extend([2**20, 2**20])
-    package = _package(tmp_path, "model.mlmodel")
-    (package / "Data/model.mlmodel").write_bytes(spec.SerializeToString())
-    with pytest.raises(InputError, match=r"x0 has the shape \[1048576, 1048576\]; at most"):
-        read_package(package)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 
@@ -201,7 +202,7 @@ class _Walker:
 def _file_values(file: TfliteFile, inputs: Arrays) -> _Values:
     """The real value of every tensor that is computed, by index."""
     given = {tensor.index: tensor.dequantize(tensor.quantize(inputs[name])) for name, tensor in file.inputs.items()}
-    with LitertCpu().open_plain(file) as session:
+    with closing(LitertCpu().open_plain(file)) as session:
         session.write(inputs)
         return given | session.values()
 

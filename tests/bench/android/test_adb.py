@@ -176,16 +176,13 @@ def test_a_missing_adb_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.M
     assert find_adb() == program
 
 
-def test_no_shell_of_this_computer_is_involved(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[object] = []
-
-    def run(arguments: object, **options: object) -> subprocess.CompletedProcess:
-        seen.append((arguments, options.get("shell", False), options["timeout"]))
-        return subprocess.CompletedProcess([], 0, b"mobile_robust_end=0\n", b"")
-
-    monkeypatch.setattr(client.subprocess, "run", run)
-    AdbLink(Path("adb"), "a;b $(c)").shell("true", timeout=3)
-    assert seen == [(["adb", "-s", "a;b $(c)", "shell", "-n", "-T", "true; echo mobile_robust_end=$?"], False, 3)]
+def test_no_shell_of_this_computer_is_involved(tmp_path: Path) -> None:
+    program = tmp_path / "adb"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/seen\necho mobile_robust_end=0\n')
+    program.chmod(0o755)
+    AdbLink(program, "a;b $(c)").shell("true", timeout=3)
+    seen = (tmp_path / "seen").read_text().splitlines()
+    assert seen == ["-s", "a;b $(c)", "shell", "-n", "-T", "true; echo mobile_robust_end=$?"]
 
 
 def test_arguments_that_mean_something_to_a_shell_are_refused() -> None:
