@@ -11,6 +11,7 @@ from mobile_robust import __version__
 from mobile_robust.errors import InputError
 from mobile_robust.methods.method import LazyImport
 from mobile_robust.methods.registry import methods
+from mobile_robust.options import refuse_long
 
 #: Command -> the module of its ``main``, and one line of help. Methods bring further ones.
 _COMMANDS = {
@@ -38,6 +39,7 @@ def run(main: Command, arguments: list[str] | None = None) -> NoReturn:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         _refuse_empty(words)
+        refuse_long(words)
         code = main(words)
         sys.stdout.flush()
     except InputError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mobile_robust.contracts.precisions import precisions_of
+from mobile_robust.contracts.recipe import MAX_SEED
 from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 
@@ -29,10 +31,43 @@ def checked(complain: Callable[[Any], str | None]) -> type[argparse.Action]:
     return Checked
 
 
-def at_least(least: int, unit: str = "") -> type[argparse.Action]:
-    """Action for a finite number of ``least`` or more."""
-    wrong = f"must be {least} or more{f' {unit}' if unit else ''}"
-    return checked(lambda value: None if least <= value < float("inf") else wrong)
+#: No processor has more cores.
+MOST_PROCESSES = 1024
+#: Of what takes a second or more each, such as repetitions.
+MOST_TIMES = 10_000
+#: Of anything else; more than the training steps or photos that anybody has.
+MOST_COUNT = 10**9
+#: Bytes that file systems allow in a name, and about as many in a path.
+_MOST_NAME, _MOST_PATH = 255, 4000
+
+
+def at_least(least: int, unit: str = "", most: int = MOST_COUNT) -> type[argparse.Action]:
+    """Action for a number from ``least`` to ``most``."""
+    unit = f" {unit}" if unit else ""
+
+    def complain(value: float) -> str | None:
+        if value > most:
+            return f"must be {most} or less{unit}"
+        return None if value >= least else f"must be {least} or more{unit}"
+
+    return checked(complain)
+
+
+def seed() -> type[argparse.Action]:
+    """Action for a seed of random numbers."""
+    return at_least(0, most=MAX_SEED)
+
+
+def refuse_long(words: Sequence[str]) -> None:
+    """Raises InputError for a word of a command line that is too long for a file's name, or for a number."""
+    for before, word in zip(["", *words], words, strict=False):
+        encoded = os.fsencode(word)
+        if len(encoded) > _MOST_PATH or max(map(len, encoded.split(b"/"))) > _MOST_NAME:
+            option = before if before.startswith("-") else "argument"
+            raise InputError(
+                f"{option} {word[:20]}…: {len(word)} characters; a number or a file's name may have {_MOST_NAME} "
+                f"bytes, a path {_MOST_PATH}"
+            )
 
 
 def fraction(whole: bool = False) -> type[argparse.Action]:
@@ -63,7 +98,7 @@ def add_split(
         "--holdout", type=float, action=fraction(whole), required=required, metavar="FRACTION", help=help
     )
     parser.add_argument(
-        "--holdout-seed", type=int, action=at_least(0), default=0, metavar="SEED", help="default: %(default)s"
+        "--holdout-seed", type=int, action=seed(), default=0, metavar="SEED", help="default: %(default)s"
     )
 
 
@@ -72,11 +107,13 @@ def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: s
     add = parser.add_argument
     add("builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
     add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
-    add("--threads", type=int, action=at_least(1), default=threads, metavar="N", help=f"of {threads_of} (%(default)s)")
-    add("--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)")
+    of = f"of {threads_of} (%(default)s)"
+    add("--threads", type=int, action=at_least(1, most=MOST_PROCESSES), default=threads, metavar="N", help=of)
+    of = "of the test set (%(default)s)"
+    add("--repetitions", type=int, action=at_least(1, most=MOST_TIMES), default=10, metavar="N", help=of)
     add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
     idle = "idle seconds before every repetition (%(default)s)"
-    add("--cool-down", type=float, action=at_least(0, "seconds"), default=cool_down, metavar="S", help=idle)
+    add("--cool-down", type=float, action=at_least(0, "seconds", MOST_TIMES), default=cool_down, metavar="S", help=idle)
 
 
 def split_of(options: argparse.Namespace) -> Split | None:

@@ -83,7 +83,10 @@ def _repetition(document: dict, number: int = 0) -> dict:
             "samples of gpu, but only 8 of 9 operations were on it",
         ),
         (lambda d: d["runs"][2].update(actual=None), "samples of gpu, but does not say where its operations were"),
-        (lambda d: _repetition(d)["state_before"].update(thermal_headroom=float("nan")), "not valid JSON: NaN is no number"),
+        (
+            lambda d: _repetition(d)["state_before"].update(thermal_headroom=float("nan")),
+            "NaN is no number",
+        ),
         (lambda d: d["protocol"]["inputs"].update(count=0), "protocol.inputs.count: Input should be greater"),
     ],
 )
@@ -108,7 +111,12 @@ def test_another_schema_version_is_told_as_such(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "not a result"), (b"[1]", "not a result"), (b"\xff\0", "not a result of schema version 1: the file: not UTF-8")]
+    ("content", "said"),
+    [
+        (b"", "not a result"),
+        (b"[1]", "not a result"),
+        (b"\xff\0", "not a result of .*: not UTF-8"),
+    ],
 )
 def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "r.json").write_bytes(content)
