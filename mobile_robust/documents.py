@@ -57,8 +57,9 @@ class DocumentError(InputError):
         self.reason, self.keys, self.line = reason, keys, line
 
 
-def read(path: Path, most: int = MOST_BYTES) -> bytes:
-    """A file's bytes; raises InputError where it cannot be read or is larger than ``most`` bytes."""
+def read(path: Path, most: int | None = None) -> bytes:
+    """A file's bytes; raises InputError where it cannot be read or is larger than ``most`` bytes (MOST_BYTES)."""
+    most = most or MOST_BYTES
     try:
         # A named pipe that nobody writes to is empty, rather than awaited.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:

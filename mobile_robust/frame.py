@@ -12,6 +12,9 @@ from mobile_robust.errors import InputError, system_failure
 from mobile_robust.stop_signals import check_stop, stop_signals
 from mobile_robust.terminal import SafeStream, safe_output
 
+#: Bytes that file systems allow in a name, and about as many in a path.
+_MOST_NAME, _MOST_PATH = 255, 4000
+
 #: Takes the arguments, returns the exit code.
 Command = Callable[[list[str]], int]
 
@@ -31,6 +34,7 @@ def exit_code(load: Callable[[list[str]], tuple[Command, list[str]]], words: lis
         try:
             _refuse_empty(words)
             _refuse_odd_names(words)
+            _refuse_long(words)
             signals.at_once = True
             command, rest = load(words)
             signals.at_once = False
@@ -90,3 +94,15 @@ def _refuse_odd_names(words: list[str]) -> None:
         except UnicodeEncodeError:
             encoding = sys.getfilesystemencoding()
             raise InputError(f"{name}: is no text in the encoding {encoding}; rename it, or set LC_ALL") from None
+
+
+def _refuse_long(words: list[str]) -> None:
+    """Words that are too long for a file's name, or for a number."""
+    for before, word in zip(["", *words], words, strict=False):
+        encoded = os.fsencode(word)
+        if len(encoded) > _MOST_PATH or max(map(len, encoded.split(b"/"))) > _MOST_NAME:
+            option = before if before.startswith("-") else "argument"
+            raise InputError(
+                f"{option} {word[:20]}…: {len(word)} characters; a number or a file's name may have {_MOST_NAME} "
+                f"bytes, a path {_MOST_PATH}"
+            )

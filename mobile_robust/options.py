@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mobile_robust.contracts.precisions import precisions_of
+from mobile_robust.contracts.recipe import MAX_SEED
 from mobile_robust.data.split import Rule, Split
 from mobile_robust.errors import InputError
 
@@ -29,10 +30,29 @@ def checked(complain: Callable[[Any], str | None]) -> type[argparse.Action]:
     return Checked
 
 
-def at_least(least: int, unit: str = "") -> type[argparse.Action]:
-    """Action for a finite number of ``least`` or more."""
-    wrong = f"must be {least} or more{f' {unit}' if unit else ''}"
-    return checked(lambda value: None if least <= value < float("inf") else wrong)
+#: No processor has more cores.
+MOST_PROCESSES = 1024
+#: Of what takes a second or more each, such as repetitions.
+MOST_TIMES = 10_000
+#: Of anything else; more than the training steps or photos that anybody has.
+MOST_COUNT = 10**9
+
+
+def at_least(least: int, unit: str = "", most: int = MOST_COUNT) -> type[argparse.Action]:
+    """Action for a number from ``least`` to ``most``."""
+    unit = f" {unit}" if unit else ""
+
+    def complain(value: float) -> str | None:
+        if value > most:
+            return f"must be {most} or less{unit}"
+        return None if value >= least else f"must be {least} or more{unit}"
+
+    return checked(complain)
+
+
+def seed() -> type[argparse.Action]:
+    """Action for a seed of random numbers."""
+    return at_least(0, most=MAX_SEED)
 
 
 def fraction(whole: bool = False) -> type[argparse.Action]:
@@ -63,7 +83,7 @@ def add_split(
         "--holdout", type=float, action=fraction(whole), required=required, metavar="FRACTION", help=help
     )
     parser.add_argument(
-        "--holdout-seed", type=int, action=at_least(0), default=0, metavar="SEED", help="default: %(default)s"
+        "--holdout-seed", type=int, action=seed(), default=0, metavar="SEED", help="default: %(default)s"
     )
     by = "what decides on a photo: its content (default) or, as in the first tables, its position in the folder"
     parser.add_argument("--holdout-by", choices=get_args(Rule), default="content", help=by)
@@ -74,11 +94,13 @@ def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: s
     add = parser.add_argument
     add("builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
     add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
-    add("--threads", type=int, action=at_least(1), default=threads, metavar="N", help=f"of {threads_of} (%(default)s)")
-    add("--repetitions", type=int, action=at_least(1), default=10, metavar="N", help="of the test set (%(default)s)")
+    of = f"of {threads_of} (%(default)s)"
+    add("--threads", type=int, action=at_least(1, most=MOST_PROCESSES), default=threads, metavar="N", help=of)
+    of = "of the test set (%(default)s)"
+    add("--repetitions", type=int, action=at_least(1, most=MOST_TIMES), default=10, metavar="N", help=of)
     add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
     idle = "idle seconds before every repetition (%(default)s)"
-    add("--cool-down", type=float, action=at_least(0, "seconds"), default=cool_down, metavar="S", help=idle)
+    add("--cool-down", type=float, action=at_least(0, "seconds", MOST_TIMES), default=cool_down, metavar="S", help=idle)
 
 
 def split_of(options: argparse.Namespace) -> Split | None:

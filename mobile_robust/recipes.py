@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -64,7 +65,7 @@ def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
 
     def absolute(name: str) -> str:
         shipped = _PACKAGE / "weights" / name
-        return str(shipped if shipped.is_file() else (folder / name).resolve())
+        return os.path.realpath(shipped if shipped.is_file() else folder / name)
 
     if backbone and backbone.weights and not backbone.weights.startswith("timm:"):
         backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})

@@ -67,6 +67,24 @@ def test_empty_values_are_refused(capsys: pytest.CaptureFixture[str], arguments:
     assert (code, err) == (2, f"error: {named}: is empty; is a shell variable not set?\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--jobs", "9" * 5000],
+            "--jobs 99999999999999999999…: 5000 characters; a number or a file's name may have 255 ",
+        ),
+        (["--out", "x/" + "é" * 128 + "/y"], "--out x/éééééééééééééééééé…: 132 characters; "),
+        (["photos", "a/" * 2001], "argument a/a/a/a/a/a/a/a/a/a/…: 4002 characters; "),
+    ],
+)
+def test_words_too_long_for_a_number_or_a_file_are_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    code, _, err = ends(capsys, run, lambda arguments: 0, arguments)
+    assert code == 2 and err.startswith(f"error: {said}") and len(err.splitlines()) == 1
+
+
 def test_the_exit_code_is_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["mobile-robust", "parity", "--help"])
     assert ends(capsys, run, len) == (2, "", "")

@@ -73,6 +73,11 @@ def test_malformed_toml_is_quoted(tmp_path, text, line, quoted) -> None:
         ("64", "64\n[tolerances]\nfp32 = { max_error = nan }", 13, "tolerances.fp32.max_error: must be a finite"),
         ("64", "64\n[tolerances]\nint4 = { max_error = 1 }", 13, "tolerances.int4"),
         ("method", 'name = "a/b"\nmethod', 1, "name: String should match pattern"),
+        ("method", f'name = "{"a" * 201}"\nmethod', 1, "name: String should have at most 200 characters, got 'aaa"),
+        ("64", '64\n[weights]\nfile = "a\\u0000b"', 13, "weights.file: must not hold the character '\\x00'"),
+        ("64", f"64\n[parity]\nimages = {2**63}", 13, "parity.images: Input should be less than or equal to 1024"),
+        ("64", f"64\n[parity]\nimages = {2**64}", 13, "parity.images: must be an integer of at most 64 bits"),
+        ("64", '64\n[quantization]\ncalibration_images = "8"', 13, "Input should be a valid integer, got '8'"),
         ('"afd"', '"afdd"', 1, "method: unknown method 'afdd'; known: afd, "),
         ("variant =", "varaint =", 5, "unknown option of method afd 'varaint'; known: variant"),
         ('variant = "afd"', 'variant = "tiny"', 5, "unknown afd variant 'tiny'; known: afd, afd_nano, "),
@@ -83,6 +88,30 @@ def test_a_wrong_key_or_value_is_located(tmp_path, old, new, line, message) -> N
     lines = message_of(tmp_path, GOOD.replace(old, new, 1)).splitlines()
     (found,) = [text for text in lines if message in text]
     assert found.startswith(f"{tmp_path}/mine.toml, line {line}: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("x = " + "[" * 20_000 + "]" * 20_000, ": nested more than 32 levels deep"),
+        ("a." * 20_000 + "a = 1", ", line 14: nested more than 32 levels deep: 'a.a."),
+        ("size = " + "1" * 5000, ", line 14: an integer of more than 20 digits: 'size = 111"),
+        ("#" * 70_000, ": cannot be read: larger than the 64 KiB that are allowed"),
+    ],
+)
+def test_what_a_parser_would_break_at_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    message = message_of(tmp_path, f"{GOOD}\n\n{line}\n")
+    assert message.startswith(f"recipe {tmp_path}/mine.toml{said}") and len(message) < 400
+
+
+def test_links_in_a_loop_are_no_file_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "loop.safetensors").symlink_to("loop.safetensors")
+    recipe = load(tmp_path, GOOD + '[weights]\nfile = "loop.safetensors"\n')
+    assert recipe.weights.file == str(tmp_path / "loop.safetensors")
+    assert recipe.with_backbone_weights(str(tmp_path / "loop.safetensors")).backbone
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    with pytest.raises(InputError, match=r"recipe .*/loop\.toml: cannot be read: Too many levels of symbolic links"):
+        load_recipe(str(tmp_path / "loop.toml"))
 
 
 def test_every_mistake_is_reported_at_once(tmp_path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.methods.registry import methods
-from mobile_robust.options import add_split, split_of
+from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
 from mobile_robust.recipes import load_recipe
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
-from mobile_robust.training.settings import TrainSettings, training_of
+from mobile_robust.training.settings import MOST_BATCH, TrainSettings, training_of
 
 _EXAMPLES = """examples:
   python -m mobile_robust.ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
@@ -82,10 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
     add_split(parser, "of the photos: scored, never trained on", required=True)
     add("--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)")
-    add("--steps", type=int, default=400, metavar="N", help="a row (default: %(default)s)")
-    add("--batch", type=int, default=16, metavar="N", help="crops a step (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of all that is random (default: 0)")
-    add("--threads", type=int, default=2, metavar="N", help="of the training (default: %(default)s)")
-    add("--jobs", type=int, metavar="N", help="processes that score (default: one a CPU core)")
+    add("--steps", type=int, action=at_least(1), default=400, metavar="N", help="a row (default: %(default)s)")
+    most = at_least(1, most=MOST_BATCH)
+    add("--batch", type=int, action=most, default=16, metavar="N", help="crops a step (default: %(default)s)")
+    add("--seed", type=int, action=seed(), default=0, metavar="N", help="of all that is random (default: 0)")
+    processes = at_least(1, most=MOST_PROCESSES)
+    add("--threads", type=int, action=processes, default=2, metavar="N", help="of the training (default: %(default)s)")
+    add("--jobs", type=int, action=processes, metavar="N", help="processes that score (default: one a CPU core)")
     add("--out", required=True, type=Path, metavar="DIR", help="recipes, weights, scores")
     return parser

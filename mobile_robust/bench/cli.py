@@ -105,7 +105,7 @@ def _cores(pin: Sequence[str] | None) -> list[int] | None:
         return None
     if pin == ["none"]:
         return []
-    if wrong := [core for core in pin if not core.isdecimal()]:
+    if wrong := [core for core in pin if not (core.isascii() and core.isdecimal() and len(core) < 10)]:
         raise InputError(f"--pin {' '.join(wrong)}: give the numbers of cores, or none")
     return [int(core) for core in pin]
 

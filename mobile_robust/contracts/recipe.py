@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -208,7 +209,7 @@ class Recipe(Contract):
         """
         if self.backbone is None:
             raise InputError(f"--backbone-weights {given}: recipe {self.name} has no backbone")
-        source = given if given.startswith("timm:") else str(Path(given).resolve())
+        source = given if given.startswith("timm:") else os.path.realpath(given)
         return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": source})})
 
     def with_ranking(self, path: Path) -> Recipe:

@@ -15,7 +15,7 @@ from mobile_robust.corruptions.contact_sheet import ContactSheet
 from mobile_robust.data.images import Photo, Size, built_in_photos, centre_crop, read_image
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.options import at_least, checked, make_folder
+from mobile_robust.options import checked, make_folder, seed
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--size", default="224", type=_size, metavar="N|HxW", help=size_help)
     cell_help = "height of a photo on the sheet (default: 160)"
     add("--cell", type=int, default=160, action=checked(_wrong_cell), metavar="N", help=cell_help)
-    add("--seed", type=int, default=0, action=at_least(0), metavar="N", help="of everything random (default: 0)")
+    add("--seed", type=int, default=0, action=seed(), metavar="N", help="of everything random (default: 0)")
     return parser
 
 
@@ -91,7 +91,7 @@ def _listing() -> str:
 
 
 def _size(text: str) -> Size:
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    match = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", text)
     size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
         raise InputError(f"--size {text}: give N or HxW, sides of {LEAST_SIDE} to {MOST_SIDE} pixels")

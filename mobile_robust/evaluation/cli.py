@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.evaluation.run import evaluate
-from mobile_robust.options import add_split, at_least, split_of
+from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
 from mobile_robust.runtimes import registry
@@ -112,14 +112,14 @@ def _parser() -> argparse.ArgumentParser:
         help="corruptions, families or imagenet_c; without LEVEL all levels of the source; clean photos are always "
         "scored (default: jpeg, at qualities 25 18 15 10 7)",
     )
-    add("--seed", type=int, action=at_least(0), default=0, metavar="N", help="of the corruptions (default: 0)")
+    add("--seed", type=int, action=seed(), default=0, metavar="N", help="of the corruptions (default: 0)")
     add("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
     which = f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)"
     add("--runtime", nargs="+", default=[], choices=runtimes, metavar="NAME", help=which)
     errors = "corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE"
     add("--alexnet-errors", type=Path, metavar="FILE.csv", help=errors)
     processes = "processes of one thread each (default: one a CPU core)"
-    add("--jobs", type=int, action=at_least(1), metavar="N", help=processes)
+    add("--jobs", type=int, action=at_least(1, most=MOST_PROCESSES), metavar="N", help=processes)
     kept = "keeps every prediction, to resume a stopped run; gets scores.json, scores.csv, table.md, accuracy.png"
     add("--out", type=Path, metavar="DIR", help=kept)
     return parser

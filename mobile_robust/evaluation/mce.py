@@ -64,7 +64,9 @@ def _percent(text: str | None, where: str) -> float:
     except ValueError:
         value = float("nan")
     if not 1 < value <= 100:
-        raise InputError(f"{where}: the error must be a percentage, more than 1 and at most 100, got {text!r}")
+        raise InputError(
+            f"{where}: the error must be a percentage, more than 1 and at most 100, got {(text or '')[:20]!r}"
+        )
     return value
 
 

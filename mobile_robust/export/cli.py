@@ -15,7 +15,7 @@ from mobile_robust.contracts.recipe import ArtifactsSection
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
 from mobile_robust.export.override import override
-from mobile_robust.options import add_split, split_of
+from mobile_robust.options import add_split, seed, split_of
 from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.reporting.console import make_console
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         "--backbone-weights", metavar="FILE", help="the backbone's weights (.safetensors), or timm:NAME to download"
     )
     backbone.add_argument(
-        "--random-backbone", type=int, metavar="SEED", help="random backbone weights: files for latency only"
+        "--random-backbone", type=int, action=seed(), metavar="SEED", help="random weights: files for latency only"
     )
     p.add_argument(
         "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"

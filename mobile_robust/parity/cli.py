@@ -12,6 +12,7 @@ from rich.text import Text
 
 from mobile_robust.contracts.manifest import Artifact
 from mobile_robust.errors import InputError
+from mobile_robust.options import at_least
 from mobile_robust.parity.table import render_table
 from mobile_robust.parity.verify import Verification, plan, walk_failing
 from mobile_robust.reporting.console import make_console
@@ -57,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--against", metavar="NAME", help="compare with this runtime's outputs of the same file, not with PyTorch's"
     )
-    p.add_argument("--images", type=int, metavar="N", help="only the first N of the stored ones: quicker, says less")
+    images = "only the first N of the stored ones: quicker, says less"
+    p.add_argument("--images", type=int, action=at_least(1), metavar="N", help=images)
     p.add_argument("--layers", action="store_true", help="walk failing TFLite files layer by layer, name the first bad")
     p.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     return p

@@ -7,10 +7,21 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mobile_robust.contracts.recipe import MAX_SEED, MOST_SIDE
 from mobile_robust.errors import InputError
 from mobile_robust.methods.method import Method, Options, Training
+from mobile_robust.options import MOST_COUNT, MOST_PROCESSES
 
-_LEAST = {"steps": 1, "batch": 1, "threads": 1, "checkpoint_every": 1, "seed": 0, "readers": 0}
+#: Crops of a step: they are in memory together.
+MOST_BATCH = 65_536
+_RANGES = {
+    "steps": (1, MOST_COUNT),
+    "batch": (1, MOST_BATCH),
+    "threads": (1, MOST_PROCESSES),
+    "checkpoint_every": (1, MOST_COUNT),
+    "seed": (0, MAX_SEED),
+    "readers": (0, MOST_PROCESSES),
+}
 
 
 class TrainSettings(Options):
@@ -48,11 +59,12 @@ class TrainSettings(Options):
 
     @model_validator(mode="after")
     def _in_range(self) -> TrainSettings:
-        for name, lowest in _LEAST.items():
-            if (value := getattr(self, name)) < lowest:
-                raise InputError(f"--{name.replace('_', '-')} {value}: must be {lowest} or more")
-        if self.crop is not None and (self.crop < 32 or self.crop % 32):
-            raise InputError(f"--crop {self.crop}: allowed are multiples of 32")
+        for name, (least, most) in _RANGES.items():
+            if not least <= (value := getattr(self, name)) <= most:
+                bound = f"{least} or more" if value < least else f"{most} or less"
+                raise InputError(f"--{name.replace('_', '-')} {value}: must be {bound}")
+        if self.crop is not None and (not 32 <= self.crop <= MOST_SIDE or self.crop % 32):
+            raise InputError(f"--crop {self.crop}: allowed are multiples of 32, at most {MOST_SIDE}")
         if not 0 < self.rate <= 1:
             raise InputError(f"--rate {self.rate:g}: allowed are rates greater than 0, at most 1")
         if self.quantized and self.start is None:

@@ -85,7 +85,7 @@ def _repetition(document: dict, number: int = 0) -> dict:
         (lambda d: d["runs"][2].update(actual=None), "samples of gpu, but does not say where its operations were"),
         (
             lambda d: _repetition(d)["state_before"].update(thermal_headroom=float("nan")),
-            "not valid JSON: NaN is no number",
+            "NaN is no number",
         ),
         (lambda d: d["protocol"]["inputs"].update(count=0), "protocol.inputs.count: Input should be greater"),
     ],
@@ -115,7 +115,7 @@ def test_another_schema_version_is_told_as_such(tmp_path: Path) -> None:
     [
         (b"", "not a result"),
         (b"[1]", "not a result"),
-        (b"\xff\0", "not a result of schema version 1: the file: not UTF-8"),
+        (b"\xff\0", "not a result of .*: not UTF-8"),
     ],
 )
 def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:

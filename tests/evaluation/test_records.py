@@ -85,7 +85,25 @@ def test_predictions_of_other_photos_or_labels_are_left_alone(photos: PhotoDatas
     assert (out / FILE).read_bytes() == before
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", "broken", '{"seed":0,"from":9,"places":{"m":{"clean":"00"}}}'])
+def line(start: int, ranks: str, unreadable: str = "") -> str:
+    return f'{{"from":{start},"seed":0,"places":{{"m":{{"clean":"{ranks}"}}}},"unreadable":{{{unreadable}}}}}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        "[]",
+        "broken",
+        "[" * 100_000,
+        line(9, "00"),
+        line(-3, "00"),
+        line(0, "-1"),
+        line(0, "\u0661"),
+        line(0, "0", '"-1":"broken"'),
+        line(0, "0", '"10":"broken"'),
+    ],
+)
 def test_a_broken_line_is_named(photos: PhotoDataset, out: Path, line: str) -> None:
     fill(out, photos, [CLEAN])
     with (out / FILE).open("a") as file:

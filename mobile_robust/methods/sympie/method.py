@@ -30,6 +30,7 @@ class SyMPIETraining(Options):
     fit: int | None = Field(
         default=None,
         ge=0,
+        le=10**9,
         strict=True,
         description="of the steps, the first N fit the last layer in closed form (default: a quarter of them); 0: "
         "none, which wants a higher --rate, such as 1e-3",

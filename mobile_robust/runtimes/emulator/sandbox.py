@@ -114,6 +114,6 @@ def _read(folder: Path) -> tuple[Sandbox | None, str | None]:
         if not (folder / _MANIFEST).exists():
             return None, f"the ARM64 sandbox is not set up: {SETUP}"
         return None, f"{folder / _MANIFEST} is damaged: {SETUP}"
-    if tree != sha256(found.tree):
+    if not found.tree.is_dir() or tree != sha256(found.tree):
         return None, f"{folder}: files were changed since it was set up: {SETUP}"
     return found, None

@@ -14,7 +14,7 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.documents import DocumentError, parse_json
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.options import add_split, at_least, file_name, split_of
+from mobile_robust.options import MOST_PROCESSES, add_split, at_least, file_name, seed, split_of
 from mobile_robust.recipes import load_recipe
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
@@ -93,10 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     add_split(parser)
     add("--corruption", required=True, metavar="NAME", help="awgn, gaussian_blur, jpeg or another of the registry")
     add("--levels", nargs="+", type=float, metavar="L", help="default: the paper's for this size")
-    add("--seed", type=int, action=at_least(0), default=0, metavar="N", help="of corruption and --count (default: 0)")
+    add("--seed", type=int, action=seed(), default=0, metavar="N", help="of corruption and --count (default: 0)")
     add("--out", required=True, type=Path, action=file_name(".json"), metavar="FILE", help="the ranking, .json")
     add("--plot", type=Path, action=file_name(".png"), metavar="FILE", help="a picture of it, .png")
-    add("--threads", type=int, action=at_least(1), default=2, metavar="N", help="CPU threads (default: %(default)s)")
+    threads = "CPU threads (default: %(default)s)"
+    add("--threads", type=int, action=at_least(1, most=MOST_PROCESSES), default=2, metavar="N", help=threads)
     return parser
 
 

@@ -52,6 +52,19 @@ class Counts(BaseModel):
     swapped: dict[str, list[int]] = {}  # layer -> for each filter, how many are right with it swapped, over all levels
     done: dict[str, int] = {}  # layer -> photos counted
 
+    def fits(self, setup: RankingSetup) -> bool:
+        """Whether these can be counts of this ranking."""
+        most = setup.count * len(setup.levels)
+        return (
+            len(self.expected) <= setup.count
+            and 0 <= self.clean <= setup.count
+            and 0 <= self.corrupted <= most
+            and all(0 <= self.done.get(layer, -1) <= setup.count for layer in self.swapped)
+            and self.done.keys() <= self.swapped.keys()
+            and all(len(hits) == setup.layers.get(layer) for layer, hits in self.swapped.items())
+            and all(0 <= hit <= most for hits in self.swapped.values() for hit in hits)
+        )
+
     def work(self, setup: RankingSetup) -> int:
         """The steps of :attr:`RankingSetup.work` that are done."""
         return len(self.expected) + sum(setup.layers[layer] * photos for layer, photos in self.done.items())

@@ -38,7 +38,11 @@ class Partial:
                 return saved.counts
         except InputError:
             reason = "it cannot be read"
-        raise InputError(f"{self.path}: cannot be resumed: {reason}; delete it to start anew, or change --out")
+        raise self.refused(reason)
+
+    def refused(self, reason: str) -> InputError:
+        """The error of a file that cannot be resumed."""
+        return InputError(f"{self.path}: cannot be resumed: {reason}; delete it to start anew, or change --out")
 
     def write(self, counts: Counts) -> None:
         """Saves the counts; a kill at any moment leaves these or the last ones."""

@@ -117,6 +117,8 @@ def rank(
 def _count(setup: RankingSetup, partial: Partial | None, notify: Notify, on_progress: OnProgress) -> Counts:
     """Counts to the end, from where a stopped run was."""
     counts = partial.read() if partial else Counts()
+    if partial and not counts.fits(setup):
+        raise partial.refused("it cannot be read")
     if partial and (done := counts.work(setup)):
         notify(f"resumed at {100 * done / setup.work:.0f} % ({partial.path})")
     for layer in count_hits(setup, counts):
