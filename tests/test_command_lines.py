@@ -146,7 +146,7 @@ def test_no_line_ends_in_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     random, main = Random(name), commands()[name][0].load()
-    for _ in range(40):
+    for _ in range(30):
         words = [*line(parsers[name], paths, random.choice([0.05, 0.2, 0.5]), random)]
         code = exit_code(lambda left: (main, left), words)
         out, err = capsys.readouterr()
