@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_robust.contracts.precisions import precisions_of
-from mobile_robust.contracts.recipe import MAX_SEED
+from mobile_robust.contracts.recipe import MAX_SEED, MOST_NAME
 from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 
@@ -38,7 +38,7 @@ MOST_TIMES = 10_000
 #: Of anything else; more than the training steps or photos that anybody has.
 MOST_COUNT = 10**9
 #: Bytes that file systems allow in a name, and about as many in a path.
-_MOST_NAME, _MOST_PATH = 255, 4000
+_MOST_WORD, _MOST_PATH = 255, 4000
 
 
 def at_least(least: int, unit: str = "", most: int = MOST_COUNT) -> type[argparse.Action]:
@@ -62,10 +62,10 @@ def refuse_long(words: Sequence[str]) -> None:
     """Raises InputError for a word of a command line that is too long for a file's name, or for a number."""
     for before, word in zip(["", *words], words, strict=False):
         encoded = os.fsencode(word)
-        if len(encoded) > _MOST_PATH or max(map(len, encoded.split(b"/"))) > _MOST_NAME:
+        if len(encoded) > _MOST_PATH or max(map(len, encoded.split(b"/"))) > _MOST_WORD:
             option = before if before.startswith("-") else "argument"
             raise InputError(
-                f"{option} {word[:20]}…: {len(word)} characters; a number or a file's name may have {_MOST_NAME} "
+                f"{option} {word[:20]}…: {len(word)} characters; a number or a file's name may have {_MOST_WORD} "
                 f"bytes, a path {_MOST_PATH}"
             )
 
@@ -76,13 +76,19 @@ def fraction(whole: bool = False) -> type[argparse.Action]:
     return checked(lambda value: None if 0 < value < 1 or (whole and value == 1) else wrong)
 
 
+def wrong_length(path: Path) -> str | None:
+    """Why a file cannot be written together with what is beside it while it is; None where it can."""
+    fits = len(os.fsencode(path.name)) <= MOST_NAME
+    return None if fits else f"the file's name may have {MOST_NAME} bytes"
+
+
 def file_name(*suffixes: str) -> type[argparse.Action]:
     """Action for the path of a file to be written, in a folder that exists, with one of the suffixes."""
 
     def complain(path: Path) -> str | None:
         if path.suffix not in suffixes:
             return f"the file's name must end with {' or '.join(suffixes)}"
-        return None if path.parent.is_dir() else f"no such folder: {path.parent}"
+        return wrong_length(path) or (None if path.parent.is_dir() else f"no such folder: {path.parent}")
 
     return checked(complain)
 
