@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mobile_robust.contracts.precisions import precisions_of
-from mobile_robust.contracts.recipe import MAX_SEED
+from mobile_robust.contracts.recipe import MAX_SEED, MOST_NAME
 from mobile_robust.data.split import Rule, Split
 from mobile_robust.errors import InputError
 
@@ -61,13 +61,19 @@ def fraction(whole: bool = False) -> type[argparse.Action]:
     return checked(lambda value: None if 0 < value < 1 or (whole and value == 1) else wrong)
 
 
+def wrong_length(path: Path) -> str | None:
+    """Why a file cannot be written together with what is beside it while it is; None where it can."""
+    fits = len(os.fsencode(path.name)) <= MOST_NAME
+    return None if fits else f"the file's name may have {MOST_NAME} bytes"
+
+
 def file_name(*suffixes: str) -> type[argparse.Action]:
     """Action for the path of a file to be written, in a folder that exists, with one of the suffixes."""
 
     def complain(path: Path) -> str | None:
         if path.suffix not in suffixes:
             return f"the file's name must end with {' or '.join(suffixes)}"
-        return None if path.parent.is_dir() else f"no such folder: {path.parent}"
+        return wrong_length(path) or (None if path.parent.is_dir() else f"no such folder: {path.parent}")
 
     return checked(complain)
 

@@ -43,6 +43,7 @@ def parser(whole: bool = False) -> ArgumentParser:
         (["--levels", "2", "1"], "--levels 1: must be 2 or more"),
         (["--out", "a.txt"], "--out a.txt: the file's name must end with .json or .csv"),
         (["--out", "gone/a.csv"], "--out gone/a.csv: no such folder: gone"),
+        (["--out", "a" * 197 + ".csv"], f"--out {'a' * 197}.csv: the file's name may have 200 bytes"),
         (["--holdout", "1"], "--holdout 1: allowed are fractions greater than 0 and less than 1"),
         (["--holdout", "nan"], "--holdout nan: allowed are fractions greater than 0 and less than 1"),
         (["--holdout-seed", "-1"], "--holdout-seed -1: must be 0 or more"),

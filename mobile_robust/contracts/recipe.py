@@ -18,8 +18,8 @@ from mobile_robust.errors import InputError
 
 #: PyTorch takes no larger one.
 MAX_SEED = 2**63 - 1
-#: What a file name holds beside what a build adds to it.
-_MOST_NAME = 200
+#: Bytes of a file's name that leave room for what is added to it while it is written, and for its variants.
+MOST_NAME = 200
 #: Images that a build compares or calibrates on: they are in memory together.
 MOST_IMAGES = 1024
 
@@ -172,7 +172,7 @@ class Recipe(Contract):
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        max_length=_MOST_NAME,
+        max_length=MOST_NAME,
         description="names folder and files; default: file name",
     )
     title: str = ""

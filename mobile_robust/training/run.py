@@ -26,6 +26,7 @@ from mobile_robust.files import sha256, write_output
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.registry import method_of
 from mobile_robust.methods.task import Task
+from mobile_robust.options import wrong_length
 from mobile_robust.pipelines import Model, build_model
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
@@ -81,6 +82,8 @@ def train(
     settings, options = settings or TrainSettings.of(method), options or training.options()
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: the file's name must end with .safetensors")
+    if problem := wrong_length(out):
+        raise InputError(f"--out {out}: {problem}")
     if recipe.backbone is None:
         raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
     torch.set_num_threads(settings.threads)

@@ -22,6 +22,7 @@ from mobile_robust.bench.models import Model
 from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result
 from mobile_robust.errors import InputError
 from mobile_robust.files import folder_lock
+from mobile_robust.options import make_folder
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def measure_on_devices(
         keep: Whether app and files stay on the devices.
         notify: See :data:`Notify`.
     """
+    make_folder(out)
     with TemporaryDirectory() as folder:
         notify(MeasurementStep("making the test set"))
         sets = TestSets(photos, Path(folder))
@@ -137,7 +139,7 @@ def measure_all(
             notify(MeasurementStep(what, serial, done, plan.protocol.repetitions * len(plan.models)))
 
         device, folder = connect(serial, pause, step), folder_of(out, serial)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with folder_lock(folder):
             session = DeviceSession(device, plan, folder, limits, step, pause)
             if plan.job(session.result.runs) is None:
