@@ -182,7 +182,7 @@ def test_changed_files_and_files_of_no_manifest_are_refused(pipeline_build: Path
     [
         (["gone"], None, "MODEL gone: no such folder .*recipe .*afd_resnet50.* or backbone timm:NAME"),
         (["gone/x.tflite"], None, "gone: no such folder; give the folder of a finished build"),
-        (["gone.toml"], None, "cannot read recipe gone.toml"),
+        (["gone.toml"], None, "recipe gone.toml: cannot be read"),
         (["timm:resnet5o"], None, "unknown backbone 'resnet5o'; close matches: .*resnet50"),
         ([], "w.safetensors", "--backbone-weights w.safetensors: only a recipe takes them"),
     ],

@@ -67,7 +67,17 @@ def test_a_ranking_says_what_it_was_measured_with(photos: Path, capsys: pytest.C
 
 def test_labels_may_be_given_and_photos_drawn(photos: Path) -> None:
     given = arguments(
-        photos, "--labels", "folders", "--count", 4, "--holdout", "0.2", "--backbone-options", "num_classes=2"
+        photos,
+        "--labels",
+        "folders",
+        "--count",
+        4,
+        "--holdout",
+        "0.2",
+        "--holdout-by",
+        "position",
+        "--backbone-options",
+        "num_classes=2",
     )
     assert main([argument for argument in given if argument not in LEVELS]) == 0
     ranking = read_ranking(photos.parent / "ranking.json")
