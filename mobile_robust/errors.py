@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 #: How native code, which raises errors of its own, says that memory ran out: C++, PyTorch, the loader, threads.
 _NO_MEMORY = re.compile("bad_alloc|allocate memory|out of memory|failed to map segment|start new thread")
 #: And that the system did not let it write.
-_NOT_WRITTEN = re.compile("No space left on device|Disk quota exceeded|File too large|Read-only file system")
+_NOT_WRITTEN = re.compile(
+    "No space left on device|Disk quota exceeded|File too large|Read-only file system|Too many open files"
+)
 
 
 class InputError(Exception):
