@@ -70,7 +70,6 @@ def test_a_pipeline_computes_with_them() -> None:
     mean, std = (torch.tensor(values)[:, None, None] for values in (HALF, HALF))
     assert model.recipe.input.height_width == (160, 160) and model.recipe.input.normalization == (HALF, HALF)
     assert str(model.provenance.input).startswith("size, mean, std: timm test_vit.r160_in1k")
-    )
     image = torch.rand(1, 3, 160, 160) * 255
     network = create_network("test_vit", {}, None, 0)
     with torch.no_grad():
