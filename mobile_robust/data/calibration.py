@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import BUILT_IN_DESCRIPTION, JPEG_QUALITIES, Photo, Size, built_in_photos, jpeg
+from mobile_robust.data.usable import FEW, UsablePhotos
+from mobile_robust.errors import InputError
 
 
 @dataclass(frozen=True)
 class BuildPhotos:
-    """Photos (uint8, height x width x 3), with their sources for the manifest; ``notice`` names unreadable ones."""
+    """Photos (uint8, height x width x 3), with their sources for the manifest; ``notice`` names unreadable ones, and
+    ``warnings`` say what is doubtful about them."""
 
     calibration: list[Photo]
     parity: list[Photo]
     calibration_source: str
     parity_source: str
     notice: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: int) -> BuildPhotos:
-    """So many calibration and parity crops: different photos as long as there are enough.
+    """So many calibration and parity crops: different photos, by content, as long as there are enough; copies, and
+    photos that show nothing, are left out.
 
     They are the user's or, without a dataset, photos that ship with the dependencies. Of the user's, every second one
     for calibration is JPEG-compressed: compressed photos are what the artifacts will meet.
 
     Raises:
-        InputError: None of the photos can be read.
+        InputError: None of the photos can be read, or none of them shows anything.
     """
     if dataset is None:
         photos = built_in_photos(size, calibration + parity)
@@ -38,7 +42,13 @@ def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: i
             f"the next {parity} of {BUILT_IN_DESCRIPTION}",
         )
     drawn = dataset.shuffled(0)
-    photos = list(islice(drawn.crops(size), calibration + parity))
+    usable = UsablePhotos.of(drawn.crops(size), calibration + parity)
+    photos, doubts = usable.photos, [*usable.doubts(calibration)]
+    if not photos:
+        raise InputError(
+            f"--calibration {dataset.folder}: no photo to calibrate with: {usable.left_out}; give photos like those "
+            f"that the app will see, {FEW} or more different ones"
+        )
     enough = len(photos) - parity >= min(calibration, parity)  # otherwise too few would be left for either
     calibration = min(calibration, len(photos) - parity) if enough else calibration
     compressed = [
@@ -46,11 +56,14 @@ def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: i
         for i, photo in enumerate(photos[:calibration])
     ]
     rest = (photos[calibration:] if enough else photos)[:parity]
-    shared = "" if enough else " (the calibration photos again: the folder holds too few)"
+    shared = "" if enough else " (also used for calibration: the folder holds too few)"
+    if not enough:
+        doubts.append("parity photos: also used for calibration, the folder holds too few others")
     return BuildPhotos(
         compressed,
         rest,
         f"{len(compressed)} {dataset.describe()}, every second one JPEG-compressed",
         f"{len(rest)} {dataset.describe()}{shared}",
         drawn.skipped_message(),
+        tuple(doubts),
     )

@@ -28,6 +28,7 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.export.calibration import Calibration
 from mobile_robust.export.cost import count
+from mobile_robust.export.coverage import check_coverage
 from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
 from mobile_robust.export.report import write_report
@@ -114,8 +115,11 @@ class _Builder:
             self.recipe = recipe = model.recipe  # with what the backbone says of its image
             wanted = recipe.quantization.calibration_images, recipe.parity_images
             photos = choose(self.calibration, recipe.input.height_width, *wanted)
+            calibration = Calibration(model.example, photos.calibration)
+            doubts = (*photos.warnings, *check_coverage(model, calibration, self.calibration))
             sources = {"calibration": photos.calibration_source, "parity_images": photos.parity_source}
-            provenance = model.provenance.model_copy(update=sources)
+            warnings = {"warnings": model.provenance.warnings + doubts}
+            provenance = model.provenance.model_copy(update=sources | warnings)
         self.step("PyTorch reference")
         with self._clock("PyTorch reference"):
             reference = make_reference(model, photos.parity)
@@ -124,7 +128,7 @@ class _Builder:
             state = {name: x.contiguous() for name, x in model.reference.state_dict().items()}
             write_atomically(weights_path, save(state, model.trained.metadata() if model.trained else None))
         with temporary_files(self.folder):
-            made = self._convert(model, provenance, photos.calibration)
+            made = self._convert(model, provenance, calibration)
         artifacts, errors = self._verify(made, reference)
         self.step("report")
         manifest = Manifest(
@@ -144,14 +148,13 @@ class _Builder:
         manifest = write_manifest(manifest.model_copy(update={"report": stored}), self.folder)
         return manifest, photos.notice
 
-    def _convert(self, model: Model, provenance: Provenance, photos: Sequence[Photo]) -> list[Made]:
+    def _convert(self, model: Model, provenance: Provenance, calibration: Calibration) -> list[Made]:
         """Every file of the recipe, target by target; made precision by precision, so that each is rounded once."""
         recipe, pairs = self.recipe, self.recipe.artifacts.pairs()
         facts = {"version": __version__, "recipe": recipe.name}
         facts |= {"weights": provenance.weights, "backbone": provenance.backbone}
         if provenance.label:
             facts["label"] = provenance.label
-        calibration = Calibration(model.example, photos)
         source = Source(recipe, model.tensors, model.output.name, facts, calibration)
         converters = {target: converter(target)(source) for target, _ in pairs}
         order = [precision for _, precision in pairs]

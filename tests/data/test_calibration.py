@@ -59,7 +59,7 @@ def test_photos_are_used_twice_where_a_folder_holds_few(
 ) -> None:
     found = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", held)), (64, 64), *wanted)
     assert (len(found.calibration), len(found.parity)) == chosen
-    note = " (the calibration photos again: the folder holds too few)" * again
+    note = " (also used for calibration: the folder holds too few)" * again
     assert found.parity_source == f"{chosen[1]} photos of mine{note}"
     assert again or not keys(found.calibration) & keys(found.parity)
 

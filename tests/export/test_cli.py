@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, read_manifest
@@ -22,6 +23,7 @@ from mobile_robust.export.cli import main
 from mobile_robust.export.targets import tflite
 from mobile_robust.runtimes.registry import select
 from tests.conftest import Command
+from tests.data.synthetic import EMPTY, photo, write
 from tests.recipes import ONE_FILE, write_recipe
 
 
@@ -187,6 +189,8 @@ def refusal(*arguments: object) -> str:
         (["{small}", "--calibration", "{tmp}/gone"], "gone: no such folder; give a folder of images"),
         (["{small}", "--calibration", "{tmp}/empty"], "empty: no image in this folder"),
         (["{small}", "--calibration", "{tmp}/broken"], "none of 2 images can be read; the first, "),
+        (["{small}", "--calibration", "{tmp}/black"], "no photo to calibrate with: 39 copies of others, 1 of one"),
+        (["{int8}", "--calibration", "{tmp}/dark"], "of the range that ordinary photos give it, and an int8 file"),
         (["{small}", "--out", "{small}/below"], "small.toml/below: cannot be written"),
         (["{unknown_backbone}"], "unknown backbone 'resnet5O'; close matches: "),
         (["{unknown_layer}"], "unknown layer of mobilenetv2_100 'bn'; "),
@@ -201,6 +205,9 @@ def test_bad_input_is_answered(tmp_path: Path, arguments: list[str], said: str) 
         "no_default": 'name = "test_efficientnet"',
     }
     paths = {name: write_recipe(tmp_path, name, backbone=backbone) for name, backbone in backbones.items()}
+    paths["int8"] = write_recipe(tmp_path, "int8", more='[artifacts]\ntflite = ["int8"]\ncoreml = []\n')
+    write(tmp_path / "black", [EMPTY["black"](np.random.default_rng(0))] * 40)
+    write(tmp_path / "dark", [photo(np.random.default_rng(seed), 20) for seed in range(12)])
     (tmp_path / "empty").mkdir()
     (tmp_path / "pickle.safetensors").write_bytes(b"\x80\x04.")
     for name in ("a.png", "b.jpg"):
