@@ -66,7 +66,7 @@ def _words(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSe
 def _claim(out: Path, settings: object) -> None:
     """Says in the folder what it is for; raises InputError where it is for something else."""
     path, text = out / "settings.json", json.dumps(settings, indent=2) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and path.read_bytes() != text.encode():
         raise InputError(f"--out {out}: holds an ablation of another recipe or with other options; choose another")
     write_output(path, text)
 

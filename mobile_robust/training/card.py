@@ -92,7 +92,7 @@ def _before(start: Path | None) -> str:
     told = start.with_suffix(".md") if start else None
     if told is None or not told.is_file():
         return ""
-    text = told.read_text(encoding="utf-8").partition(LICENCE)[0]
+    text = told.read_text(encoding="utf-8", errors="replace").partition(LICENCE)[0]
     return text.replace("# ", "## What it began from: ", 1)
 
 
