@@ -69,6 +69,7 @@ _COLUMNS = (
     Column("size"),
     Column("MACs"),
     Column("runtime", "left"),
+    Column("photos"),
     Column("worst error", fold=True),
     Column("tolerance", fold=True),
     Column("verdict", "left"),
@@ -94,12 +95,13 @@ def render_table(manifest: Manifest, console: Console) -> None:
                 skipped[f"{result.runtime} skipped: {result.reason}"] += 1
                 continue
             measured, allowed = worst_text(result), tolerance_text(result.tolerance)
-            rows.append([*first, result.runtime, measured, allowed, verdict_cell(result.verdict)])
+            compared = "—" if result.images is None else str(result.images)
+            rows.append([*first, result.runtime, compared, measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             for sentence in result.failures:
                 failures.append(Text.assemble((f"{artifact.file} on {result.runtime}: ", "bold red"), sentence))
         if first[0]:
-            rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
+            rows.append([*first, "none", "—", "—", "—", verdict_cell("skipped")])
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
     for failure in failures:
         console.print(failure)
