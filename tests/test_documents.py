@@ -202,8 +202,8 @@ def test_a_pipe_that_nobody_writes_to_is_empty(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    write_manifest(manifest(), tmp_path)
-    assert read_manifest(tmp_path) == manifest()
+    written = write_manifest(manifest(), tmp_path)
+    assert read_manifest(tmp_path) == written
 
 
 def test_a_training_is_resumed_over_damaged_lines_of_its_log_and_says_so(tmp_path: Path) -> None:

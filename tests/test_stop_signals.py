@@ -25,7 +25,8 @@ SAID = ["interrupted\n", "terminated\n", "the terminal was closed\n"]
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in STOPS}
+    defaults = (signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL)  # also where the tests run under nohup
+    before = {number: signal.signal(number, handler) for number, handler in zip(STOPS, defaults, strict=True)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
