@@ -21,6 +21,7 @@ def walk_file(made, path, precision):
     return walk(path, made.model, made.inputs, made.model_inputs, TOLERANCES[precision])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", list(TOLERANCES))
 @pytest.mark.parametrize("net", list(LAYERS))
 def test_a_good_file_has_no_bad_layer(request, net, precision):

@@ -22,6 +22,7 @@ EACH = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "precision"), EACH)
 def test_a_file_is_described_as_when_it_was_written(target: Target, precision: Precision, tmp_path: Path) -> None:
     origin = source()

@@ -85,6 +85,7 @@ def test_labels_may_be_given_and_photos_drawn(photos: Path) -> None:
     assert ranking.levels == (5, 10, 15, 20, 25, 30)  # the paper's for small images
 
 
+@pytest.mark.slow
 def test_a_recipe_says_what_is_ranked(photos: Path) -> None:
     recipe = photos.parent / "mine.toml"
     recipe.write_text(
@@ -100,6 +101,7 @@ def test_a_recipe_says_what_is_ranked(photos: Path) -> None:
         main([str(recipe), "--images", str(photos), "--corruption", "awgn", "--out", out, "--size", "32"])
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_resumed_to_the_same_bytes(
     photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_backbone_or_a_recipe_is_needed(photos: Path) -> None:
         main([*RESNET, *rest])
 
 
+@pytest.mark.slow
 def test_the_process_ends_with_one_message(command: Command, tmp_path: Path) -> None:
     done = command("rank", *RESNET, "--images", tmp_path, "--corruption", "awgn", "--out", tmp_path / "a.json")
     assert (done.returncode, done.stdout) == (2, "")
