@@ -108,6 +108,9 @@ def test_the_first_of_them(reference: Reference) -> None:
         {"input.image": np.zeros(1), "output.repaired": np.zeros(1)},
         {"input.0.other": np.zeros(1), "output.repaired": np.zeros(1)},
         {"output.repaired": np.zeros(1)},
+        {"input.0.image": np.zeros((0, 3, 8, 8), np.uint8), "output.repaired": np.zeros((0, 5), np.float32)},
+        {"input.0.image": np.zeros((2, 3, 8, 8), np.uint8), "output.repaired": np.zeros((1, 5), np.float32)},
+        {"input.0.image": np.zeros((), np.uint8), "output.repaired": np.zeros((), np.float32)},
     ],
 )
 def test_another_safetensors_file_is_refused(manifest: Manifest, tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
