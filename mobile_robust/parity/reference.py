@@ -100,9 +100,7 @@ def load_reference(folder: Path, manifest: Manifest) -> Reference:
     counts = {name: x.shape[0] if x.ndim else 0 for name, x in arrays.items()}
     if len(set(counts.values())) > 1 or 0 in counts.values():
         found = ", ".join(f"{count} of {name}" for name, count in counts.items())
-        raise InputError(
-            f"{path}: not a stored reference: it holds {found}; as many of each are needed, and at least 1"
-        )
+        raise InputError(f"{path}: not a stored reference: it holds {found}; needed is one of each for every photo")
     scale = manifest.recipe.input.range / 255
     return Reference(specs, inputs, scale, output, arrays[f"output.{output.name}"])
 
