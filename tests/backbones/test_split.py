@@ -18,6 +18,7 @@ def network(name: str) -> nn.Module:
     return create_network(name, {"num_classes": 10}, None, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer", "features"),
     [

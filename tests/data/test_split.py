@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_robust.data.folder import PhotoFolder
@@ -46,6 +46,7 @@ def test_train_and_test_make_the_whole(files: list[Path], first: int, count: int
             assert len(test) == round(count * fraction)
 
 
+@settings(max_examples=30)
 @given(kept=st.sets(st.integers(0, 399), min_size=50), fraction=st.floats(0.1, 0.9), seed=st.integers(0, 9))
 def test_a_photo_stays_on_its_side_whatever_lies_beside_it(
     files: list[Path], kept: set[int], fraction: float, seed: int

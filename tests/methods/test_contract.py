@@ -186,6 +186,7 @@ def test_every_row_of_the_ablation_can_be_built_and_trained(name: str, tmp_path:
 # Both forms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "variant"), [(name, it) for name, method in methods().items() for it in variants(method)]
 )

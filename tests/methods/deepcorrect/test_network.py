@@ -143,6 +143,7 @@ NETWORKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "side"), NETWORKS)
 def test_both_forms_of_a_whole_network_are_equal(name: str, options: dict, side: int) -> None:
     network = randomize(create_network(name, {}, None, 0))
