@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from rich.console import Console
 from rich.text import Text
@@ -69,7 +69,6 @@ _COLUMNS = (
     Column("size"),
     Column("MACs"),
     Column("runtime", "left"),
-    Column("photos"),
     Column("worst error", fold=True),
     Column("tolerance", fold=True),
     Column("verdict", "left"),
@@ -87,6 +86,7 @@ def render_table(manifest: Manifest, console: Console) -> None:
     rows: list[list[str | Text]] = []
     failures: list[Text] = []
     skipped: Counter[str] = Counter()
+    compared: dict[int, dict[str, None]] = defaultdict(dict)  # photos -> precisions, each once
     for artifact in manifest.artifacts:
         name = f"{TARGETS[artifact.target].title} {artifact.precision}"
         first = [name, bytes_text(artifact.bytes), count_text(artifact.macs)]
@@ -95,14 +95,18 @@ def render_table(manifest: Manifest, console: Console) -> None:
                 skipped[f"{result.runtime} skipped: {result.reason}"] += 1
                 continue
             measured, allowed = worst_text(result), tolerance_text(result.tolerance)
-            compared = "—" if result.images is None else str(result.images)
-            rows.append([*first, result.runtime, compared, measured, allowed, verdict_cell(result.verdict)])
+            if result.images is not None:
+                compared[result.images][artifact.precision] = None
+            rows.append([*first, result.runtime, measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             for sentence in result.failures:
                 failures.append(Text.assemble((f"{artifact.file} on {result.runtime}: ", "bold red"), sentence))
         if first[0]:
-            rows.append([*first, "none", "—", "—", "—", verdict_cell("skipped")])
+            rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
+    counts = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(compared.items()))
+    if counts:
+        console.print(Text(f"photos compared: {counts}", style="dim"))
     for failure in failures:
         console.print(failure)
     for note, count in skipped.items():

@@ -48,7 +48,7 @@ def card(
     recipe, start, losses = model.recipe, settings.start, [step.losses["loss"] for step in steps]
     ranking = f"; ranking {Path(recipe.weights.ranking).name}" if recipe.weights.ranking else ""
     words = f"{recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.size_text()}"
-    split = f"all but those of `evaluate {photos.split}`" if photos.split else "all"
+    split = f"all but those of evaluate {photos.split}" if photos.split else "all"
     names: dict[str, list[str]] = {}  # of one set of levels
     for entry, levels in corruptions.items():
         names.setdefault(", ".join(f"{level:g}" for level in levels), []).append(entry.name)

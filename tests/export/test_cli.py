@@ -42,7 +42,7 @@ class TestABuild:
     def test_it_passes_and_prints_the_table(self, module_run: tuple[Path, subprocess.CompletedProcess]) -> None:
         folder, done = module_run
         assert done.returncode == 0 and "Traceback" not in done.stderr
-        header = "artifact .* size .* MACs .* runtime .* photos .* worst error .* tolerance .* verdict"
+        header = "artifact .* size .* MACs .* runtime .* worst error .* tolerance .* verdict"
         assert re.search(header, done.stdout)
         for target, precision in ArtifactsSection().pairs():
             assert re.search(rf"{TARGETS[target].title} {precision} .* pass", done.stdout)

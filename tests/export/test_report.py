@@ -215,9 +215,10 @@ def printed(built: Manifest, width: int = 140) -> str:
 def test_end_table_has_a_row_per_artifact_and_runtime() -> None:
     text = printed(manifest(fail=True))
     assert text.count("litert_cpu") == 3 and text.count("coreml_mil") == 4
-    assert re.search(r"TFLite fp32 +489 kB +356 M +litert_cpu +1 +4\.0e-07 +≤ 1e-05 +✓ pass", text)
-    assert re.search(r"litert_gpu +1 +7\.8e-03 +≤ 5e-03 +✗ fail", text)
+    assert re.search(r"TFLite fp32 +489 kB +356 M +litert_cpu +4\.0e-07 +≤ 1e-05 +✓ pass", text)
+    assert re.search(r"litert_gpu +7\.8e-03 +≤ 5e-03 +✗ fail", text)
     assert re.search(r"33\.1 dB +≥ 25 dB, repair ≥ 3 dB +✓ pass", text)
+    assert "photos compared: fp32, fp16, int8, int8w, pal6: 1\n" in text
     assert FAILURE in " ".join(text.split()) and "untrained: latency only" in text
     assert text.rstrip().endswith("small: 1 of 10 checks failed")
 

@@ -91,7 +91,7 @@ def test_held_out_photos_are_not_read(recipes: Recipes, photos: Path, tmp_path: 
     out = tmp_path / "w.safetensors"
     train(recipes, photos, out, "--holdout", "0.5")
     used = PhotoDataset.from_folder(photos, split=Split(0.5))
-    said = f"{len(used)}, all but those of `evaluate {used.split}`; no labels; SHA-256 {used.digest}"
+    said = f"{len(used)}, all but those of evaluate {used.split}; no labels; SHA-256 {used.digest}"
     assert f"| photos | {said} |" in out.with_suffix(".md").read_text()
     record = TrainingRecord.read(out)
     assert record is not None and record.photos == len(used) and record.split == "--holdout 0.5 --holdout-seed 0"

@@ -51,16 +51,17 @@ def ok(done: subprocess.CompletedProcess) -> str:
 
 @pytest.mark.slow
 def test_every_command_takes_it_and_it_does_what_every_method_must(folder: Path, photos: Path) -> None:
-    (folder / "photos").mkdir()
-    for path in sorted(photos.iterdir())[:2]:
-        shutil.copy(path, folder / "photos")
+    for number, path in enumerate(sorted(photos.iterdir())[:4]):
+        part = folder / ("photos" if number < 2 else "others")
+        part.mkdir(exist_ok=True)
+        shutil.copy(path, part)
     trained = (folder / "image.toml").read_text() + '[weights]\nfile = "toy.safetensors"\n'
     (folder / "trained.toml").write_text(trained)
     lines = """
         convert image.toml layers.toml --out . --target tflite --precision fp32
         parity image layers --runtime litert_cpu --json
         train toy image.toml --images photos --out toy.safetensors --steps 3 --readers 0 --cpu --smoothing 0.2
-        evaluate trained.toml --images photos --corruption jpeg:10 --jobs 1 --out scores
+        evaluate trained.toml --images others --corruption jpeg:10 --jobs 1 --out scores
     """
     words = [line.split() for line in lines.split("\n") if line.strip()]
     env = {**os.environ, "PYTHONPATH": str(FOLDER.parents[2])}
