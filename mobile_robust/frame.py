@@ -23,8 +23,7 @@ def exit_code(load: Callable[[list[str]], tuple[Command, list[str]]], words: lis
     """Runs the command that ``load`` finds and imports, with the arguments that it leaves.
 
     Bad input, and what the computer refuses or lacks (space on a disk, the right to write, memory), are one message and
-    code 2; a signal is code 128 + its number;
-    anything else is a fault of this project: a traceback and code 1.
+    code 2; a signal is code 128 + its number; anything else is a fault of this project: a traceback and code 1.
     """
     # PyTorch's threads otherwise spin while they wait, which slows a busy machine a hundredfold. Read when PyTorch is
     # imported, which every command does later than this.

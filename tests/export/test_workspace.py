@@ -30,7 +30,7 @@ def killed_at_rename(folder: Path, number: int) -> None:
             done.append(path)
             return rename(path, to) if len(done) < number else os._exit(9)
 
-        Path.rename = renamed  # type: ignore[method-assign]
+        Path.rename = renamed  # type: ignore[method-assign]  # in a process that ends here
         try:
             build(folder)
         finally:
@@ -78,6 +78,7 @@ FAILURES = [OSError(code, os.strerror(code)) for code in (getattr(errno, name) f
 def test_what_the_system_does_not_write_is_one_message_and_leaves_nothing(tmp_path: Path, failure: Exception) -> None:
     folder = tmp_path / "out" / "small"
     build(folder, "old")
+    # what is raised inside is the failure that the workspace turns into a message
     with pytest.raises(InputError) as said, workspace(folder) as hidden:  # noqa: PT012
         (hidden / "half").write_text("")
         raise failure
@@ -120,7 +121,7 @@ def test_a_converter_that_does_not_say_that_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def convert() -> None:
-        opened = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        opened = tempfile.NamedTemporaryFile()  # noqa: SIM115  # left open, as a converter that fails leaves it
         opened.write(b"1")
         raise RuntimeError("[FileWriter]: unknown error")
 
