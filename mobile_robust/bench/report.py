@@ -61,8 +61,7 @@ def write(results: Sequence[Path], folder: Path, *, base: str | None = None, sco
     make_folder(folder)
     contents = {
         "report.html": _page(found, summary, cautions, recovered),
-        "table.md": "".join(f"> **Warning:** {markdown_text(caution)}\n\n" for caution in cautions)
-        + as_markdown(summary),
+        "table.md": _markdown(cautions, summary),
         "table.csv": csv_text(rows),
         "report.json": json.dumps(as_document(found, summary, cautions, rows), indent=2) + "\n",
     }

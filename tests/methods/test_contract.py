@@ -1,5 +1,5 @@
-"""What every method must do, a new one too, without a change here: its recipe is :data:`RECIPE` with its default options
-or, where these do not fit, ``tests/methods/NAME/recipe.toml``, whose last table is [options]."""
+"""What every method must do, a new one without a change here: its recipe is :data:`RECIPE` with its default options or,
+where these do not fit, ``tests/methods/NAME/recipe.toml``, whose last table is [options]."""
 
 from __future__ import annotations
 
