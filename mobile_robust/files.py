@@ -54,12 +54,11 @@ def user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobile_robust"
 
 
-def take_lock(folder: Path) -> IO[str] | None:
-    """The lock ``folder/.lock``, held until it is closed or the process ends, however it ends; None: another process
-    holds it. It is the system's, so it also holds between containers that share the folder. Raises OSError where the
-    folder cannot be written.
+def take_lock(path: Path) -> IO[str] | None:
+    """A lock file, held until it is closed or the process ends, however it ends; None: another process holds it. It is
+    the system's, so it also holds between containers that share the folder. Raises OSError where it cannot be written.
     """
-    lock = (folder / ".lock").open("a")
+    lock = path.open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -75,21 +74,25 @@ def take_lock(folder: Path) -> IO[str] | None:
 
 
 @contextmanager
-def folder_lock(folder: Path, option: str = "--out") -> Iterator[None]:
-    """Holds the lock of a folder, so that no two processes write the same files. ``option`` is what the user named the
-    folder with, for the message.
+def output_lock(out: Path, option: str = "--out") -> Iterator[None]:
+    """Holds the lock of an output, a folder that is there or a file that may not be, so that no two processes write the
+    same files. ``option`` is what the user named it with, for the message.
 
     Raises:
-        InputError: Another process holds it, or the folder cannot be written.
+        InputError: Another process holds it, or its folder cannot be written.
     """
+    path = out / ".lock" if out.is_dir() else out.with_name(f".{out.name}.lock")
     try:
-        lock = take_lock(folder)
+        lock = take_lock(path)
     except OSError as error:
-        raise InputError(f"{option} {folder}: cannot be written: {error.strerror or error}") from None
+        raise InputError(f"{option} {out}: cannot be written: {error.strerror or error}") from None
     if lock is None:
-        raise InputError(f"{option} {folder}: another process is writing there; wait, or choose another")
+        raise InputError(f"{option} {out}: another process is writing it; wait, or choose another")
     with lock:
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

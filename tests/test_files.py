@@ -11,7 +11,7 @@ import torch
 
 from mobile_robust import files
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock, member, resume_key, sha256, size, state_hash, write_atomically
+from mobile_robust.files import member, output_lock, resume_key, sha256, size, state_hash, write_atomically
 
 
 def test_writes_text_and_bytes_and_a_reader_of_the_old_file_keeps_it(tmp_path: Path) -> None:
@@ -75,14 +75,20 @@ def test_a_folders_hash_covers_names_and_contents(tmp_path: Path) -> None:
     assert [size(f) for f in folders] == [3, 3, 3, 3, 1, 9]
 
 
-def test_only_one_process_works_in_a_folder(tmp_path: Path) -> None:
+def test_only_one_process_writes_an_output(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    refused = pytest.raises(InputError, match=f"--out {tmp_path}: another process is writing there")
-    with folder_lock(tmp_path), folder_lock(tmp_path / "other"), refused, folder_lock(tmp_path):
+    refused = pytest.raises(InputError, match=f"--out {tmp_path}: another process is writing it")
+    with output_lock(tmp_path), output_lock(tmp_path / "other"), refused, output_lock(tmp_path):
         pytest.fail("let in")
-    with folder_lock(tmp_path):
+    with output_lock(tmp_path):
         pass
-    with pytest.raises(InputError, match="gone: cannot be written: No such file"), folder_lock(tmp_path / "gone"):
+    file = tmp_path / "a.json"
+    refused = pytest.raises(InputError, match=f"--out {file}: another process is writing it")
+    with output_lock(file), output_lock(tmp_path / "b.json"), refused, output_lock(file):
+        pytest.fail("let in")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    missing = pytest.raises(InputError, match="gone/a.json: cannot be written: No such file")
+    with missing, output_lock(tmp_path / "gone" / "a.json"):
         pytest.fail("let in")
 
 

@@ -11,7 +11,7 @@ import tomli_w
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
-from mobile_robust.files import write_output
+from mobile_robust.files import output_lock, write_output
 from mobile_robust.methods.method import Ablation
 from mobile_robust.methods.registry import method_of
 from mobile_robust.options import make_folder
@@ -31,16 +31,17 @@ def train_ablations(
     if method.ablations is None:
         raise InputError(f"method {method.name} has no ablations")
     make_folder(out)
-    rows = method.ablations(recipe, out, settings.seed)
-    used = {name: str(value) for name, value in settings.model_dump().items()}
-    _claim(out, [recipe.model_dump(mode="json"), used, photos.describe(), photos.labels_from])
-    for number, row in enumerate(rows, start=1):
-        weights = out / f"{row.name}.safetensors"
-        if not weights.exists():
-            on_row(number, len(rows), row.name)
-            _write_recipe(out, row, None)
-            _train_row(row, photos, weights, settings)
-    return [_write_recipe(out, row, out / f"{row.name}.safetensors") for row in rows]
+    with output_lock(out):
+        rows = method.ablations(recipe, out, settings.seed)
+        used = {name: str(value) for name, value in settings.model_dump().items()}
+        _claim(out, [recipe.model_dump(mode="json"), used, photos.describe(), photos.labels_from])
+        for number, row in enumerate(rows, start=1):
+            weights = out / f"{row.name}.safetensors"
+            if not weights.exists():
+                on_row(number, len(rows), row.name)
+                _write_recipe(out, row, None)
+                _train_row(row, photos, weights, settings)
+        return [_write_recipe(out, row, out / f"{row.name}.safetensors") for row in rows]
 
 
 def _train_row(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSettings) -> None:

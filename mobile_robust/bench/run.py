@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock
+from mobile_robust.files import output_lock
 from mobile_robust.options import make_folder
 from mobile_robust.runtimes import registry
 
@@ -61,5 +61,5 @@ def benchmark(
     photos = open_photos(images, on_warning)
     protocol = make_protocol(describe(photos), repetitions, threads, pin, cool_down)
     total = repetitions * len(models)
-    with folder_lock(out):
+    with output_lock(out):
         return measure(models, protocol, photos, out / RESULT_NAME, lambda what, done: on_progress(what, done, total))

@@ -24,7 +24,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation.measure import BATCH_SIZE, EvaluationBatch, Predictions
 from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.settings import CorruptionSetting, by_corruption
-from mobile_robust.files import folder_lock, resume_key
+from mobile_robust.files import output_lock, resume_key
 
 FILE = "answers.jsonl"
 
@@ -72,7 +72,7 @@ class Records:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with ExitStack() as held:  # released where this fails
-                held.enter_context(folder_lock(folder))
+                held.enter_context(output_lock(folder))
                 self._file = held.enter_context(self._path.open("a+b"))
                 if not self._load(self._file, header):
                     self._append(header)

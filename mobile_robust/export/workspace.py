@@ -69,7 +69,7 @@ def _held(target: Path) -> Iterator[Path | None]:
     Raises OSError where it cannot be made."""
     partial = _partial(target)
     partial.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(partial)
+    lock = take_lock(partial / ".lock")
     if lock is None:
         yield None
         return

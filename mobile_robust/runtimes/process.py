@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from mobile_robust.tflite.file import TfliteFile
 
 _LENGTH = struct.Struct("<I")
+#: The most seconds that a reply may take: many times a frame of 1920x1080 on a GPU in software, or a network on an
+#: emulated phone. A file that computes for longer is an error, not a program that never ends.
+_MOST_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -108,21 +112,27 @@ class Worker:
             self._process = subprocess.Popen(args, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
 
     def ask(self, message: Message) -> Message:
-        """The process's reply; of kind "error" where it died."""
+        """The process's reply; of kind "error" where it died, or did not reply in time."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # receive() says why the process is gone
             send(self._process.stdin, message)
         return self.receive()
 
     def receive(self) -> Message:
-        """What the process sends of itself; of kind "error" with how it died where it died."""
+        """What the process sends of itself; of kind "error" with how it ended where it ended."""
         assert self._process.stdout is not None
+        timer = Timer(_MOST_SECONDS, self._process.kill)
+        timer.start()
         try:
             return receive(self._process.stdout)
         except EOFError:
             code = self._process.wait()
+            if timer.finished.is_set():
+                return Message("error", f"the engine did not reply in {_MOST_SECONDS:g} s")
             how = f"crashed ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
             return Message("error", f"the engine's process {how}. {_last_lines(self.log())}".rstrip())
+        finally:
+            timer.cancel()
 
     def log(self) -> str:
         """What it has printed so far."""

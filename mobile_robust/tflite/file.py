@@ -23,6 +23,7 @@ _FLOAT = frozenset({"float16", "bfloat16", "float32", "float64"})
 _CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 #: Of a tensor: as float32 2 GiB, which is all that the file itself may have.
 _MOST_VALUES = 2**29
+_LOOPS = frozenset({"WHILE", "STABLEHLO_WHILE"})
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,9 @@ def _unpack(path: Path, model: Any, schema: Any) -> TfliteFile:
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
         return _text(code.customCode) if number == schema.BuiltinOperator.CUSTOM else op_names[number]
 
+    loops = {op_name(raw) for each in _tuple(model.subgraphs) for raw in _tuple(each.operators)} & _LOOPS
+    if loops:
+        raise ValueError(f"it holds {loops.pop()}, which may never end; this project's files have no loops")
     for raw in _tuple(graph.operators):
         if op_name(raw) == "DEQUANTIZE" and raw.inputs[0] in constant:
             constant.add(raw.outputs[0])

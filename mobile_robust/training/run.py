@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.documents import DocumentError, lines, parse_model
 from mobile_robust.errors import InputError
-from mobile_robust.files import sha256, write_output
+from mobile_robust.files import output_lock, sha256, write_output
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.registry import method_of
 from mobile_robust.methods.task import Task
@@ -78,16 +78,30 @@ def train(
         InputError: Bad input, or a loss that is no number any more; no weights are written.
     """
     method, out = method_of(recipe), Path(out)
-    training = training_of(method)
-    settings, options = settings or TrainSettings.of(method), options or training.options()
+    settings, options = settings or TrainSettings.of(method), options or training_of(method).options()
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: the file's name must end with .safetensors")
     if problem := wrong_length(out):
         raise InputError(f"--out {out}: {problem}")
-    if recipe.backbone is None:
-        raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
     torch.set_num_threads(settings.threads)
     accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
+    with output_lock(out) if accelerator.is_main_process else nullcontext():
+        return _train(recipe, photos, out, settings, options, command, accelerator)
+
+
+def _train(
+    recipe: Recipe,
+    photos: PhotoDataset,
+    out: Path,
+    settings: TrainSettings,
+    options: Options,
+    command: Sequence[str],
+    accelerator: Accelerator,
+) -> Trained | None:
+    if recipe.backbone is None:
+        raise InputError(f"recipe {recipe.name} has no [backbone]: a module is trained for one; name a recipe that has")
+    method = method_of(recipe)
+    training = training_of(method)
     main, processes = accelerator.is_main_process, accelerator.num_processes
     console = make_console(stderr=True, quiet=not main)
     if photos.left_out:

@@ -10,6 +10,7 @@ import pytest
 from mobile_robust.ablation.cli import main
 from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.errors import InputError
+from mobile_robust.files import output_lock
 from mobile_robust.methods.afd import method as afd
 from mobile_robust.methods.deepcorrect import method as deepcorrect
 from mobile_robust.recipes import load_recipe
@@ -34,6 +35,8 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
     before = (out / "whole.safetensors").stat().st_mtime_ns
     assert main([str(word) for word in words]) == 0
     assert (out / "whole.safetensors").stat().st_mtime_ns == before
+    with output_lock(out), pytest.raises(InputError, match="another process is writing it"):
+        main([str(word) for word in words])
     words[words.index("--holdout") + 1] = "0.4"
     with pytest.raises(InputError, match="holds an ablation of another recipe or with other options"):
         main([str(word) for word in words])

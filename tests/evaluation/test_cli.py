@@ -27,7 +27,7 @@ from mobile_robust.training_record import TrainingRecord
 from tests.evaluation.fakes import BASELINE, flat_photos, model
 from tests.shared import kill, wait_for_end, wait_until
 
-OUTPUTS = {".lock", FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
+OUTPUTS = {FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_broken_line_is_named(photos: PhotoDataset, out: Path, line: str) -> N
 
 
 def test_two_runs_do_not_write_into_one_file(photos: PhotoDataset, out: Path) -> None:
-    with closing(Records(out, photos, 0)), pytest.raises(InputError, match="another process is writing there"):
+    with closing(Records(out, photos, 0)), pytest.raises(InputError, match="another process is writing it"):
         Records(out, photos, 0)
     Records(out, photos, 0).close()
 

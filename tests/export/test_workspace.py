@@ -145,4 +145,4 @@ def test_a_lock_that_its_holder_deleted_is_none(tmp_path: Path, monkeypatch: pyt
         (tmp_path / ".lock").unlink()
 
     monkeypatch.setattr(files.fcntl, "flock", deleted)
-    assert take_lock(tmp_path) is None
+    assert take_lock(tmp_path / ".lock") is None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
 
-from mobile_robust.runtimes.process import Message, receive, send
+from mobile_robust.runtimes import process
+from mobile_robust.runtimes.process import Message, Worker, receive, send
 
 
 def sent(message: Message) -> bytes:
@@ -29,3 +31,13 @@ def test_a_message_arrives_as_it_was_sent() -> None:
 def test_a_message_that_breaks_off_is_the_end(left: int) -> None:
     with pytest.raises(EOFError):
         receive(io.BytesIO(sent(Message("inputs", arrays={"x": np.ones(5)}))[:left]))
+
+
+def test_a_worker_that_never_replies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_MOST_SECONDS", 0.2)
+    worker = Worker([sys.executable, "-c", "while True: pass"], {})
+    try:
+        reply = worker.ask(Message("inputs"))
+    finally:
+        worker.close()
+    assert (reply.kind, reply.text) == ("error", "the engine did not reply in 0.2 s")

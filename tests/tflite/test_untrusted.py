@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mobile_robust.runtimes.base import EngineError
 from mobile_robust.runtimes.gpu_delegate import check_op_table
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.tflite import file as tflite_file
+from mobile_robust.tflite.flatbuffer import pack
 from mobile_robust.tflite.op_versions import too_new
 from tests.mutations import mutated
 
@@ -81,3 +83,27 @@ def test_a_tensor_without_a_usable_scale_is_refused(module, edit, scale: list[fl
 
     with pytest.raises(InputError, match="one finite scale and one zero point a channel"):
         tflite_file.read(edit(module.files["int8"], change))
+
+
+def test_a_file_with_a_loop_which_could_be_endless_is_refused(tmp_path: Path) -> None:
+    def graph(tensors: list[schema.TensorT], **operator: Any) -> schema.SubGraphT:
+        operators = [schema.OperatorT(inputs=[0], outputs=[1], **operator)] if operator else []
+        return schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=operators)
+
+    x, y = (schema.TensorT(shape=[1, 4], name=name) for name in "xy")
+    true = schema.TensorT(shape=[], name="true", type=schema.TensorType.BOOL, buffer=1)
+    loop = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2)
+    graphs = [
+        graph([x, y], opcodeIndex=0, builtinOptions=loop, builtinOptionsType=schema.BuiltinOptions.WhileOptions),
+        graph([x, true]),
+        graph([x, y], opcodeIndex=1),
+    ]
+    codes = [
+        schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=code)
+        for code in (schema.BuiltinOperator.WHILE, schema.BuiltinOperator.RELU)
+    ]
+    path = tmp_path / "endless.tflite"
+    buffers = [schema.BufferT(), schema.BufferT(data=[1])]
+    path.write_bytes(pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=graphs, buffers=buffers)))
+    with pytest.raises(InputError, match=f"^{path}: .*it holds WHILE"):
+        LitertCpu().open(path)

@@ -21,6 +21,7 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.split import Split
 from mobile_robust.errors import InputError
 from mobile_robust.export.override import override
+from mobile_robust.files import output_lock
 from mobile_robust.methods.afd import training as afd
 from mobile_robust.pipelines import build_model
 from mobile_robust.recipes import load_recipe
@@ -182,6 +183,13 @@ def test_killed_it_resumes_to_the_same_weights(
     ]
     assert losses[0] == losses[1] and len(losses[0]) == 40
     assert not folder.exists()
+
+
+def test_one_process_trains_the_same_weights(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    with output_lock(out), pytest.raises(InputError, match=f"--out {out}: another process is writing it"):
+        train(recipes, photos, out)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk(recipes: Recipes, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

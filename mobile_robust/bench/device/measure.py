@@ -21,7 +21,7 @@ from mobile_robust.bench.inputs import Photos, TestSets
 from mobile_robust.bench.models import Model
 from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock
+from mobile_robust.files import output_lock
 from mobile_robust.options import make_folder
 
 
@@ -140,7 +140,7 @@ def measure_all(
 
         device, folder = connect(serial, pause, step), folder_of(out, serial)
         make_folder(folder)
-        with folder_lock(folder):
+        with output_lock(folder):
             session = DeviceSession(device, plan, folder, limits, step, pause)
             if plan.job(session.result.runs) is None:
                 return session.measure()  # nothing is missing; the device is left alone

@@ -51,6 +51,7 @@ def monitor(
     transport: DeviceTransport,
     run_id: str,
     limits: Limits,
+    most_steps: int,
     pause: Callable[[float], None],
     progressed: Callable[[Progress], None],
     measured: Callable[[], None],
@@ -61,13 +62,14 @@ def monitor(
         transport: Of the device.
         run_id: Of the app's job.
         limits: When it counts as hung.
+        most_steps: That the job can have; an app that reports more does not work on it.
         pause: Waits so many seconds.
         progressed: Called with every new progress.
         measured: Called when there are more repetitions.
     """
     last = Progress(done=0, total=0, what="", alive=0)
     alive = moved = time.monotonic()
-    gone = False
+    gone, steps = False, set[tuple[int, str]]()
     while True:
         if not gone:
             pause(limits.poll)
@@ -77,8 +79,9 @@ def monitor(
             return Ending(done.reason, done.message, last, done.result_sha256)
         if gone:
             return Ending(None, "", last).crashed()
-        if (last.done, last.what) != (before.done, before.what):
+        if (last.done, last.what) not in steps:
             moved = now
+            steps.add((last.done, last.what))
         if last.done > before.done:
             measured()
         if last.alive != before.alive:
@@ -87,6 +90,8 @@ def monitor(
         elif _gone(transport, limits, pause):
             gone = True  # it may have ended well since: read once more
             continue
+        if len(steps) > most_steps:
+            return Ending(None, f"the app hung: it reports more than the {most_steps} steps of its job", last)
         for what, since, limit in (("no sign of life", alive, limits.silent), ("nothing new", moved, limits.stuck)):
             if now - since > limit:
                 return Ending(None, f"the app hung: {what} for {limit:g} s{_during(last)}", last)

@@ -34,6 +34,9 @@ from mobile_robust.files import sha256, size, write_output
 Notify = Callable[[str, int], None]
 #: The app is started so often without a new repetition before a model is given up.
 _FRUITLESS = 2
+#: Different steps that the app can report: it starts, loads a model and runs the test set; cools down, waits for the
+#: phone at each of seven thermal states, measures.
+_STEPS_A_MODEL, _STEPS_A_REPETITION = 3, 9
 #: A result that does not arrive whole is fetched so often.
 _TRIES = 3
 #: By how much samples may seem to last longer than the computer's clock says.
@@ -126,6 +129,7 @@ class DeviceSession:
             self._device,
             job.run_id,
             replace(self._limits, stuck=self._limits.stuck + job.protocol.cool_down_seconds),
+            _STEPS_A_MODEL * len(job.models) + _STEPS_A_REPETITION * asked,
             self._pause,
             lambda progress: self._notify(progress.what, already + min(progress.done, asked)),
             lambda: self._collect(job),

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock, size
+from mobile_robust.files import output_lock, size
 from mobile_robust.runtimes.emulator import packages, sandbox, wheels
 from mobile_robust.runtimes.emulator.apt import Apt
 from mobile_robust.runtimes.emulator.profiles import PROFILES
@@ -34,7 +34,7 @@ def set_up(step: Step) -> tuple[Sandbox, bool]:
     base = sandbox.base()
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with folder_lock(base, "XDG_CACHE_HOME:"):
+        with output_lock(base, "XDG_CACHE_HOME:"):
             found, _ = sandbox.find()
             if found is not None:
                 return found, False
@@ -53,7 +53,7 @@ def remove() -> int:
     base = sandbox.base()
     if not base.is_dir():
         return 0
-    with folder_lock(base, "XDG_CACHE_HOME:"):
+    with output_lock(base, "XDG_CACHE_HOME:"):
         freed = size(base)
         shutil.rmtree(base)
     sandbox.forget()

@@ -1,10 +1,10 @@
 """The app of a fake device: carries out a job with LiteRT on the files that it was given.
 
 Run as ``python -m tests.bench.device.fake_app FOLDER JOB SCRIPT``. SCRIPT is JSON: "gpu": whether there is one that
-can be used; and what goes wrong: "crash", "killed", "hang", "hot" and "quit" (without a report): before its so manieth
-repetition; "crash loading": FILE; "refused": a file that the GPU does not take whole; "left": why it ends before it
-begins; "shift": ACCELERATOR -> what is added to its outputs; "platform": of the app; "version": of the runtime;
-"device": its name.
+can be used; and what goes wrong: "crash", "killed", "hang", "hot", "busy" (for ever reporting something new) and "quit"
+(without a report): before its so manieth repetition; "crash loading": FILE; "refused": a file that the GPU does not
+take whole; "left": why it ends before it begins; "shift": ACCELERATOR -> what is added to its outputs; "platform": of
+the app; "version": of the runtime; "device": its name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import partial
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,7 @@ class App:
 
     def repeat(self, index: int, repetition: int) -> None:
         faults = {"crash": os.abort, "quit": partial(os._exit, 0), "hang": signal.pause}
+        faults["busy"] = self.be_busy
         faults["killed"] = partial(os.kill, os.getpid(), signal.SIGKILL)
         for name, happen in faults.items():
             if self.script.get(name) == self.done:
@@ -162,6 +164,11 @@ class App:
         self.write("result.json", self.result)
         self.done += 1
         self.say("measured")
+
+    def be_busy(self) -> None:
+        for number in count():
+            self.say(f"step {number}")
+            time.sleep(0.05)
 
     def say(self, what: str) -> None:
         alive = time.time_ns() // 1_000_000

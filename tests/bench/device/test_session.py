@@ -133,6 +133,14 @@ def test_an_app_that_always_hangs_is_an_error_record(harness: Harness, device: F
     assert "the app hung: no sign of life for 0.6 s" in run.errors[0].message
 
 
+def test_an_app_that_reports_ever_new_steps_is_an_error_record(harness: Harness, device: FakeTransport) -> None:
+    harness.plan = replace(harness.plan, models=harness.plan.models[:1], inputs=harness.plan.inputs[:1])
+    device.apps = [{"busy": 0}] * 2
+    (run,) = harness.measured(device).runs
+    assert harness.stored(device).complete and device.starts == 2 and run.repetitions == ()
+    assert "the app hung: it reports more than the 21 steps of its job" in run.errors[0].message
+
+
 def test_a_result_that_arrives_cut_off_is_read_again(harness: Harness, device: FakeTransport) -> None:
     device.plan["read result.json"] = [lambda data: data[: len(data) // 2]] * 2
     device.plan["read outputs_1.f32"] = [lambda data: data[:-4]]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock
+from mobile_robust.files import output_lock
 from mobile_robust.runtimes.emulator import install, packages, sandbox, wheels
 from mobile_robust.runtimes.emulator.apt import Apt
 from mobile_robust.runtimes.emulator.cli import main
@@ -86,7 +86,7 @@ def test_a_failure_of_apt_is_reported_and_nothing_passes_for_whole(apt_get, cach
 
 def test_two_at_a_time_do_not_mix(cache: Path) -> None:
     cache.mkdir(parents=True)
-    with folder_lock(cache), pytest.raises(InputError, match="another process is writing there"):
+    with output_lock(cache), pytest.raises(InputError, match="another process is writing it"):
         main(["setup"])
 
 

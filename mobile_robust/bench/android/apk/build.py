@@ -22,7 +22,7 @@ from mobile_robust.bench.android.apk.signing import sign
 from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain, find
 from mobile_robust.bench.android.apk.verify import LIBRARY, RUNTIME, licence_path, verify
 from mobile_robust.errors import InputError
-from mobile_robust.files import folder_lock, sha256, write_output
+from mobile_robust.files import output_lock, sha256, write_output
 
 APK_NAME = "mobile-robust-bench.apk"
 #: In the APK: what it was built from.
@@ -54,7 +54,7 @@ def build_apk(out: Path, notify: Notify = lambda _: None) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made: {error.strerror}") from None
-    with folder_lock(out), tempfile.TemporaryDirectory() as scratch:
+    with output_lock(out), tempfile.TemporaryDirectory() as scratch:
         unsigned = assemble(folder, tools, Path(scratch), notify)
         notify("signing and checking")
         signed = sign(unsigned, tools, Path(scratch))

@@ -13,7 +13,7 @@ from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.documents import DocumentError, parse_json
 from mobile_robust.errors import InputError
-from mobile_robust.files import write_output
+from mobile_robust.files import output_lock, write_output
 from mobile_robust.options import MOST_PROCESSES, add_split, at_least, file_name, seed, split_of
 from mobile_robust.recipes import load_recipe
 from mobile_robust.reporting.console import make_console
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     # PyTorch: too slow for --help and mistyped options
     from mobile_robust.methods.deepcorrect.rank.ranking import rank
 
-    with work_bar(errors, "photos x filters") as update:
+    with output_lock(options.out), work_bar(errors, "photos x filters") as update:
         ranking = rank(
             recipe,
             dataset,
@@ -53,8 +53,8 @@ def main(argv: list[str]) -> int:
             notify=lambda sentence: errors.print(sentence, style="yellow"),
             on_progress=lambda layer, done, total: update(layer or "no swap", done, total),
         )
-    write_output(options.out, ranking.model_dump_json(indent=2) + "\n")
-    partial.unlink(missing_ok=True)
+        write_output(options.out, ranking.model_dump_json(indent=2) + "\n")
+        partial.unlink(missing_ok=True)
     if options.plot:
         from mobile_robust.methods.deepcorrect.rank.plot import plot
 

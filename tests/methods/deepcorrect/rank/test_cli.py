@@ -14,6 +14,7 @@ from mobile_robust.backbones.create import create_network
 from mobile_robust.contracts.__main__ import schemas
 from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.errors import InputError
+from mobile_robust.files import output_lock
 from mobile_robust.methods.deepcorrect.rank import priority
 from mobile_robust.methods.deepcorrect.rank.cli import main
 from mobile_robust.methods.deepcorrect.rank.progress import Partial
@@ -63,6 +64,12 @@ def test_a_ranking_says_what_it_was_measured_with(photos: Path, capsys: pytest.C
     assert [path.name for path in sorted(photos.parent.iterdir())] == ["photos", "ranking.json", "ranking.png"]
     said = capsys.readouterr().out
     assert "test_resnet on 6 photos" in said and "layer1.0.conv1" in said and "awgn 20, 90" in said
+
+
+def test_one_process_writes_a_ranking(photos: Path) -> None:
+    refused = pytest.raises(InputError, match=r"ranking.json: another process is writing it")
+    with output_lock(photos.parent / "ranking.json"), refused:
+        main(arguments(photos))
 
 
 def test_labels_may_be_given_and_photos_drawn(photos: Path) -> None:
