@@ -157,5 +157,7 @@ OWN = {
     "bench.host.worker",
     "evaluation.predictors",
     "methods.deepcorrect.rank.cli",
+    "data.images",  # bytes alone, of what is no regular file
+    "data.labels",  # bytes alone, of a table
     "training_record",  # in the header of a weights file: damaged in tests/test_training_record.py
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_robust.data.folder import hidden
+from mobile_robust.documents import read
 from mobile_robust.errors import InputError
 
 #: ImageNet's classes are named by their WordNet synset in the data set itself.
 _SYNSET = re.compile(r"n\d{8}")
+#: What data sets call their parts. A class may have such a name, but not two of them.
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "eval", "dev", "holdout"}
 #: A class index has no more digits.
 _DIGITS = 9
 
@@ -62,8 +66,7 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
         )
     parts = [path.relative_to(folder).parts for path in paths]
     names = sorted({own[0] for own in parts})
-    if all(len(own) > 2 for own in parts):
-        _refuse_deeper_classes(folder, names, {own[:2] for own in parts})
+    _refuse_deeper_classes(folder, names, parts)
     if all(_is_index(name) for name in names):
         names.sort(key=int)
     order = {name: index for index, name in enumerate(names)}
@@ -79,9 +82,15 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
     return Labels({path: order[own[0]] for path, own in zip(paths, parts, strict=True)}, len(names), left_out)
 
 
-def _refuse_deeper_classes(folder: Path, names: list[str], inner: set[tuple[str, ...]]) -> None:
-    """Folders such as train and val, or severities, of which each holds the same classes."""
-    if len(names) == 1 or len({name for _, name in inner}) < len(inner):
+def _refuse_deeper_classes(folder: Path, names: list[str], parts: list[tuple[str, ...]]) -> None:
+    """Folders such as train and val, or severities, of which each holds the same classes; not classes that keep their
+    images in a folder of the same name each."""
+    inner = {own[:2] for own in parts}
+    kinds = len({own[1] for own in inner})
+    deeper = all(len(own) > 2 for own in parts) and (len(names) == 1 or 1 < kinds < len(inner))
+    if not any(map(_SYNSET.fullmatch, names)):
+        deeper = deeper or any(_SYNSET.fullmatch(name) for own in parts for name in own[1:-1])
+    if deeper or sum(name.lower() in _PARTS for name in names) > 1:
         raise InputError(
             f"--labels folders: {folder} holds {_some(names)}, whose sub-folders look like the classes; "
             f"give one of them, such as {folder / names[0]}"
@@ -89,22 +98,20 @@ def _refuse_deeper_classes(folder: Path, names: list[str], inner: set[tuple[str,
 
 
 def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, int]:
+    if not table.exists():
+        raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file")
+    named: dict[str, int] = {}
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"file", "label"} <= set(reader.fieldnames or ()):
-                raise InputError(
-                    f"{table}: the first line must be file,label; it is {','.join(reader.fieldnames or ())!r}"
-                )
-            named: dict[str, int] = {}
-            for row in reader:
-                where = f"{table}, line {reader.line_num}"
-                label = _index(row["label"], where)
-                if named.setdefault(_composed(row["file"] or ""), label) != label:
-                    raise InputError(f"{where}: {row['file']} has another label than in a line before")
-    except FileNotFoundError:
-        raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(read(table).decode("utf-8-sig"), newline=""))
+        header = list(reader.fieldnames or ())
+        if header.count("file") != 1 or header.count("label") != 1:
+            raise InputError(f"{table}: the first line must be file,label; it is {','.join(header)[:100]!r}")
+        for row in reader:
+            where = f"{table}, line {reader.line_num}"
+            label = _index(row["label"], where)
+            if named.setdefault(_composed(row["file"] or ""), label) != label:
+                raise InputError(f"{where}: {row['file']} has another label than in a line before")
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"--labels {table}: cannot be read as CSV: {error}") from None
     files = {_composed(path.relative_to(folder).as_posix()): path for path in paths}
     if missing := sorted(named.keys() - files.keys()):

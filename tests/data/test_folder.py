@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +54,32 @@ def test_photos_that_cannot_be_read_here_are_named_with_what_helps(tmp_path: Pat
     if ".heic" not in photo_suffixes():
         assert [path.name for path in found.photos] == ["1.jpg"]
         assert "4.heic (HEIC is read where pillow-heif is installed: pip install pillow-heif)" in str(found.message())
+
+
+def test_what_else_is_no_photo_is_named(tmp_path: Path) -> None:
+    make(tmp_path, "1.jpg", "@Recycle/2.jpg", "$Recycle.Bin/3.jpg", "4.PSD", "5.jxl", "6.svg", "notes.txt")
+    (tmp_path / "7.jpg").symlink_to("gone.jpg")
+    (tmp_path / "cats").symlink_to("gone")
+    with (tmp_path / "8.png").open("wb") as file:
+        file.truncate(2**40)
+    assert photos(tmp_path) == ["1.jpg"]
+    message = str(PhotoFolder.scan(tmp_path).message())
+    assert "4.PSD and 2 more (no format of photos; export it as JPEG or PNG)" in message
+    assert "7.jpg and 1 more (no file, or a link to none)" in message and "8.png (larger than 1024 MiB)" in message
+    assert "$Recycle.Bin and 1 more (hidden or made by the system)" in message and "notes" not in message
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "1.jpg", "closed/2.jpg")
+    scan = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert PhotoFolder.scan(tmp_path).message() == "left out closed (cannot be read: Permission denied)"
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:
