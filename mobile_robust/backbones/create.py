@@ -82,6 +82,11 @@ def timm_name(name: str) -> str:
     """A name that timm knows; raises InputError, with close matches, where it does not."""
     if not timm.is_model(name):
         raise unknown("backbone", name, [*NETWORKS, *timm.list_models()])
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        network = name.partition(".")[0]
+        raise unknown(f"weights of {network}", name, timm.list_pretrained(f"{network}.*")) from None
     return name
 
 

@@ -22,6 +22,7 @@ _PHOTOS = {
     *(".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avif", ".avifs"),
     *_HEIC,
 }
+HEIC_HINT = "HEIC is read where pillow-heif is installed: pip install pillow-heif"
 #: Other pictures, which no camera writes.
 _PICTURES = {".ai", ".dcm", ".eps", ".exr", ".hdr", ".ico", ".jxl", ".jxr", ".pcx", ".psd", ".qoi", ".svg", ".xcf"}
 #: Folders that operating systems, network disks and programs make beside those that begin with a dot; lower case.
@@ -102,13 +103,14 @@ def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
 
     for place, folders, files in os.walk(root, onerror=unreadable, followlinks=True):
         here = Path(place)
-        for name in sorted(folders):
+        for name in sorted(folders, key=lambda name: ((here / name).is_symlink(), name)):
             real = (here / name).resolve()
             if hidden(name):
                 left_out[here / name] = "hidden or made by the system"
             elif real in seen:
                 left_out[here / name] = "links to a folder that is taken already"
-            seen.add(real)
+            else:
+                seen.add(real)
         folders[:] = [name for name in sorted(folders) if here / name not in left_out]
         for name in sorted(files):
             path, suffix = here / name, Path(name).suffix.lower()
@@ -122,7 +124,7 @@ def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
             elif suffix in photo_suffixes():
                 left_out[path] = "hidden or made by the system"
             elif suffix in _HEIC:
-                left_out[path] = "HEIC is read where pillow-heif is installed: pip install pillow-heif"
+                left_out[path] = HEIC_HINT
             elif suffix in _RAW:
                 left_out[path] = "a camera's raw data; export it as JPEG"
             elif suffix in _PHOTOS:

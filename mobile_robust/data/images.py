@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from mobile_robust.data.folder import MOST_FILE_BYTES, photo_formats
+from mobile_robust.data.folder import HEIC_HINT, MOST_FILE_BYTES, photo_formats
 from mobile_robust.documents import read
 from mobile_robust.errors import InputError
 
@@ -73,7 +73,8 @@ def read_image(path: Path) -> Photo:
                 raise
             return _decoded(bare)
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image: its content is of no format known here") from None
+        kind = HEIC_HINT if data[4:8] == b"ftyp" else "its content is of no format known here"
+        raise InputError(f"{path}: not an image: {kind}") from None
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly every built-in exception
         raise InputError(f"{path}: broken image: {error}") from error
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -11,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_robust.data.folder import hidden
-from mobile_robust.documents import read
+from mobile_robust.documents import read_csv
 from mobile_robust.errors import InputError
 
 #: ImageNet's classes are named by their WordNet synset in the data set itself.
@@ -101,18 +99,10 @@ def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, in
     if not table.exists():
         raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file")
     named: dict[str, int] = {}
-    try:
-        reader = csv.DictReader(io.StringIO(read(table).decode("utf-8-sig"), newline=""))
-        header = list(reader.fieldnames or ())
-        if header.count("file") != 1 or header.count("label") != 1:
-            raise InputError(f"{table}: the first line must be file,label; it is {','.join(header)[:100]!r}")
-        for row in reader:
-            where = f"{table}, line {reader.line_num}"
-            label = _index(row["label"], where)
-            if named.setdefault(_composed(row["file"] or ""), label) != label:
-                raise InputError(f"{where}: {row['file']} has another label than in a line before")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--labels {table}: cannot be read as CSV: {error}") from None
+    for line, (file, text) in read_csv(table, "file", "label"):
+        label = _index(text, where := f"{table}, line {line}")
+        if named.setdefault(_composed(file), label) != label:
+            raise InputError(f"{where}: {file} has another label than in a line before")
     files = {_composed(path.relative_to(folder).as_posix()): path for path in paths}
     if missing := sorted(named.keys() - files.keys()):
         raise InputError(f"{table}: names images that are not in {folder}: {_some(missing)}")
@@ -130,9 +120,9 @@ def _is_index(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= _DIGITS  # isdecimal alone takes other scripts' digits
 
 
-def _index(text: str | None, where: str) -> int:
-    if text is None or not _is_index(text.strip()):
-        raise InputError(f"{where}: label must be a class index (0, 1, …), got {(text or '')[:20]!r}")
+def _index(text: str, where: str) -> int:
+    if not _is_index(text.strip()):
+        raise InputError(f"{where}: label must be a class index (0, 1, …), got {text[:20]!r}")
     return int(text)
 
 

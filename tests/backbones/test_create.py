@@ -90,10 +90,21 @@ def test_options_timm_does_not_take_are_named(options: dict[str, object]) -> Non
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("resnet5O", "resnet50"), ("resnet-50", "resnet50"), ("cifar_resnet2O", "cifar_resnet20")],
+    [
+        ("resnet5O", "resnet50"),
+        ("RESNET50", "resnet50"),
+        ("resnet-50", "resnet50"),
+        ("cifar_resnet2O", "cifar_resnet20"),
+    ],
 )
 def test_an_unknown_backbone_has_close_matches(name: str, near: str) -> None:
     with pytest.raises(InputError, match=rf"unknown backbone '{name}'; close matches: .*\b{near}\b.* known\)"):
+        create_network(name, {}, None, 0)
+
+
+@pytest.mark.parametrize("name", ["resnet18.", "resnet18.a1", "resnet18.a1_in1k.x"])
+def test_unknown_weights_of_a_network_list_the_known(name: str) -> None:
+    with pytest.raises(InputError, match=rf"unknown weights of resnet18 '{name}'; known: .*resnet18\.a1_in1k"):
         create_network(name, {}, None, 0)
 
 

@@ -95,6 +95,13 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     assert "(links to a folder that is taken already)" in str(PhotoFolder.scan(root).message())
 
 
+def test_a_link_beside_its_folder_is_the_one_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "zebra/1.jpg")
+    (tmp_path / ".last").symlink_to("zebra")
+    (tmp_path / "ape").symlink_to("zebra")
+    assert photos(tmp_path) == ["zebra/1.jpg"]
+
+
 def test_a_folder_without_photos_is_refused_with_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
     file.write_text("x")

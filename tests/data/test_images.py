@@ -192,12 +192,14 @@ def test_pipes_devices_programs_and_huge_files_are_no_photos(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe.jpg")
     with (tmp_path / "huge.jpg").open("wb") as file:
         file.truncate(2**40)
+    (tmp_path / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     (tmp_path / "program.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     for path, reason in (
         (tmp_path / "pipe.jpg", "not an image"),
         (Path("/dev/zero"), "larger than"),
         (tmp_path / "huge.jpg", "larger than the 1024 MiB that are allowed"),
         (tmp_path / "program.jpg", "not an image"),
+        (tmp_path / "phone.jpg", "not an image: HEIC is read where pillow-heif is installed"),
     ):
         with pytest.raises(InputError, match=rf"{path}: .*{reason}"):
             data.read_image(path)
