@@ -196,9 +196,9 @@ def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
     elif required is not None:
         layers, text = required.load()(site)
         known, wanted = site.backbone.state_dict(), layers.state_dict()
-        _, state = below_prefix(state, list(wanted))
+        prefix, state = below_prefix(state, list(wanted))
         needed = {name: tensor for name, tensor in state.items() if name in wanted or name not in known}
-        origin = apply_state(layers, needed, path, text)
+        origin = apply_state(layers, needed, path, text) + (f", its tensors below {prefix}" if prefix else "")
     return f"{section.name} from {origin}", sha256(path), tensors_hash
 
 

@@ -46,8 +46,8 @@ def read_state(path: Path) -> State:
     holds nothing but tensors and plain values; of a checkpoint with several entries the one that is a state dict.
 
     Raises:
-        InputError: The file is missing or damaged, is a pickle that holds more (never executed), or has several state
-            dicts or none.
+        InputError: The file is missing or damaged, is a pickle that holds more (never executed), has several state
+            dicts or none, or holds numbers that are none.
     """
     if not path.is_file():
         raise InputError(f"weights file {path}: no such file")
@@ -77,7 +77,16 @@ def read_state(path: Path) -> State:
                 f"weights file {path}: {_shown(name)} is a quantized, sparse, nested or empty (meta) tensor; save all "
                 "as plain fp32, fp16 or bf16"
             )
+        if tensor.dtype in _FLOATS:
+            _check_numbers(path, name, tensor)  # also of what is not needed: the file is damaged
     return state
+
+
+def _check_numbers(path: Path, name: str, tensor: Tensor) -> None:
+    if not bool(tensor.isfinite().all()):
+        raise InputError(f"weights file {path}: {_shown(name)} holds NaN or infinite values")
+    if name.endswith("running_var") and bool((tensor < 0).any()):
+        raise InputError(f"weights file {path}: {_shown(name)} holds negative variances")
 
 
 def _state_in(content: Any, path: Path) -> State:
@@ -166,10 +175,7 @@ def apply_state(module: nn.Module, state: State, path: Path, what: str) -> str:
                 f"weights file {path}: {name} is stored as {stored}, without the scale of its numbers; save it as "
                 "fp32, fp16 or bf16"
             )
-        if wanted.is_floating_point and not bool(tensor.to(wanted).isfinite().all()):
-            raise InputError(f"weights file {path}: {name} holds NaN or infinite values")
-        if name.endswith("running_var") and bool((tensor < 0).any()):
-            raise InputError(f"weights file {path}: {name} holds negative variances")
+        _check_numbers(path, name, tensor.to(wanted))  # double precision has larger numbers
     module.load_state_dict(state, strict=False)
     return f"{path.name}, its tensors below {prefix}" if prefix else path.name
 

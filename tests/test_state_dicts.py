@@ -65,6 +65,13 @@ def test_tensors_below_a_prefix_are_taken_with_what_lies_beside_left_out(prefix:
     assert other[2].weight.dtype == torch.float32 and torch.equal(other[2].weight, state["2.weight"].float())
 
 
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_numbers_that_nobody_needs_are_checked_too(tmp_path: Path, name: str) -> None:
+    state = network().state_dict() | {"tail.bias": torch.full((2,), float("nan"))}
+    (save_file if name.endswith("s") else torch.save)(state, tmp_path / name)
+    assert refusal(tmp_path / name).endswith("tail.bias holds NaN or infinite values")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_are_not_finite_are_named(value: float) -> None:
     state = network().state_dict()

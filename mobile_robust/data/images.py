@@ -12,6 +12,7 @@ import warnings
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,10 +153,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _as_rgb(image: Image.Image, white_is_zero: bool) -> Image.Image:
     if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
-        values = np.asarray(image, dtype=np.float64)
-        grey = values * (255 / (2 ** _bits(values) - 1))
-        grey = 255 - grey if white_is_zero else grey
-        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
+        values = np.asarray(image)
+        most = 2 ** _bits(values) - 1
+        table = (np.arange(most + 1) * (255 / most)).round().astype(np.uint8)
+        table = table[::-1] if white_is_zero else table
+        return Image.fromarray(np.array([table[row] for row in values])).convert("RGB")  # by rows: photos are large
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
     if image.has_transparency_data:
@@ -164,7 +166,7 @@ def _as_rgb(image: Image.Image, white_is_zero: bool) -> Image.Image:
     return image.convert("RGB")
 
 
-def _bits(values: NDArray[np.float64]) -> int:
+def _bits(values: NDArray[Any]) -> int:
     """The depth of grey values that are stored with more bits: cameras store 8, 10, 12 or 14 bits as they are."""
     depths = (8, 10, 12, 14, 16)
     bits = next((bits for bits in depths if values.max(initial=0) < 2**bits), None)
