@@ -44,7 +44,7 @@ class PhotoFolder:
 
     @classmethod
     def scan(cls, root: Path) -> PhotoFolder:
-        """Looks at names only. Raises InputError where the folder is missing, is a file, or holds no photo."""
+        """Looks at names, and into files without a suffix. InputError: no such folder, a file, or no photo in it."""
         allowed = ", ".join(sorted(photo_suffixes()))
         if not root.is_dir():
             wrong = "is a file" if root.exists() else "no such folder"
@@ -95,6 +95,16 @@ def hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _SYSTEM
 
 
+def _is_photo(path: Path) -> bool:
+    """Whether a file's first bytes are those of a JPEG, PNG or WebP file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or start[8:] == b"WEBP"
+
+
 def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
     seen = {root.resolve()}
 
@@ -131,5 +141,7 @@ def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
                 left_out[path] = f"the installed Pillow cannot read {suffix}"
             elif suffix in _PICTURES:
                 left_out[path] = "no format of photos; export it as JPEG or PNG"
+            elif not suffix and not hidden(name) and path.is_file() and _is_photo(path):
+                left_out[path] = "a photo whose name has no suffix; add .jpg, .png or .webp"
             elif path.is_symlink() and not path.exists():
                 left_out[path] = "no file, or a link to none"  # perhaps of a class

@@ -63,8 +63,9 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
             "or give --labels names or --labels FILE.csv"
         )
     parts = [path.relative_to(folder).parts for path in paths]
-    names = sorted({own[0] for own in parts})
+    names = sorted({own[0] for own in parts}, key=_composed)
     _refuse_deeper_classes(folder, names, parts)
+    _refuse_one_class_twice(folder, names)
     if all(_is_index(name) for name in names):
         names.sort(key=int)
     order = {name: index for index, name in enumerate(names)}
@@ -78,6 +79,16 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
     empty = sorted({path.name for path in folder.iterdir() if path.is_dir() and not hidden(path.name)} - order.keys())
     left_out = f"no classes, as no image is in them: {_some(empty)}" if empty else None
     return Labels({path: order[own[0]] for path, own in zip(paths, parts, strict=True)}, len(names), left_out)
+
+
+def _refuse_one_class_twice(folder: Path, names: list[str]) -> None:
+    """Folders such as 1 and 01, or of one name with its accents in two forms."""
+    numbers = all(_is_index(name) for name in names)
+    first: dict[str | int, str] = {}
+    for name in names:
+        same = first.setdefault(int(name) if numbers else _composed(name), name)
+        if same != name:
+            raise InputError(f"--labels folders: {folder} holds {same!a} and {name!a}, which are one class; join them")
 
 
 def _refuse_deeper_classes(folder: Path, names: list[str], parts: list[tuple[str, ...]]) -> None:

@@ -60,6 +60,8 @@ def test_what_else_is_no_photo_is_named(tmp_path: Path) -> None:
     make(tmp_path, "1.jpg", "@Recycle/2.jpg", "$Recycle.Bin/3.jpg", "4.PSD", "5.jxl", "6.svg", "notes.txt")
     (tmp_path / "7.jpg").symlink_to("gone.jpg")
     (tmp_path / "cats").symlink_to("gone")
+    (tmp_path / "README").write_text("photos")
+    (tmp_path / "cat_9").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
     with (tmp_path / "8.png").open("wb") as file:
         file.truncate(2**40)
     assert photos(tmp_path) == ["1.jpg"]
@@ -67,6 +69,7 @@ def test_what_else_is_no_photo_is_named(tmp_path: Path) -> None:
     assert "4.PSD and 2 more (no format of photos; export it as JPEG or PNG)" in message
     assert "7.jpg and 1 more (no file, or a link to none)" in message and "8.png (larger than 1024 MiB)" in message
     assert "$Recycle.Bin and 1 more (hidden or made by the system)" in message and "notes" not in message
+    assert "cat_9 (a photo whose name has no suffix; add .jpg, .png or .webp)" in message and "README" not in message
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

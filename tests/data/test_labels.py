@@ -44,6 +44,7 @@ def by_folder(root: Path, *names: str) -> Labels:
         (["010", "9", "x"], [0, 1, 2], 3),
         (["n01484850", "n15075141", "n01440764"], [2, 999, 0], 1000),
         (["n01484850/images", "n01440764/images"], [2, 0], 1000),  # as in Tiny ImageNet
+        ([unicodedata.normalize(form, name) for name, form in (("é", "NFD"), ("z", "NFC"))], [1, 0], 2),
         (["train", "bicycle"], [1, 0], 2),  # a class of CIFAR-100
     ],
 )
@@ -78,6 +79,12 @@ def test_linked_class_folders_count(tmp_path: Path) -> None:
 )
 def test_classes_one_level_deeper_are_refused(tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(InputError, match=r"--labels folders: .* holds .*look like the classes; give one of"):
+        by_folder(tmp_path, *names)
+
+
+@pytest.mark.parametrize("names", [["01", "1", "2"], [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]])
+def test_one_class_in_two_folders_is_refused(tmp_path: Path, names: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--labels folders: .* holds '.*' and '.*', which are one class; join them"):
         by_folder(tmp_path, *names)
 
 
