@@ -91,6 +91,12 @@ def _file(path: Path) -> bytes:
 
 
 def _decoded(data: bytes) -> Photo:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of half of its limit and of damaged tags: with lines of its code
+        return _pixels(data)
+
+
+def _pixels(data: bytes) -> Photo:
     with _open(data) as image:
         deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # emptied by the next line
         image.load()  # which turns a TIFF upright, and takes the tag that says so away
@@ -118,9 +124,7 @@ def _bare_png(data: bytes) -> bytes:
 
 def _open(data: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # half of the limit
-            return Image.open(io.BytesIO(data), formats=photo_formats())
+        return Image.open(io.BytesIO(data), formats=photo_formats())
     except Image.DecompressionBombError:
         if data[:2] != b"\xff\xd8":
             raise

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -140,6 +141,15 @@ def test_only_the_orientation_of_the_exif_data_matters(tmp_path: Path, tag: tupl
     upright = photo(48, 64)
     Image.fromarray(np.ascontiguousarray(np.rot90(upright))).save(path, quality=95, exif=b"Exif\0\0" + block)
     assert np.abs(data.read_image(path).astype(int) - upright).mean() < 4
+
+
+def test_damaged_tags_are_read_past_in_silence(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    Image.fromarray(photo(48, 64)).save(tmp_path / "phone.jpg", exif=exif.tobytes()[:-8])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert data.read_image(tmp_path / "phone.jpg").shape in ((64, 48, 3), (48, 64, 3))
 
 
 def test_exif_data_that_are_none_are_ignored(tmp_path: Path) -> None:
