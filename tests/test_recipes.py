@@ -63,8 +63,8 @@ def test_malformed_toml_is_quoted(tmp_path, text, line, quoted) -> None:
         ("64", "[224, 8]", 11, "input.size: must be a side in pixels, or [height, width]"),
         ("64", "64\nmean = [0.5, 0.5]", 12, "input.mean.2: Field required"),
         ("64", "64\nmean = [0.5, 0.5, nan]", 12, "input.mean.2: must be a finite number, got nan"),
-        ("64", "64\nstd = [0.5, 0.5, 0]", 12, "input.std: every value must be greater than 0"),
-        ("64", "64\nstd = [1, 1, 1e-300]", 12, "input.std: every value must be greater than 0"),
+        ("64", "64\nstd = [0.5, 0.5, 0]", 12, "input.std: every value must be 0.0001 or more"),
+        ("64", "64\nstd = [1, 1, 1e-300]", 12, "input.std: every value must be 0.0001 or more"),
         (
             "64",
             "64\nmean = [123.7, 116.3, 103.5]",

@@ -77,7 +77,7 @@ class InputSection(Contract):
     @classmethod
     def _positive(cls, std: Triple | None) -> Triple | None:
         if std is not None and min(std) < LEAST_DEVIATION:
-            raise ValueError(f"every value must be greater than {LEAST_DEVIATION}")
+            raise ValueError(f"every value must be {LEAST_DEVIATION} or more")
         return std
 
     @field_validator("mean", "std")
