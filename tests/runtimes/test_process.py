@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mobile_robust.runtimes.process import Message, receive, send
+from mobile_robust.runtimes.process import Message, Worker, receive, send
 
 
 def sent(message: Message) -> bytes:
@@ -29,3 +32,14 @@ def test_a_message_arrives_as_it_was_sent() -> None:
 def test_a_message_that_breaks_off_is_the_end(left: int) -> None:
     with pytest.raises(EOFError):
         receive(io.BytesIO(sent(Message("inputs", arrays={"x": np.ones(5)}))[:left]))
+
+
+def test_the_log_of_a_process_has_no_name_that_a_kill_could_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    worker = Worker(["sh", "-c", "echo first >&2; echo broken >&2; exit 3"], dict(os.environ))
+    assert not list(tmp_path.iterdir())
+    assert worker.receive().text == "the engine's process ended with exit code 3. first | broken"
+    assert worker.log() == "first\nbroken\n"
+    worker.close()
