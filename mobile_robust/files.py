@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name for a file in the folder of ``path``, which takes its place when the block ends well: a reader
-    never sees half a file. Where ``path`` is a symbolic link, what it points to is replaced, not the link.
+    never sees half a file. Where ``path`` is a symbolic link, what it points to is replaced, not the link. Raises
+    OSError for a device or a pipe, which a file would take away from all programs.
     """
     path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     # No process number: in two containers that share the folder both may be process 1.
     temporary = path.with_name(f".mobile-robust-{secrets.token_hex(8)}.tmp")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,10 @@ NETWORKS = {
 }
 
 
+#: Arguments of ``timm.create_model`` by which it reads files, or asks the network for them.
+_OF_WEIGHTS = re.compile("pretrained|checkpoint_path$|cache_dir$")
+
+
 def create_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
     """A classifier in eval mode, with random weights from ``seed`` unless ``pretrained`` names timm weights.
 
@@ -59,6 +64,8 @@ def _timm_network(name: str, options: dict[str, Any], pretrained: str | None) ->
     wanted = timm_name(pretrained or name)
     if wanted.partition(".")[0] != name.partition(".")[0]:  # without the weights' tags
         raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
+    if hidden := [option for option in options if _OF_WEIGHTS.match(option)]:
+        raise InputError(f"backbone {name}: options {hidden} not accepted: weights are named by backbone.weights")
     try:
         return timm.create_model(wanted, pretrained=pretrained is not None, **options)
     except Exception as error:  # an option makes timm raise nearly anything

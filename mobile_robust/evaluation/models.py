@@ -139,9 +139,8 @@ def _file(
 def _only(folder: Path, file: str, tensors: Sequence[ArtifactTensor], role: Role) -> ArtifactTensor:
     found = [tensor for tensor in tensors if tensor.role is role]
     if len(found) != 1:
-        raise InputError(
-            f"{folder / MANIFEST_NAME}: {file} has {len(found)} tensors of the role {role.value}; must be 1"
-        )
+        count = f"{len(found)} tensors of the role {role.value}"
+        raise InputError(f"{folder / MANIFEST_NAME}: {file} has {count}; must be 1")
     return found[0]
 
 

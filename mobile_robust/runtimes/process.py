@@ -102,7 +102,8 @@ class Worker:
     """Starts a process and talks to it. It takes the arguments of ``subprocess`` that :func:`launch` gives."""
 
     def __init__(self, args: Sequence[str], env: Mapping[str, str]) -> None:
-        self._log = tempfile.TemporaryFile()  # without a name: a kill leaves nothing of it
+        #: Without a name: a kill leaves nothing of it.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(args, env=env, stdin=pipe, stdout=pipe, stderr=self._log)
 
