@@ -14,9 +14,9 @@ if [ $# != 5 ]; then
 fi
 photos=$1 backbone=$2 train=$3 test=$4 out=$5
 robust() { python -m mobile_robust "$@"; }
-split=(--holdout 0.4 --holdout-by position) # of the trainings
+split=(--holdout 0.4) # of the trainings
 scored=(--images "$photos" "${split[@]}")
-cifar=(--images "$test" --labels folders --holdout 0.1 --holdout-by position)
+cifar=(--images "$test" --labels folders --holdout 0.1)
 
 robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-weights "$backbone" \
   --calibration "$photos" "${split[@]}" --out "$out/build"
