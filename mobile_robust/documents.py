@@ -1,4 +1,4 @@
-"""Every JSON and TOML document is read here: size, nesting and numbers are limited before anything looks at it.
+"""Every JSON, TOML and CSV document is read here: size, nesting and numbers are limited before anything looks at it.
 
 Nothing else in the package parses one (``tests/test_documents.py``). A mistake is a :class:`DocumentError`, which says
 what is wrong and at which key; readers put the file's name before it. Needs the standard library only where no model is
@@ -8,6 +8,8 @@ involved: the emulated phones have no more.
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 import json
 import math
 import os
@@ -171,6 +173,28 @@ def read_model(path: Path, model: type[M], what: str) -> M:
         return as_model(model, value)
     except DocumentError as error:
         raise InputError(f"{path}: not {what}: {error}") from None
+
+
+def read_csv(path: Path, *columns: str) -> Iterator[tuple[int, list[str]]]:
+    """(line of the file, texts of the columns) for every row of a CSV file whose first line names each column once, and
+    perhaps others; raises InputError for any other file."""
+    reader = csv.DictReader(io.StringIO(_utf8(path, read(path)), newline=""))
+    try:
+        header = list(reader.fieldnames or ())
+        if any(header.count(column) != 1 for column in columns):
+            given = ",".join(header)[:100]
+            raise InputError(f"{path}: the first line must be {','.join(columns)}; it is {given!r}")
+        for row in reader:
+            yield reader.line_num, [row[column] or "" for column in columns]
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
+
+
+def _utf8(path: Path, data: bytes) -> str:
+    try:
+        return _text(data)
+    except DocumentError as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error.reason}") from None
 
 
 def _text(data: bytes | str) -> str:

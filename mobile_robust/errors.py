@@ -36,7 +36,8 @@ def unknown(kind: str, name: str, allowed: Iterable[str], most: int = 12) -> Inp
     names = sorted(allowed)
     if len(names) <= most:
         return InputError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}")
-    close = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+    folded = {each.casefold(): each for each in names}
+    close = [folded[each] for each in get_close_matches(name.casefold(), folded, n=5, cutoff=0.4)] or names[:5]
     return InputError(f"unknown {kind} {name!r}; close matches: {', '.join(close)} ({len(names)} known)")
 
 

@@ -77,6 +77,8 @@ def build_model(recipe: Recipe) -> Model:
     """
     options_of(recipe)  # a wrong option shows before the backbone is loaded
     site, image = _site(recipe, download=True), input_of(recipe)
+    if recipe.scope == "pipeline":
+        site.check_scores()
     backbone_text, backbone_hash, tensors_hash = _load_backbone(site)
     adapter, pipeline = _initial(site)
     weights_text, weights_hash = _load_adapter(recipe, adapter, pipeline)
@@ -194,9 +196,9 @@ def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
     elif required is not None:
         layers, text = required.load()(site)
         known, wanted = site.backbone.state_dict(), layers.state_dict()
-        _, state = below_prefix(state, list(wanted))
+        prefix, state = below_prefix(state, list(wanted))
         needed = {name: tensor for name, tensor in state.items() if name in wanted or name not in known}
-        origin = apply_state(layers, needed, path, text)
+        origin = apply_state(layers, needed, path, text) + (f", its tensors below {prefix}" if prefix else "")
     return f"{section.name} from {origin}", sha256(path), tensors_hash
 
 
@@ -204,8 +206,8 @@ def _tensors_hash(network: nn.Module, state: Mapping[str, Tensor]) -> str | None
     """Hash of a network's tensors in a state, however that calls and stores them; None where some are not in it."""
     own = {name: x for name, x in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     _, found = below_prefix(dict(state), list(own))
-    if not own.keys() <= found.keys():
-        return None
+    if any(name not in found or found[name].shape != x.shape for name, x in own.items()):
+        return None  # shapes: a few bytes of a file can claim any size
     return state_hash({name: found[name].to(x.dtype) for name, x in own.items()})
 
 

@@ -15,6 +15,8 @@ from mobile_robust.errors import InputError, unknown
 from mobile_robust.methods.registry import method_of, option_errors
 
 _PACKAGE = Path(__file__).resolve().parent
+#: So many are said at once.
+_MOST_MISTAKES = 10
 
 
 def built_in_recipes() -> dict[str, Path]:
@@ -84,8 +86,11 @@ def _check_options(recipe: Recipe, path: Path, text: str) -> None:
         validated(method.options, recipe.options)
     except ValidationError as error:
         found = option_errors(method, error)
-        lines = [f"{_located(path, text, ['options', *keys])}: {_shortened(message)}" for keys, message in found]
-        raise InputError("\n".join(lines)) from None
+        lines = [
+            f"{_located(path, text, ['options', *keys])}: {_shortened(message)}"
+            for keys, message in found[:_MOST_MISTAKES]
+        ]
+        raise InputError(_joined(lines, len(found))) from None
 
 
 def _located(path: Path, text: str, keys: list[str]) -> str:
@@ -95,8 +100,9 @@ def _located(path: Path, text: str, keys: list[str]) -> str:
 
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     """All validation errors, one per line, each with the line of the file and the key."""
+    details = error.errors(include_url=False)
     parts = []
-    for detail in error.errors(include_url=False):
+    for detail in details[:_MOST_MISTAKES]:
         keys = [str(k) for k in detail["loc"]]
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
@@ -104,7 +110,12 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
         elif detail["type"] != "missing":
             message += f", got {_quoted(detail['input'])}"
         parts.append(f"{_located(path, text, keys)}: {_shortened('.'.join(keys) or 'recipe')}: {_shortened(message)}")
-    return "\n".join(parts)
+    return _joined(parts, len(details))
+
+
+def _joined(lines: list[str], mistakes: int) -> str:
+    more = [f"and {mistakes - len(lines)} more mistakes"] if mistakes > len(lines) else []
+    return "\n".join([*lines, *more])
 
 
 def _quoted(value: Any) -> str:

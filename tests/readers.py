@@ -157,5 +157,8 @@ OWN = {
     "bench.host.worker",
     "evaluation.predictors",
     "methods.deepcorrect.rank.cli",
+    "data.images",  # bytes alone, of what is no regular file
+    "data.labels",  # a CSV file, for tests/data/test_labels.py
+    "evaluation.mce",  # a CSV file, for tests/evaluation/test_mce.py
     "training_record",  # in the header of a weights file: damaged in tests/test_training_record.py
 }

@@ -30,6 +30,7 @@ from tests.test_imports import MODULES
 
 PARSER = re.compile(
     r"\bjson\.loads?\(|\btomllib\b|\btomli\b|validate_json|JSONDecoder|raw_decode|pydantic_core|from json|\byaml\b"
+    r"|csv\.(Dict)?[rR]eader"
 )
 
 

@@ -155,6 +155,10 @@ def test_weights_of_another_network_are_refused(weights) -> None:
         ({"backbone": {"name": "mobilenetv2_100", "layer": "classifier"}}, r"classifier are no \(B, C, H, W\) map"),
         ({"backbone": {"name": "mobilenetv2_100", "options": {"in_chans": 1}}}, "cannot take an RGB image of 64x64"),
         (
+            {"scope": "pipeline", "backbone": {"name": "test_resnet", "options": {"features_only": True}}},
+            "test_resnet: gives a list for an image, not the scores of 2 or more classes, with options",
+        ),
+        (
             {"backbone": {"name": "swin_tiny_patch4_window7_224", "layer": "patch_embed"}},
             "swin_tiny_patch4_window7_224 cannot .*match model",
         ),

@@ -63,7 +63,16 @@ def test_malformed_toml_is_quoted(tmp_path, text, line, quoted) -> None:
         ("64", "[224, 8]", 11, "input.size: must be a side in pixels, or [height, width]"),
         ("64", "64\nmean = [0.5, 0.5]", 12, "input.mean.2: Field required"),
         ("64", "64\nmean = [0.5, 0.5, nan]", 12, "input.mean.2: must be a finite number, got nan"),
-        ("64", "64\nstd = [0.5, 0.5, 0]", 12, "input.std: every value must be greater than 0"),
+        ("64", "64\nstd = [0.5, 0.5, 0]", 12, "input.std: every value must be 0.0001 or more"),
+        ("64", "64\nstd = [1, 1, 1e-300]", 12, "input.std: every value must be 0.0001 or more"),
+        (
+            "64",
+            "64\nmean = [123.7, 116.3, 103.5]",
+            12,
+            "input.mean: is of values in [0, 1]; divide what is of",
+        ),
+        ("64", "64\nstd = [58, 57, 57]", 12, "input.std: is of values in [0, 1]"),
+        ("64", "64\nstd = [1e300, 1, 1]", 12, "input.std: is of values in [0, 1]"),
         ('"resnet50"', '"resnet50"\nseed = 9223372036854775808', 9, "backbone.seed: Input should be less than"),
         ('\n[options]\nvariant = "afd"\n', '\noptions = "afd"\n', 4, "options: Input should be an object"),
         ("64", '64\n[artifacts]\ntflite = ["fp64"]', 13, "artifacts.tflite.0: Input should be 'fp32', 'fp16'"),
@@ -120,6 +129,13 @@ def test_every_mistake_is_reported_at_once(tmp_path) -> None:
         "method: Field required",
         "input.size: must be a side in pixels, or [height, width], each from 32 to 4096, got 7",
     ]
+
+
+@pytest.mark.parametrize("table", ["[input]", "[options]"])
+def test_of_thousands_of_mistakes_ten_are_said(tmp_path: Path, table: str) -> None:
+    keys = "\n".join(f"k{i} = 1" for i in range(5000))
+    lines = message_of(tmp_path, GOOD.replace(table, f"{table}\n{keys}")).splitlines()
+    assert "unknown" in lines[0] and lines[-1] == "and 4990 more mistakes" and len(lines) == 11
 
 
 def test_unknown_names_list_the_known() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,13 @@ def test_tensors_below_a_prefix_are_taken_with_what_lies_beside_left_out(prefix:
     assert other[2].weight.dtype == torch.float32 and torch.equal(other[2].weight, state["2.weight"].float())
 
 
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_numbers_that_nobody_needs_are_checked_too(tmp_path: Path, name: str) -> None:
+    state = network().state_dict() | {"tail.bias": torch.full((2,), float("nan"))}
+    (save_file if name.endswith("s") else torch.save)(state, tmp_path / name)
+    assert refusal(tmp_path / name).endswith("tail.bias holds NaN or infinite values")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_are_not_finite_are_named(value: float) -> None:
     state = network().state_dict()
@@ -75,6 +83,96 @@ def test_a_negative_variance_is_named() -> None:
     state = network().state_dict()
     state["1.running_var"] = torch.tensor([1.0, -1e-3, 1.0, 1.0])
     assert mismatch(state) == "weights file w.pth: 1.running_var holds negative variances"
+
+
+@pytest.mark.parametrize("entries", ["checkpoint", "params", "model.state_dict", "a.b.c"])
+def test_the_only_state_dict_is_found_under_any_name(tmp_path: Path, entries: str) -> None:
+    content: dict = network().state_dict()
+    for entry in reversed(entries.split(".")):
+        content = {entry: content, "epoch": 3, "optimizer": {"state": {0: {"step": torch.ones(1)}}}}
+    torch.save(content, tmp_path / "w.pth")
+    path = tmp_path / "w.pth"
+    assert apply_state(network(), read_state(path), path, "it") == f"w.pth, its tensors below {entries}."
+
+
+def test_what_training_scripts_keep_beside_tensors_is_no_code(tmp_path: Path) -> None:
+    content = {"args": Namespace(lr=0.1), "best": np.float64(3), "out": tmp_path}
+    torch.save({"state_dict": network().state_dict(), **content}, tmp_path / "w.pth.tar")
+    assert read_state(tmp_path / "w.pth.tar").keys() == network().state_dict().keys()
+
+
+ODD = {
+    "sparse": lambda x: x.to_sparse(),
+    "quantized": lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
+    "meta": lambda x: x.to("meta"),
+    "nested": lambda x: torch.nested.nested_tensor([x[0], x[1, :2]]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_are_not_plain_are_named(tmp_path: Path, kind: str) -> None:
+    torch.save({**network().state_dict(), "0.weight": ODD[kind](network()[0].weight.detach())}, tmp_path / "w.pth")
+    assert "is a quantized, sparse, nested or empty (meta) tensor; save all as plain" in refusal(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int8, torch.uint8, torch.bool, torch.complex64, torch.float8_e4m3fn, torch.float8_e5m2]
+)
+def test_numbers_without_their_scale_are_named(dtype: torch.dtype) -> None:
+    state = network().state_dict()
+    state["0.weight"] = state["0.weight"].to(dtype)
+    assert "0.weight is stored as " in mismatch(state) and "save it as fp32" in mismatch(state)
+
+
+def test_numbers_that_are_finite_in_double_precision_alone_are_named() -> None:
+    state = network().state_dict() | {"0.bias": torch.full((4,), 1e300, dtype=torch.float64)}
+    assert mismatch(state) == "weights file w.pth: 0.bias holds NaN or infinite values"
+
+
+def test_a_network_that_is_there_twice_is_said() -> None:
+    state = network().state_dict()
+    both = {f"model.{k}": v for k, v in state.items()} | {f"ema.module.{k}": v for k, v in state.items()}
+    assert mismatch(both).endswith(
+        "; all that is needed is there below model. and below ema.module.: save one by itself"
+    )
+
+
+def test_what_is_missing_below_a_prefix_is_named() -> None:
+    state = {f"module.{k}": v for k, v in network().state_dict().items() if k != "2.bias"}
+    assert mismatch(state) == "weights file w.pth does not fit method afd: 1 keys missing: 2.bias"
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (10**12,), (4, 1)])
+def test_odd_shapes_are_no_number_of_classes(shape: tuple[int, ...]) -> None:
+    message = mismatch(network().state_dict() | {"2.bias": torch.ones(1).expand(shape) if shape else torch.ones(())})
+    assert message.endswith(f"2.bias is {shape}, needed (5,)")
+
+
+def test_odd_names_stay_in_one_short_line() -> None:
+    message = mismatch(network().state_dict() | {"a\n\x1b": torch.ones(1), "b" * 9999: torch.ones(1)})
+    assert "\n" not in message and "\x1b" not in message and len(message) < 400
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html>", "a web page"),
+        (b"\x1f\x8b\x08\0", "compressed with gzip"),
+    ],
+)
+def test_what_was_downloaded_instead_is_said(tmp_path: Path, suffix: str, content: bytes, cause: str) -> None:
+    (tmp_path / f"w.{suffix}").write_bytes(content)
+    assert f"it is {cause}" in refusal(tmp_path / f"w.{suffix}")
+
+
+def test_the_advice_of_pytorch_to_trust_a_file_is_not_passed_on(tmp_path: Path) -> None:
+    torch.save(network(), tmp_path / "w.pth")
+    message = refusal(tmp_path / "w.pth")
+    assert "it names torch.nn.modules.container.Sequential; save it as safetensors" in message
+    assert "weights_only" not in message and "torch.serialization" not in message
 
 
 def test_two_state_dicts_in_a_file_are_not_chosen_from(tmp_path: Path) -> None:

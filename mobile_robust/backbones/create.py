@@ -16,7 +16,7 @@ from mobile_robust.backbones.alexnet import alexnet
 from mobile_robust.backbones.all_conv import AllConv
 from mobile_robust.backbones.cifar_resnet import cifar_resnet20
 from mobile_robust.backbones.initialization import perturb_zero_init
-from mobile_robust.contracts.recipe import Triple
+from mobile_robust.contracts.recipe import LEAST_CLASSES, MOST_CLASSES, Triple
 from mobile_robust.errors import InputError, first_line, unknown
 
 
@@ -38,6 +38,9 @@ NETWORKS = {
     "cifar_resnet20": OwnNetwork(cifar_resnet20, 32),
 }
 
+#: Options of timm's that bring weights: these would be neither checked nor said to be there.
+_WEIGHTS = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+
 
 def create_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:
     """A classifier in eval mode, with random weights from ``seed`` unless ``pretrained`` names timm weights.
@@ -47,6 +50,10 @@ def create_network(name: str, options: dict[str, Any], pretrained: str | None, s
     Raises:
         InputError: Unknown model (with close matches) or option, or weights that cannot be downloaded.
     """
+    count = options.get("num_classes", LEAST_CLASSES)
+    if type(count) is not int or not LEAST_CLASSES <= count <= MOST_CLASSES:
+        allowed = f"num_classes must be a number from {LEAST_CLASSES} to {MOST_CLASSES}"
+        raise InputError(f"backbone {name}: options {options!r} not accepted: {allowed}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = (_own_network if name in NETWORKS else _timm_network)(name, options, pretrained)
@@ -56,6 +63,9 @@ def create_network(name: str, options: dict[str, Any], pretrained: str | None, s
 
 
 def _timm_network(name: str, options: dict[str, Any], pretrained: str | None) -> nn.Module:
+    if brought := [option for option in options if option in _WEIGHTS]:
+        reason = f"{brought[0]} brings weights; name them with backbone.weights"
+        raise InputError(f"backbone {name}: options {options!r} not accepted: {reason}")
     wanted = timm_name(pretrained or name)
     if wanted.partition(".")[0] != name.partition(".")[0]:  # without the weights' tags
         raise InputError(f"weights timm:{wanted} are of another network than backbone {name}")
@@ -72,6 +82,11 @@ def timm_name(name: str) -> str:
     """A name that timm knows; raises InputError, with close matches, where it does not."""
     if not timm.is_model(name):
         raise unknown("backbone", name, [*NETWORKS, *timm.list_models()])
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        network = name.partition(".")[0]
+        raise unknown(f"weights of {network}", name, timm.list_pretrained(f"{network}.*")) from None
     return name
 
 

@@ -41,6 +41,10 @@ class BackboneSection(Contract):
 
 #: Allowed sides of an image, in pixels.
 LEAST_SIDE, MOST_SIDE = 32, 4096
+#: Classes that a classifier may tell apart.
+LEAST_CLASSES, MOST_CLASSES = 2, 10**6
+#: Allowed size of a mean or a standard deviation, and least standard deviation, of values in [0, 1].
+MOST_UNITS, LEAST_DEVIATION = 10, 1e-4
 
 #: Of red, green and blue.
 Triple = tuple[float, float, float]
@@ -72,9 +76,16 @@ class InputSection(Contract):
     @field_validator("std")
     @classmethod
     def _positive(cls, std: Triple | None) -> Triple | None:
-        if std is not None and min(std) <= 0:
-            raise ValueError("every value must be greater than 0")
+        if std is not None and min(std) < LEAST_DEVIATION:
+            raise ValueError(f"every value must be {LEAST_DEVIATION} or more")
         return std
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _of_units(cls, values: Triple | None) -> Triple | None:
+        if values is not None and max(map(abs, values)) > MOST_UNITS:
+            raise ValueError("is of values in [0, 1]; divide what is of [0, 255] by 255")
+        return values
 
     @property
     def height_width(self) -> tuple[int, int]:

@@ -19,10 +19,19 @@ _RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", 
 #: Of photos, as cameras, phones and data sets write them; those that the installed Pillow can read are taken.
 _PHOTOS = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".jpf", ".avif", ".avifs", *_HEIC),
+    *(".tga", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avif", ".avifs"),
+    *_HEIC,
 }
-#: Folders that operating systems make beside those that begin with a dot.
-_SYSTEM = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+HEIC_HINT = "HEIC is read where pillow-heif is installed: pip install pillow-heif"
+#: Other pictures, which no camera writes.
+_PICTURES = {".ai", ".dcm", ".eps", ".exr", ".hdr", ".ico", ".jxl", ".jxr", ".pcx", ".psd", ".qoi", ".svg", ".xcf"}
+#: Folders that operating systems, network disks and programs make beside those that begin with a dot; lower case.
+_SYSTEM = {
+    *("__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "lost+found"),
+    *("system volume information", "__pycache__"),
+}
+#: No photo is larger: one of as many pixels as Pillow takes has 1 GiB with 16 bits a channel.
+MOST_FILE_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class PhotoFolder:
 
     @classmethod
     def scan(cls, root: Path) -> PhotoFolder:
-        """Looks at names only. Raises InputError where the folder is missing, is a file, or holds no photo."""
+        """Looks at names, and into files without a suffix. InputError: no such folder, a file, or no photo in it."""
         allowed = ", ".join(sorted(photo_suffixes()))
         if not root.is_dir():
             wrong = "is a file" if root.exists() else "no such folder"
@@ -74,33 +83,65 @@ def photo_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in Image.EXTENSION.items() if kind in readable) & _PHOTOS
 
 
+@cache
+def photo_formats() -> tuple[str, ...]:
+    """What files may be whatever they are called, for Pillow: all that it reads but EPS, which are programs."""
+    photo_suffixes()
+    return tuple(name for name in Image.ID if name != "EPS")
+
+
 def hidden(name: str) -> bool:
     """Whether a file or folder of this name is the system's or a program's, not the user's."""
-    return name.startswith(".") or name in _SYSTEM
+    return name.startswith(".") or name.casefold() in _SYSTEM
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether a file's first bytes are those of a JPEG, PNG or WebP file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or start[8:] == b"WEBP"
 
 
 def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
     seen = {root.resolve()}
-    for place, folders, files in os.walk(root, followlinks=True):
+
+    def unreadable(error: OSError) -> None:
+        left_out[Path(error.filename)] = f"cannot be read: {error.strerror}"
+
+    for place, folders, files in os.walk(root, onerror=unreadable, followlinks=True):
         here = Path(place)
-        for name in sorted(folders):
+        for name in sorted(folders, key=lambda name: ((here / name).is_symlink(), name)):
             real = (here / name).resolve()
             if hidden(name):
                 left_out[here / name] = "hidden or made by the system"
             elif real in seen:
                 left_out[here / name] = "links to a folder that is taken already"
-            seen.add(real)
+            else:
+                seen.add(real)
         folders[:] = [name for name in sorted(folders) if here / name not in left_out]
         for name in sorted(files):
             path, suffix = here / name, Path(name).suffix.lower()
             if suffix in photo_suffixes() and not hidden(name):
-                if path.is_file():
+                if not path.is_file():
+                    left_out[path] = "no file, or a link to none"
+                elif path.stat().st_size > MOST_FILE_BYTES:
+                    left_out[path] = f"larger than {MOST_FILE_BYTES >> 20} MiB"
+                else:
                     yield path
             elif suffix in photo_suffixes():
                 left_out[path] = "hidden or made by the system"
             elif suffix in _HEIC:
-                left_out[path] = "HEIC is read where pillow-heif is installed: pip install pillow-heif"
+                left_out[path] = HEIC_HINT
             elif suffix in _RAW:
                 left_out[path] = "a camera's raw data; export it as JPEG"
             elif suffix in _PHOTOS:
                 left_out[path] = f"the installed Pillow cannot read {suffix}"
+            elif suffix in _PICTURES:
+                left_out[path] = "no format of photos; export it as JPEG or PNG"
+            elif not suffix and not hidden(name) and path.is_file() and _is_photo(path):
+                left_out[path] = "a photo whose name has no suffix; add .jpg, .png or .webp"
+            elif path.is_symlink() and not path.exists():
+                left_out[path] = "no file, or a link to none"  # perhaps of a class

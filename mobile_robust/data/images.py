@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import warnings
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from mobile_robust.data.folder import HEIC_HINT, MOST_FILE_BYTES, photo_formats
+from mobile_robust.documents import read
 from mobile_robust.errors import InputError
 
 Photo = NDArray[np.uint8]
@@ -49,6 +54,8 @@ _UPRIGHT = {
 #: Larger images are decoded at a half, a quarter or an eighth of their sides where their format can do that (JPEG). The
 #: limit is Pillow's own, above which it takes an image for an attack on the memory.
 _MOST_PIXELS = 178_956_970
+#: The TIFF tag that says which value is white, and its value where that is 0.
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 def read_image(path: Path) -> Photo:
@@ -57,25 +64,67 @@ def read_image(path: Path) -> Photo:
     Raises:
         InputError: The file cannot be read or decoded.
     """
+    data = _file(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        with _open(data) as image:
-            _check_depth(image)
-            return np.array(_as_rgb(_upright(image)))
+        try:
+            return _decoded(data)
+        except Exception:
+            bare = _bare_png(data)
+            if bare == data:
+                raise
+            return _decoded(bare)
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image: its content is of no format known here") from None
+        kind = HEIC_HINT if data[4:8] == b"ftyp" else "its content is of no format known here"
+        raise InputError(f"{path}: not an image: {kind}") from None
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly every built-in exception
         raise InputError(f"{path}: broken image: {error}") from error
 
 
+def _file(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+        if size <= MOST_FILE_BYTES:
+            return path.read_bytes() if size else read(path)  # a pipe or a device may never end
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    raise InputError(f"{path}: cannot be read: larger than the {MOST_FILE_BYTES >> 20} MiB that are allowed")
+
+
+def _decoded(data: bytes) -> Photo:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of half of its limit and of damaged tags: with lines of its code
+        return _pixels(data)
+
+
+def _pixels(data: bytes) -> Photo:
+    with _open(data) as image:
+        deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # emptied by the next line
+        image.load()  # which turns a TIFF upright, and takes the tag that says so away
+        if deep:
+            _check_depth(image)
+        white_is_zero = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        return np.array(_as_rgb(_upright(image), white_is_zero))
+
+
+def _bare_png(data: bytes) -> bytes:
+    """A PNG file without what Pillow need not know of it: it refuses files whose texts or colour profile are long or
+    damaged. Any other file as it is."""
+    if not data.startswith(b"\x89PNG"):
+        return data
+    kept, at = [data[:8]], 8
+    while at + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        chunk = data[at : at + 12 + length]
+        whole = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+        if kind[:1].isupper() or kind == b"tRNS" or (kind == b"eXIf" and whole):
+            kept.append(chunk)
+        at += len(chunk)
+    return b"".join(kept) + data[at:]
+
+
 def _open(data: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # half of the limit
-            return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=photo_formats())
     except Image.DecompressionBombError:
         if data[:2] != b"\xff\xd8":
             raise
@@ -89,9 +138,12 @@ def _open(data: bytes) -> Image.Image:
 
 def _check_depth(image: Image.Image) -> None:
     """Of 16-bit colours Pillow keeps the upper byte: next to nothing of a camera's 12 bits, stored as they are."""
-    deep = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))  # emptied when the pixels are decoded
-    if deep and image.mode in ("RGB", "RGBA") and np.asarray(image)[..., :3].max() < 16:
-        raise ValueError("nearly black: its 16-bit colours use at most 12 bits; save it with 8 bits")
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return  # grey: all 16 bits are there
+    pixels = np.asarray(image)
+    if (largest := pixels[..., : 1 if image.mode == "LA" else 3].max(initial=0)) < 64:
+        dark, bits = ("nearly black", 12) if largest < 16 else ("dark", 14)
+        raise ValueError(f"{dark}: its 16-bit colours use at most {bits} bits; save it with 8 bits")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -103,11 +155,13 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image, white_is_zero: bool) -> Image.Image:
     if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
-        values = np.asarray(image, dtype=np.float64)
-        grey = np.clip(values * (255 / (2 ** _bits(values) - 1)), 0, 255)
-        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
+        values = np.asarray(image)
+        most = 2 ** _bits(values) - 1
+        table = (np.arange(most + 1) * (255 / most)).round().astype(np.uint8)
+        table = table[::-1] if white_is_zero else table
+        return Image.fromarray(np.array([table[row] for row in values])).convert("RGB")  # by rows: photos are large
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
     if image.has_transparency_data:
@@ -116,9 +170,13 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _bits(values: NDArray[np.float64]) -> int:
-    """The depth of grey values that are stored with more bits: cameras store 8, 10 or 12 bits as they are."""
-    return next((bits for bits in (8, 10, 12) if values.max(initial=0) < 2**bits), 16)
+def _bits(values: NDArray[Any]) -> int:
+    """The depth of grey values that are stored with more bits: cameras store 8, 10, 12 or 14 bits as they are."""
+    depths = (8, 10, 12, 14, 16)
+    bits = next((bits for bits in depths if values.max(initial=0) < 2**bits), None)
+    if bits is None or values.min(initial=0) < 0:
+        raise ValueError("its pixels are negative or of more than 16 bits; save it with 8 or 16 bits")
+    return bits
 
 
 def centre_crop(image: Photo, size: Size) -> Photo:

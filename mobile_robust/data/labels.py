@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_robust.data.folder import hidden
+from mobile_robust.documents import read_csv
 from mobile_robust.errors import InputError
 
 #: ImageNet's classes are named by their WordNet synset in the data set itself.
 _SYNSET = re.compile(r"n\d{8}")
+#: What data sets call their parts. A class may have such a name, but not two of them.
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "eval", "dev", "holdout"}
 #: A class index has no more digits.
 _DIGITS = 9
 
@@ -61,9 +63,9 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
             "or give --labels names or --labels FILE.csv"
         )
     parts = [path.relative_to(folder).parts for path in paths]
-    names = sorted({own[0] for own in parts})
-    if all(len(own) > 2 for own in parts):
-        _refuse_deeper_classes(folder, names, {own[:2] for own in parts})
+    names = sorted({own[0] for own in parts}, key=_composed)
+    _refuse_deeper_classes(folder, names, parts)
+    _refuse_one_class_twice(folder, names)
     if all(_is_index(name) for name in names):
         names.sort(key=int)
     order = {name: index for index, name in enumerate(names)}
@@ -79,9 +81,25 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
     return Labels({path: order[own[0]] for path, own in zip(paths, parts, strict=True)}, len(names), left_out)
 
 
-def _refuse_deeper_classes(folder: Path, names: list[str], inner: set[tuple[str, ...]]) -> None:
-    """Folders such as train and val, or severities, of which each holds the same classes."""
-    if len(names) == 1 or len({name for _, name in inner}) < len(inner):
+def _refuse_one_class_twice(folder: Path, names: list[str]) -> None:
+    """Folders such as 1 and 01, or of one name with its accents in two forms."""
+    numbers = all(_is_index(name) for name in names)
+    first: dict[str | int, str] = {}
+    for name in names:
+        same = first.setdefault(int(name) if numbers else _composed(name), name)
+        if same != name:
+            raise InputError(f"--labels folders: {folder} holds {same!a} and {name!a}, which are one class; join them")
+
+
+def _refuse_deeper_classes(folder: Path, names: list[str], parts: list[tuple[str, ...]]) -> None:
+    """Folders such as train and val, or severities, of which each holds the same classes; not classes that keep their
+    images in a folder of the same name each."""
+    inner = {own[:2] for own in parts}
+    kinds = len({own[1] for own in inner})
+    deeper = all(len(own) > 2 for own in parts) and (len(names) == 1 or 1 < kinds < len(inner))
+    if not any(map(_SYNSET.fullmatch, names)):
+        deeper = deeper or any(_SYNSET.fullmatch(name) for own in parts for name in own[1:-1])
+    if deeper or sum(name.lower() in _PARTS for name in names) > 1:
         raise InputError(
             f"--labels folders: {folder} holds {_some(names)}, whose sub-folders look like the classes; "
             f"give one of them, such as {folder / names[0]}"
@@ -89,23 +107,13 @@ def _refuse_deeper_classes(folder: Path, names: list[str], inner: set[tuple[str,
 
 
 def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, int]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"file", "label"} <= set(reader.fieldnames or ()):
-                raise InputError(
-                    f"{table}: the first line must be file,label; it is {','.join(reader.fieldnames or ())!r}"
-                )
-            named: dict[str, int] = {}
-            for row in reader:
-                where = f"{table}, line {reader.line_num}"
-                label = _index(row["label"], where)
-                if named.setdefault(_composed(row["file"] or ""), label) != label:
-                    raise InputError(f"{where}: {row['file']} has another label than in a line before")
-    except FileNotFoundError:
-        raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--labels {table}: cannot be read as CSV: {error}") from None
+    if not table.exists():
+        raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file")
+    named: dict[str, int] = {}
+    for line, (file, text) in read_csv(table, "file", "label"):
+        label = _index(text, where := f"{table}, line {line}")
+        if named.setdefault(_composed(file), label) != label:
+            raise InputError(f"{where}: {file} has another label than in a line before")
     files = {_composed(path.relative_to(folder).as_posix()): path for path in paths}
     if missing := sorted(named.keys() - files.keys()):
         raise InputError(f"{table}: names images that are not in {folder}: {_some(missing)}")
@@ -123,9 +131,9 @@ def _is_index(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= _DIGITS  # isdecimal alone takes other scripts' digits
 
 
-def _index(text: str | None, where: str) -> int:
-    if text is None or not _is_index(text.strip()):
-        raise InputError(f"{where}: label must be a class index (0, 1, …), got {(text or '')[:20]!r}")
+def _index(text: str, where: str) -> int:
+    if not _is_index(text.strip()):
+        raise InputError(f"{where}: label must be a class index (0, 1, …), got {text[:20]!r}")
     return int(text)
 
 

@@ -48,7 +48,7 @@ class Split:
     def __str__(self) -> str:
         """The command-line options that name this split."""
         rule = "" if self.by == "content" else f" --holdout-by {self.by}"
-        return f"--holdout {self.fraction:g} --holdout-seed {self.seed}{rule}"
+        return f"--holdout {self.fraction:.15g} --holdout-seed {self.seed}{rule}"
 
     def test(self, paths: Sequence[Path]) -> list[Path]:
         """The photos that are held out, in the order given (by position in that of the permutation); InputError: there

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from mobile_robust.data.images import Photo
 
@@ -19,6 +21,8 @@ LEAST_DEVIATION = 3.0
 CLIPPED, MUCH_CLIPPED = 0.98, 0.5
 #: Least correlation of neighbouring pixels; of photos some 0.9, of noise 0.
 LEAST_CORRELATION = 0.3
+#: Photos whose pictures of 8 x 8 pixels differ by less, in grey levels, are of one scene.
+LEAST_DIFFERENCE = 4.0
 #: So many photos are read for each that is wanted, and then no more.
 TRIES = 8
 
@@ -67,14 +71,25 @@ class UsablePhotos:
         photos = self.photos
         if self.left_out:
             yield f"calibration photos left out: {self.left_out}"
-        if len(photos) < min(FEW, wanted):
-            yield f"only {len(photos)} different photos to calibrate with: give {FEW} or more"
+        if (count := scenes(photos)) < min(FEW, wanted):
+            yield f"only {count} different photos to calibrate with: give {FEW} or more"
         for what, count in (
             ("are noise rather than photos: their pixels have little to do with their neighbours", _noise(photos)),
             (f"have {MUCH_CLIPPED:.0%} or more of their values at black or white", _much_clipped(photos)),
         ):
             if 2 * count >= len(photos):
                 yield f"{count} of {len(photos)} calibration photos {what}"
+
+
+def scenes(photos: list[Photo]) -> int:
+    """How many photos look different: not copies that were saved again, nor a burst of one view."""
+    small: list[NDArray[np.float64]] = []
+    for photo in photos:
+        grey = Image.fromarray(photo).convert("L").resize((8, 8), Image.Resampling.BOX)
+        tiny = np.asarray(grey, np.float64)
+        if all(np.abs(tiny - other).mean() >= LEAST_DIFFERENCE for other in small):
+            small.append(tiny)
+    return len(small)
 
 
 def clipped(photo: Photo) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mobile_robust.corruptions import CORRUPTIONS, IMAGENET_C
+from mobile_robust.documents import read_csv
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.scores import Score
@@ -38,35 +38,26 @@ def read_errors(path: Path, settings: Sequence[CorruptionSetting]) -> dict[str, 
 
 
 def _read(path: Path) -> dict[str, float]:
+    if not path.exists():
+        raise InputError(f"--alexnet-errors {path}: no such file")
     given: dict[str, float] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if reader.fieldnames != ["corruption", "error"]:
-                raise InputError(f"{path}: the first line must be corruption,error")
-            for row in reader:
-                where, name = f"{path}, line {reader.line_num}", row["corruption"]
-                if name not in IMAGENET_C:
-                    raise InputError(f"{where}: {unknown('corruption of ImageNet-C', name, IMAGENET_C, 15)}")
-                if name in given:
-                    raise InputError(f"{where}: {name} for the second time")
-                given[name] = _percent(row["error"], where)
-    except FileNotFoundError:
-        raise InputError(f"--alexnet-errors {path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--alexnet-errors {path}: cannot be read as CSV: {error}") from None
+    for line, (name, text) in read_csv(path, "corruption", "error"):
+        where = f"{path}, line {line}"
+        if name not in IMAGENET_C:
+            raise InputError(f"{where}: {unknown('corruption of ImageNet-C', name, IMAGENET_C, 15)}")
+        if name in given:
+            raise InputError(f"{where}: {name} for the second time")
+        given[name] = _percent(text, where)
     return given
 
 
-def _percent(text: str | None, where: str) -> float:
+def _percent(text: str, where: str) -> float:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         value = float("nan")
     if not 1 < value <= 100:
-        raise InputError(
-            f"{where}: the error must be a percentage, more than 1 and at most 100, got {(text or '')[:20]!r}"
-        )
+        raise InputError(f"{where}: the error must be a percentage, more than 1 and at most 100, got {text[:20]!r}")
     return value
 
 

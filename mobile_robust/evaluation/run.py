@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from mobile_robust.evaluation.models import Model
     from mobile_robust.evaluation.scores import Score, Scores
 
-#: A model that guesses can be right by chance on fewer photos.
-_LEAST_PHOTOS = 50
+#: On fewer photos a good model may be right as seldom as one that guesses.
+_LEAST_PHOTOS = 20
 
 
 def evaluate(
@@ -124,7 +125,9 @@ def _suspicious(score: Score) -> str | None:
 
     model = score.model
     clean = model.name == BASELINE and score.corruption == CLEAN.name
-    if not clean or score.photos < _LEAST_PHOTOS or score.top1.value > 2 / model.classes:
+    chance = 1 / model.classes
+    by_chance = chance + 2 * math.sqrt(chance * (1 - chance) / max(score.photos, 1))  # two standard deviations
+    if not clean or score.photos < _LEAST_PHOTOS or score.top1.value > by_chance:
         return None
     return (
         f"{model.group}: {score.top1.value:.1%} of the clean photos right is no better than chance among "

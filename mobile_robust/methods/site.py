@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mobile_robust.backbones.create import create_network
 from mobile_robust.backbones.split import Cut, cut, prefix_suffix
 from mobile_robust.backbones.trained_image import with_input
-from mobile_robust.contracts.recipe import BackboneSection, Recipe
+from mobile_robust.contracts.recipe import LEAST_CLASSES, BackboneSection, Recipe
 from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
@@ -73,9 +73,19 @@ class Site:
         try:
             with torch.no_grad():
                 return network(torch.zeros(1, 3, *self.recipe.input.height_width))
-        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        except Exception as error:  # a network's options can make it raise nearly anything
             size = self.recipe.input.size_text()
             raise InputError(f"backbone {self.section.name} cannot take an RGB image of {size}: {error}") from None
+
+    def check_scores(self) -> None:
+        """Raises InputError where the backbone is no classifier."""
+        scores = self.try_image(self.backbone)
+        if not isinstance(scores, Tensor) or scores.dim() != 2 or scores.shape[1] < LEAST_CLASSES:
+            given = f"a tensor {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+            raise InputError(
+                f"backbone {self.section.name}: gives {given} for an image, not the scores of {LEAST_CLASSES} or more "
+                f"classes, with options {self.section.options!r}"
+            )
 
     def cut_features(self) -> tuple[int, tuple[int, int]]:
         """Channels and (height, width) of the stem's features; raises InputError where they are no feature map."""

@@ -69,15 +69,19 @@ def test_a_random_network_depends_on_the_seed_alone_and_has_no_dead_branch(name:
 def test_bad_options_and_timm_weights_are_named(name: str) -> None:
     with pytest.raises(InputError, match=f"unknown option of backbone {name} 'width'; known: num_classes"):
         create_network(name, {"width": 2}, None, 0)
-    for wrong in ("ten", -3):
-        with pytest.raises(InputError, match=rf"backbone {name}: options .*num_classes.* not accepted: \w+Error"):
+    for wrong in ("ten", -3, 0, 1, True, 10.0, 10**7):
+        with pytest.raises(InputError, match=rf"backbone {name}: options .* not accepted: num_classes must be"):
             create_network(name, {"num_classes": wrong}, None, 0)
     with pytest.raises(InputError, match=f"weights timm:{name}: {name} is not one of timm's networks"):
         create_network(name, {}, name, 0)
 
 
 @pytest.mark.parametrize(
-    "options", [{"nonsense": 1}, {"act_layer": "nope"}, {"num_classes": "ten"}, {"checkpoint_path": "/nowhere"}]
+    "options",
+    [
+        *({"nonsense": 1}, {"act_layer": "nope"}, {"num_classes": "ten"}, {"num_classes": 0}),
+        *({"checkpoint_path": "/nowhere"}, {"pretrained": True}, {"pretrained_cfg": {"file": "/nowhere"}}),
+    ],
 )
 def test_options_timm_does_not_take_are_named(options: dict[str, object]) -> None:
     with pytest.raises(InputError, match=rf"backbone mobilenetv2_100: options .*{next(iter(options))}.* not accepted"):
@@ -86,10 +90,21 @@ def test_options_timm_does_not_take_are_named(options: dict[str, object]) -> Non
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("resnet5O", "resnet50"), ("resnet-50", "resnet50"), ("cifar_resnet2O", "cifar_resnet20")],
+    [
+        ("resnet5O", "resnet50"),
+        ("RESNET50", "resnet50"),
+        ("resnet-50", "resnet50"),
+        ("cifar_resnet2O", "cifar_resnet20"),
+    ],
 )
 def test_an_unknown_backbone_has_close_matches(name: str, near: str) -> None:
     with pytest.raises(InputError, match=rf"unknown backbone '{name}'; close matches: .*\b{near}\b.* known\)"):
+        create_network(name, {}, None, 0)
+
+
+@pytest.mark.parametrize("name", ["resnet18.", "resnet18.a1", "resnet18.a1_in1k.x"])
+def test_unknown_weights_of_a_network_list_the_known(name: str) -> None:
+    with pytest.raises(InputError, match=rf"unknown weights of resnet18 '{name}'; known: .*resnet18\.a1_in1k"):
         create_network(name, {}, None, 0)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +56,35 @@ def test_photos_that_cannot_be_read_here_are_named_with_what_helps(tmp_path: Pat
         assert "4.heic (HEIC is read where pillow-heif is installed: pip install pillow-heif)" in str(found.message())
 
 
+def test_what_else_is_no_photo_is_named(tmp_path: Path) -> None:
+    make(tmp_path, "1.jpg", "@Recycle/2.jpg", "$Recycle.Bin/3.jpg", "4.PSD", "5.jxl", "6.svg", "notes.txt")
+    (tmp_path / "7.jpg").symlink_to("gone.jpg")
+    (tmp_path / "cats").symlink_to("gone")
+    (tmp_path / "README").write_text("photos")
+    (tmp_path / "cat_9").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    with (tmp_path / "8.png").open("wb") as file:
+        file.truncate(2**40)
+    assert photos(tmp_path) == ["1.jpg"]
+    message = str(PhotoFolder.scan(tmp_path).message())
+    assert "4.PSD and 2 more (no format of photos; export it as JPEG or PNG)" in message
+    assert "7.jpg and 1 more (no file, or a link to none)" in message and "8.png (larger than 1024 MiB)" in message
+    assert "$Recycle.Bin and 1 more (hidden or made by the system)" in message and "notes" not in message
+    assert "cat_9 (a photo whose name has no suffix; add .jpg, .png or .webp)" in message and "README" not in message
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "1.jpg", "closed/2.jpg")
+    scan = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert PhotoFolder.scan(tmp_path).message() == "left out closed (cannot be read: Permission denied)"
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     make(tmp_path / "data", "0/1.jpg", "2.jpg")
     root = tmp_path / "photos"
@@ -65,6 +96,13 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "data/0/up").symlink_to(root)
     assert photos(root) == ["again/1.jpg", "two.jpg"]
     assert "(links to a folder that is taken already)" in str(PhotoFolder.scan(root).message())
+
+
+def test_a_link_beside_its_folder_is_the_one_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "zebra/1.jpg")
+    (tmp_path / ".last").symlink_to("zebra")
+    (tmp_path / "ape").symlink_to("zebra")
+    assert photos(tmp_path) == ["zebra/1.jpg"]
 
 
 def test_a_folder_without_photos_is_refused_with_the_reason(tmp_path: Path) -> None:

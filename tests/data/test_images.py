@@ -1,6 +1,8 @@
 """Images: every kind of file becomes an upright RGB crop, and broken ones are named."""
 
+import os
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -48,31 +50,51 @@ def test_transparency_shows_white(tmp_path: Path) -> None:
     assert (image[:20] == 255).all() and (image[20:] == photo()[20:]).all()
 
 
-@pytest.mark.parametrize(("bits", "name"), [(16, "grey.png"), (12, "grey.png"), (10, "grey.tif"), (8, "grey.tif")])
+@pytest.mark.parametrize(
+    ("bits", "name"), [(16, "grey.png"), (14, "grey.png"), (12, "grey.png"), (10, "grey.tif"), (8, "grey.tif")]
+)
 def test_deep_grey_is_scaled_by_the_bits_that_it_uses(tmp_path: Path, bits: int, name: str) -> None:
     ramp = np.linspace(0, 2**bits - 1, 60).round().astype(np.int32 if bits == 8 else np.uint16)[None].repeat(40, 0)
     image = data.read_image(save(tmp_path / name, ramp))
     assert image[0, 0, 0] == 0 and image[0, -1, 2] == 255 and abs(int(image[0, 30, 1]) - 130) <= 1
 
 
-@pytest.mark.parametrize("channels", [3, 4])
-def test_deep_colours_of_which_pillow_keeps_nothing_are_refused(tmp_path: Path, channels: int) -> None:
-    values = np.random.default_rng(0).integers(0, 4096, (8, 9, channels))
+def test_grey_values_that_count_from_white_are_turned_round(tmp_path: Path) -> None:
+    ramp = np.linspace(4095, 0, 60).round().astype(np.uint16)[None].repeat(40, 0)
+    Image.fromarray(ramp).save(tmp_path / "scan.tif", tiffinfo={262: 0})
+    image = data.read_image(tmp_path / "scan.tif")
+    assert image[0, 0, 0] == 0 and image[0, -1, 2] == 255
+
+
+@pytest.mark.parametrize("values", [[0, 2**16], [0, 2**31 - 1], [-1, 200]])
+def test_numbers_that_are_no_grey_values_are_refused(tmp_path: Path, values: list[int]) -> None:
+    path = save(tmp_path / "heights.tif", np.array([values], np.int32))
+    with pytest.raises(InputError, match=r"heights\.tif: .*negative or of more than 16 bits; save it with 8 or 16"):
+        data.read_image(path)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+@pytest.mark.parametrize(("bits", "dark"), [(12, "nearly black"), (14, "dark")])
+def test_deep_colours_of_which_pillow_keeps_little_are_refused(
+    tmp_path: Path, channels: int, bits: int, dark: str
+) -> None:
+    values = np.random.default_rng(0).integers(0, 2**bits, (20, 30, channels))
     (tmp_path / "raw.png").write_bytes(png16(values))
-    with pytest.raises(InputError, match=r"raw\.png: broken image: nearly black: .* save it with 8 bits"):
+    with pytest.raises(InputError, match=rf"raw\.png: broken image: {dark}: .* most {bits} bits; save it with 8 bits"):
         data.read_image(tmp_path / "raw.png")
-    (tmp_path / "good.png").write_bytes(png16(values * 16))
+    (tmp_path / "good.png").write_bytes(png16(values * 2 ** (16 - bits)))
     assert data.read_image(tmp_path / "good.png").max() > 250
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Of a PNG file."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
 def png16(values: np.ndarray) -> bytes:
-    """A PNG of 16 bits a channel, (H, W, 3 or 4), which Pillow cannot write."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
+    """A PNG of 16 bits a channel, (H, W, 2, 3 or 4), which Pillow cannot write."""
     height, width, channels = values.shape
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
@@ -121,10 +143,76 @@ def test_only_the_orientation_of_the_exif_data_matters(tmp_path: Path, tag: tupl
     assert np.abs(data.read_image(path).astype(int) - upright).mean() < 4
 
 
+def test_damaged_tags_are_read_past_in_silence(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    Image.fromarray(photo(48, 64)).save(tmp_path / "phone.jpg", exif=exif.tobytes()[:-8])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert data.read_image(tmp_path / "phone.jpg").shape in ((64, 48, 3), (48, 64, 3))
+
+
 def test_exif_data_that_are_none_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "tool.png"
     Image.fromarray(photo()).save(path, exif=b"made by a tool")
     assert np.array_equal(data.read_image(path), photo())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", [{}, {"compression": "tiff_lzw"}])
+def test_a_tiff_is_turned_once(tmp_path: Path, orientation: int, form: dict) -> None:
+    path, stored = tmp_path / "scan.tif", photo()
+    Image.fromarray(stored).save(path, tiffinfo={0x0112: orientation}, **form)
+    upright = Image.fromarray(stored)
+    upright.getexif()[0x0112] = orientation
+    assert np.array_equal(data.read_image(path), np.array(ImageOps.exif_transpose(upright)))
+
+
+LONG = zlib.compress(b"x" * 3_000_000)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        chunk(b"zTXt", b"workflow\0\0" + LONG),
+        chunk(b"iTXt", b"workflow\0\1\0\0\0" + LONG),
+        chunk(b"iCCP", b"profile\0\0" + LONG),
+        chunk(b"iCCP", b""),
+        chunk(b"gAMA", b""),
+        chunk(b"zTXt", b"a\0\5b"),
+        chunk(b"tEXt", b"a\0b")[:-1] + b"?",
+        chunk(b"eXIf", b"a")[:-1] + b"?",
+        chunk(b"acTL", b""),
+    ],
+)
+def test_a_png_is_read_whatever_stands_beside_its_pixels(tmp_path: Path, odd: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = tmp_path / "tool.png"
+    Image.fromarray(photo()).save(path, exif=exif)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:33] + odd + whole[33:])
+    assert np.array_equal(data.read_image(path), photo()[::-1, ::-1])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"tool\.png: "):
+        data.read_image(path)
+
+
+def test_pipes_devices_programs_and_huge_files_are_no_photos(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(2**40)
+    (tmp_path / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (tmp_path / "program.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    for path, reason in (
+        (tmp_path / "pipe.jpg", "not an image"),
+        (Path("/dev/zero"), "larger than"),
+        (tmp_path / "huge.jpg", "larger than the 1024 MiB that are allowed"),
+        (tmp_path / "program.jpg", "not an image"),
+        (tmp_path / "phone.jpg", "not an image: HEIC is read where pillow-heif is installed"),
+    ):
+        with pytest.raises(InputError, match=rf"{path}: .*{reason}"):
+            data.read_image(path)
 
 
 def test_a_square_crop_is_the_middle_of_the_resized_photo() -> None:

@@ -1,5 +1,6 @@
 """Every image gets a class index or the user hears which one does not."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -42,6 +43,9 @@ def by_folder(root: Path, *names: str) -> Labels:
         ([str(number) for number in range(12)], list(range(12)), 12),  # as text, 10 comes before 2
         (["010", "9", "x"], [0, 1, 2], 3),
         (["n01484850", "n15075141", "n01440764"], [2, 999, 0], 1000),
+        (["n01484850/images", "n01440764/images"], [2, 0], 1000),  # as in Tiny ImageNet
+        ([unicodedata.normalize(form, name) for name, form in (("é", "NFD"), ("z", "NFC"))], [1, 0], 2),
+        (["train", "bicycle"], [1, 0], 2),  # a class of CIFAR-100
     ],
 )
 def test_folders_are_classes(tmp_path: Path, names: list[str], indices: list[int], classes: int) -> None:
@@ -66,10 +70,21 @@ def test_linked_class_folders_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [["train/cat", "train/dog", "val/cat"], ["1/cat", "2/cat", "2/dog"], ["val/a", "val/b"]]
+    "names",
+    [
+        *(["train/cat", "train/dog", "val/cat"], ["1/cat", "2/cat", "2/dog"], ["val/a", "val/b"]),
+        *(["train/cat", "train/dog", "test"], ["Train", "Valid"], ["training/cat", "validation/cat"]),
+        *(["1/n01440764", "2/n01440764"], ["blur/fog/1/n01440764", "noise/shot/1/n01440764"]),  # as in ImageNet-C
+    ],
 )
 def test_classes_one_level_deeper_are_refused(tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(InputError, match=r"--labels folders: .* holds .*look like the classes; give one of"):
+        by_folder(tmp_path, *names)
+
+
+@pytest.mark.parametrize("names", [["01", "1", "2"], [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]])
+def test_one_class_in_two_folders_is_refused(tmp_path: Path, names: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--labels folders: .* holds '.*' and '.*', which are one class; join them"):
         by_folder(tmp_path, *names)
 
 
@@ -107,6 +122,8 @@ def test_csv_names_files_relative_to_the_folder(tmp_path: Path) -> None:
         (f"file,label\ncat.png,{'1' * 5000}\n", r"line 2: label must be a class index .* got '1{20}'$"),
         ("label,file\n1\n", "names images that are not in photos"),
         ("file,label\n", r"has no label for cat\.png in photos"),
+        ("file,label,label\ncat.png,1,2\n", "the first line must be file,label; it is 'file,label,label'"),
+        ("[" * 5000, r"the first line must be file,label; it is '\[{100}'"),
     ],
 )
 def test_csv_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -134,6 +151,13 @@ def test_labels_that_are_not_the_networks_are_refused(tmp_path: Path, labels: st
     with pytest.raises(InputError, match=message):
         photos.check_classes(count, "net")
     photos.check_classes(2 if labels == "folders" else 8, "net")
+
+
+def test_a_table_that_never_ends_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for table, message in (("/dev/zero", "larger than"), (tmp_path / "pipe.csv", "the first line must be file,label")):
+        with pytest.raises(InputError, match=f"{table}: .*{message}"):
+            label_images([FOLDER / "1.png"], FOLDER, str(table))
 
 
 def test_unknown_way_of_labelling_lists_the_allowed(tmp_path: Path) -> None:

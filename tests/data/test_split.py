@@ -90,4 +90,5 @@ def test_other_fractions_and_seeds_are_refused(fraction: float, seed: int) -> No
 
 def test_its_text_is_the_options_that_name_it() -> None:
     assert str(Split(0.4, 3)) == "--holdout 0.4 --holdout-seed 3"
+    assert str(Split(0.1234567)) == "--holdout 0.1234567 --holdout-seed 0"
     assert str(Split(0.4, 3, "position")) == "--holdout 0.4 --holdout-seed 3 --holdout-by position"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_robust.data.images import Photo, built_in_photos
+from mobile_robust.data.images import Photo, built_in_photos, jpeg
 from mobile_robust.data.usable import CLIPPED, FEW, LEAST_CORRELATION, TRIES, UsablePhotos, clipped, correlation
 from tests.data.synthetic import DOUBTFUL, EMPTY, SIDE, photo
 
@@ -48,6 +48,13 @@ def test_photos_pass(side: int) -> None:
     found = UsablePhotos.of(built_in_photos((side, side), 40), 40)
     assert len(found.photos) == 40 and not [*found.doubts(32)] and not found.left_out
     assert min(map(correlation, found.photos)) > LEAST_CORRELATION + 0.2
+
+
+def test_one_photo_saved_again_and_again_is_one() -> None:
+    one, *others = built_in_photos((64, 64), 41)[::4]
+    again = [jpeg(one, 50 + quality) for quality in range(40)]
+    assert [*UsablePhotos.of(again, 32).doubts(32)] == ["only 1 different photos to calibrate with: give 8 or more"]
+    assert not [*UsablePhotos.of([*again[:20], *others], 32).doubts(32)]
 
 
 def test_what_is_doubtful_is_said() -> None:

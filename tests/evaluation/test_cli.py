@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation import models
 from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
+from mobile_robust.evaluation.run import _suspicious
 from mobile_robust.training_record import TrainingRecord
 from tests.evaluation.fakes import BASELINE, flat_photos, model
 from tests.shared import kill, wait_for_end, wait_until
@@ -163,6 +165,19 @@ def test_a_baseline_that_guesses_is_suspicious(tmp_path: Path, capsys: pytest.Ca
     )
     said = "b: 0.0% of the clean photos right is no better than chance among 10 classes" in capsys.readouterr().err
     assert said == bool(shift)
+
+
+@pytest.mark.parametrize(
+    ("right", "photos", "classes", "doubted"),
+    [
+        *((0.95, 60, 2, False), (0.6, 60, 2, True), (0.62, 400, 2, False), (0.5, 50, 3, False), (0.02, 50, 10, True)),
+        *((0.0, 20, 1000, True), (0.0, 19, 1000, False), (0.1, 20, 1000, False), (0.001, 5000, 1000, True)),
+    ],
+)
+def test_what_is_no_better_than_chance(right: float, photos: int, classes: int, doubted: bool) -> None:
+    guesses = replace(BASELINE, classes=classes)
+    score = SimpleNamespace(model=guesses, corruption="clean", photos=photos, top1=SimpleNamespace(value=right))
+    assert bool(_suspicious(score)) == doubted
 
 
 @pytest.fixture(scope="module")

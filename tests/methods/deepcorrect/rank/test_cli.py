@@ -164,7 +164,7 @@ def test_broken_photos_are_left_out_and_a_broken_partial_file_is_not_resumed(
         ("--out ranking.txt", "--out ranking.txt: the file's name must end with .json"),
         ("--plot gone/a.png", "--plot gone/a.png: no such folder: gone"),
         ("--size 20", "--size 20: must be a side in pixels"),
-        ("--std 1 0 1", "--std .*every value must be greater than 0"),
+        ("--std 1 0 1", "--std .*every value must be 0.0001 or more"),
         ("--backbone-options num_classes", "--backbone-options num_classes: must be KEY=VALUE"),
         ("--backbone-options act_layer=nope", "backbone test_resnet: options .* not accepted"),
         ("--backbone test_resnat", "unknown backbone 'test_resnat'; close matches: .*test_resnet"),
