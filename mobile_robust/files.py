@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name for a file in the folder of ``path``, which takes its place when the block ends well: a reader
-    never sees half a file. Where ``path`` is a symbolic link, what it points to is replaced, not the link.
+    never sees half a file. Where ``path`` is a symbolic link, what it points to is replaced, not the link. Raises
+    OSError for a device or a pipe, which a file would take away from all programs.
     """
     path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     # No process number: in two containers that share the folder both may be process 1.
     temporary = path.with_name(f".mobile-robust-{secrets.token_hex(8)}.tmp")
     try:
@@ -54,11 +58,12 @@ def user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobile_robust"
 
 
-def take_lock(path: Path) -> IO[str] | None:
+def take_lock(path: Path) -> IO[bytes] | None:
     """A lock file, held until it is closed or the process ends, however it ends; None: another process holds it. It is
     the system's, so it also holds between containers that share the folder. Raises OSError where it cannot be written.
     """
-    lock = path.open("a")
+    # Opened for reading as well: of a pipe, which somebody may have put there, opening for writing alone waits.
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b", buffering=0)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,16 @@ import torch
 
 from mobile_robust import files
 from mobile_robust.errors import InputError
-from mobile_robust.files import member, output_lock, resume_key, sha256, size, state_hash, write_atomically
+from mobile_robust.files import (
+    member,
+    output_lock,
+    resume_key,
+    sha256,
+    size,
+    state_hash,
+    write_atomically,
+    write_output,
+)
 
 
 def test_writes_text_and_bytes_and_a_reader_of_the_old_file_keeps_it(tmp_path: Path) -> None:
@@ -43,6 +54,15 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
         write_atomically(link, text)
         assert link.is_symlink() and target.read_text() == text
     assert sorted(tmp_path.iterdir()) == [link, target]
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for name in ("pipe", "link", "."):
+        with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / name))}: cannot be written: not a regular"):
+            write_output(tmp_path / name, "x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode) and len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_files_hash_and_size(tmp_path: Path) -> None:
@@ -140,3 +160,13 @@ def test_no_file_is_named_after_a_process() -> None:
     """Two containers on one volume may both be process 1."""
     package = Path(files.__file__).parent
     assert not [path for path in package.rglob("*.py") if "getpid" in path.read_text(encoding="utf-8")]
+
+
+def test_a_pipe_or_a_link_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".lock")
+    with output_lock(tmp_path):
+        pass
+    (tmp_path / ".lock").symlink_to(tmp_path / "foreign")
+    with pytest.raises(InputError, match="cannot be written"), output_lock(tmp_path):
+        pytest.fail("let in")
+    assert not (tmp_path / "foreign").exists()

@@ -38,8 +38,8 @@ NETWORKS = {
     "cifar_resnet20": OwnNetwork(cifar_resnet20, 32),
 }
 
-#: Options of timm's that bring weights: these would be neither checked nor said to be there.
-_WEIGHTS = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+#: Arguments of ``timm.create_model`` that bring weights: these would be neither checked nor said to be there.
+_WEIGHTS = ("checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
 
 
 def create_network(name: str, options: dict[str, Any], pretrained: str | None, seed: int) -> nn.Module:

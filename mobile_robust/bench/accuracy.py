@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mobile_robust.documents import read_model
 from mobile_robust.errors import InputError
@@ -13,6 +14,10 @@ from mobile_robust.reporting.intervals import Interval
 
 #: Of the mean over all corruptions; see ``evaluation.scores.ALL``, which would import PyTorch.
 _ALL = "all"
+
+
+#: A fraction of a loss that is a hundredth of the accuracy at least (``evaluation.scores.LEAST_LOSS``).
+Regained = Annotated[float, Field(ge=-1000, le=1000)]
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,9 @@ class _Model(_Scored):
 
 class _Score(_Scored):
     corruption: str
-    regained: float | None
-    regained_low: float | None
-    regained_high: float | None
+    regained: Regained | None
+    regained_low: Regained | None
+    regained_high: Regained | None
 
 
 class _Document(BaseModel):

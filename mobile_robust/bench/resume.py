@@ -8,6 +8,7 @@ from typing import Literal
 
 from mobile_robust.bench.models import Model
 from mobile_robust.bench.protocol import differences
+from mobile_robust.contracts.job import DESCRIPTION
 from mobile_robust.contracts.result import Result, Run, RuntimeVersion
 from mobile_robust.errors import InputError
 
@@ -64,7 +65,11 @@ def resume(old: Result, fresh: Result, path: Path) -> Result:
     for run in old.runs:
         if run.runtime != asked[run.key].runtime:
             raise refused(path, f"of {run.runtime.name} {run.runtime.version}")
-    runs = tuple(known[run.key].model_copy(update={"errors": ()}) for run in fresh.runs)
+    # What is said of an artifact is what its manifest says, whatever somebody has made of the result meanwhile.
+    said = [{name: getattr(run, name) for name in DESCRIPTION} for run in fresh.runs]
+    runs = tuple(
+        known[run.key].model_copy(update={**text, "errors": ()}) for run, text in zip(fresh.runs, said, strict=True)
+    )
     return old.model_copy(update={"runs": runs, "errors": (), "complete": False})
 
 

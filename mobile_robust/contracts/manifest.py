@@ -33,6 +33,8 @@ def _in_the_folder(name: str) -> str:
 
 #: What :func:`mobile_robust.files.member` opens.
 FileName = Annotated[str, AfterValidator(_in_the_folder)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
 
 
 class Quantization(Contract):
@@ -46,7 +48,7 @@ class Tensor(Contract):
     """An input or output of an artifact, as the app sees it."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Positive, ...]
     dtype: str
     layout: Layout
     role: Role = Field(description="what it is to the classifier and its adapter")
@@ -113,12 +115,12 @@ class Artifact(Contract):
     target: Target
     precision: Precision
     sha256: str
-    bytes: int
-    macs: int = Field(description="multiply-accumulates of the deploy form, one image")
-    parameters: int = Field(description="parameters of the deploy form")
-    operations: dict[str, int] = Field(description="operation name -> count in the file")
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    bytes: Count
+    macs: Count = Field(description="multiply-accumulates of the deploy form, one image")
+    parameters: Count = Field(description="parameters of the deploy form")
+    operations: dict[str, Positive] = Field(min_length=1, description="operation name -> count in the file")
+    inputs: tuple[Tensor, ...] = Field(min_length=1)
+    outputs: tuple[Tensor, ...] = Field(min_length=1)
     parity: tuple[ParityResult, ...] = ()
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
+from mobile_robust.contracts.manifest import Tensor as ArtifactTensor
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.images import Size
@@ -118,8 +119,8 @@ def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Mode
 def _file(
     folder: Path, manifest: Manifest, artifact: Artifact, pair: Sequence[Model], runtimes: Sequence[str]
 ) -> Model:
-    (image,) = [tensor for tensor in artifact.inputs if tensor.role is Role.IMAGE]
-    (logits,) = [tensor for tensor in artifact.outputs if tensor.role is Role.LOGITS]
+    image = _only(folder, artifact.file, artifact.inputs, Role.IMAGE)
+    logits = _only(folder, artifact.file, artifact.outputs, Role.LOGITS)
     runtime = _runtime_for(artifact, runtimes)
     return replace(
         pair[0],
@@ -133,6 +134,14 @@ def _file(
         trained=pair[-1].trained,
         sha256=artifact.sha256,
     )
+
+
+def _only(folder: Path, file: str, tensors: Sequence[ArtifactTensor], role: Role) -> ArtifactTensor:
+    found = [tensor for tensor in tensors if tensor.role is role]
+    if len(found) != 1:
+        count = f"{len(found)} tensors of the role {role.value}"
+        raise InputError(f"{folder / MANIFEST_NAME}: {file} has {count}; must be 1")
+    return found[0]
 
 
 def _runtime_for(artifact: Artifact, wanted: Sequence[str]) -> str:

@@ -69,6 +69,8 @@ def _held(target: Path) -> Iterator[Path | None]:
     Raises OSError where it cannot be made."""
     partial = _partial(target)
     partial.mkdir(parents=True, exist_ok=True)
+    if partial.is_symlink():  # what it points to is somebody's
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(partial))
     lock = take_lock(partial / ".lock")
     if lock is None:
         yield None

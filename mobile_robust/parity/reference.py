@@ -93,8 +93,14 @@ def load_reference(folder: Path, manifest: Manifest) -> Reference:
         specs = tuple(known[name] for name in inputs)
     except KeyError as error:
         raise InputError(f"{path}: not a stored reference: no artifact has a tensor {error}") from None
-    except (SafetensorError, OSError, ValueError, IndexError) as error:
+    except (SafetensorError, OSError, ValueError, IndexError, TypeError, AttributeError) as error:
+        # the last two: of a type that NumPy lacks, such as bfloat16
         raise InputError(f"{path}: not a stored reference: {error}") from None
+    expected = arrays[f"output.{output.name}"]
+    for spec, x in [*zip(specs, inputs.values(), strict=True), (output, expected)]:
+        needed = np.uint8 if spec.role is Role.IMAGE and x is not expected else np.float32
+        if x.dtype != needed:
+            raise InputError(f"{path}: not a stored reference: {spec.name} is {x.dtype}; must be {np.dtype(needed)}")
     if not inputs:
         raise InputError(f"{path}: not a stored reference: it holds no inputs")
     counts = {name: x.shape[0] if x.ndim else 0 for name, x in arrays.items()}
@@ -102,7 +108,7 @@ def load_reference(folder: Path, manifest: Manifest) -> Reference:
         found = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise InputError(f"{path}: not a stored reference: it holds {found}; needed is one of each for every photo")
     scale = manifest.recipe.input.range / 255
-    return Reference(specs, inputs, scale, output, arrays[f"output.{output.name}"])
+    return Reference(specs, inputs, scale, output, expected)
 
 
 def channels_first(array: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:

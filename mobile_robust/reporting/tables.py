@@ -103,7 +103,7 @@ def _aligned(column: Column) -> dict[str, str]:
 
 def markdown_text(text: str) -> str:
     """Text from elsewhere in one line of GitHub's Markdown, in a table or not, as it is."""
-    return re.sub(r"([\\|*`<])", r"\\\1", printable(" ".join(text.splitlines())))
+    return re.sub(r"([\\|*`<\[])", r"\\\1", printable(" ".join(text.splitlines())))
 
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:

@@ -106,10 +106,10 @@ class Worker:
     """Starts a process and talks to it. It takes the arguments of ``subprocess`` that :func:`launch` gives."""
 
     def __init__(self, args: Sequence[str], env: Mapping[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._log = Path(self._folder.name) / "log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(args, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        #: Without a name: a kill leaves nothing of it.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(args, env=env, stdin=pipe, stdout=pipe, stderr=self._log)
 
     def ask(self, message: Message) -> Message:
         """The process's reply; of kind "error" where it died, or did not reply in time."""
@@ -136,13 +136,14 @@ class Worker:
 
     def log(self) -> str:
         """What it has printed so far."""
-        return self._log.read_text(encoding="utf-8", errors="replace")
+        end = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), end, 0).decode(errors="replace")  # the process writes where this would seek
 
     def close(self) -> None:
         """Ends the process."""
         self._process.kill()
         self._process.communicate()
-        self._folder.cleanup()
+        self._log.close()
 
 
 class WorkerSession(Session):

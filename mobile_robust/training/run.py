@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
@@ -264,6 +265,8 @@ def _earlier(log: Path, step: int) -> list[Step]:
 
 def _append(path: Path, text: str) -> None:
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise OSError(errno.EINVAL, "not a regular file")
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:

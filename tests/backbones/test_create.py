@@ -76,11 +76,14 @@ def test_bad_options_and_timm_weights_are_named(name: str) -> None:
         create_network(name, {}, name, 0)
 
 
+OF_WEIGHTS = ("checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+
+
 @pytest.mark.parametrize(
     "options",
     [
         *({"nonsense": 1}, {"act_layer": "nope"}, {"num_classes": "ten"}, {"num_classes": 0}),
-        *({"checkpoint_path": "/nowhere"}, {"pretrained": True}, {"pretrained_cfg": {"file": "/nowhere"}}),
+        *({name: "x"} for name in OF_WEIGHTS),
     ],
 )
 def test_options_timm_does_not_take_are_named(options: dict[str, object]) -> None:

@@ -99,7 +99,7 @@ def test_missing_baselines_are_built_beside_the_others(tmp_path: Path, monkeypat
 def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, result((run("resnet50"),)))
     (tmp_path / "out" / "table.csv").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"table.csv: cannot be written: Is a directory"):
+    with pytest.raises(InputError, match=r"table.csv: cannot be written: not a regular file"):
         main(["report", str(path), "--out", str(tmp_path / "out")])
 
 

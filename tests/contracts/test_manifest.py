@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -46,6 +47,25 @@ def test_a_foreign_or_damaged_manifest_is_refused(module_build: Path, tmp_path: 
     path = tmp_path / MANIFEST_NAME
     path.write_text(change((module_build / MANIFEST_NAME).read_text()))
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: .*{said}"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("bytes", -1), ("macs", -1), ("parameters", -1), ("operations", {}), ("operations", {"ADD": 0})],
+        *[("inputs", []), ("outputs", []), ("inputs.0.shape", [1, 0]), ("outputs.0.shape", [-1])],
+    ],
+)
+def test_what_no_artifact_has_is_refused(module_build: Path, tmp_path: Path, key: str, value: object) -> None:
+    document = json.loads((module_build / MANIFEST_NAME).read_text())
+    holder: Any = document["artifacts"][0]
+    *way, last = key.split(".")
+    for step in way:
+        holder = holder[int(step) if step.isdecimal() else step]
+    holder[last] = value
+    (tmp_path / MANIFEST_NAME).write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"not a manifest of schema version 2: artifacts\.0\.{key}"):
         read_manifest(tmp_path)
 
 

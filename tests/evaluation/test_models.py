@@ -164,6 +164,15 @@ def test_what_gives_no_classes_is_refused(pipeline_build: Path, tmp_path: Path) 
             resolve([argument], None, [])
 
 
+def test_a_file_of_two_images_is_refused(pipeline_build: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(pipeline_build, tmp_path / "copy"))
+    document = json.loads((folder / "manifest.json").read_text())
+    document["artifacts"][0]["inputs"] *= 2
+    (folder / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"manifest\.json: pipeline_.* has 2 tensors of the role image; must be 1"):
+        resolve([str(folder)], None, [])
+
+
 def test_changed_files_and_files_of_no_manifest_are_refused(pipeline_build: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(pipeline_build, tmp_path / "copy"))
     with pytest.raises(InputError, match=r"copy/other\.tflite: not in manifest.json beside it, which names pipeline_"):

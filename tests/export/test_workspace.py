@@ -146,3 +146,12 @@ def test_a_lock_that_its_holder_deleted_is_none(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(files.fcntl, "flock", deleted)
     assert take_lock(tmp_path / ".lock") is None
+
+
+def test_a_link_in_the_place_of_the_hidden_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "foreign" / "build").mkdir(parents=True)
+    (tmp_path / ".small.partial").symlink_to(tmp_path / "foreign")
+    with pytest.raises(InputError, match="cannot be written"), workspace(tmp_path / "small"):
+        pytest.fail("let in")
+    recover(tmp_path / "small")
+    assert (tmp_path / "foreign" / "build").is_dir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +118,24 @@ def test_the_first_of_them(reference: Reference) -> None:
 def test_another_safetensors_file_is_refused(manifest: Manifest, tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     save_file(arrays, tmp_path / "reference.safetensors")
     with pytest.raises(InputError, match=r"reference\.safetensors: not a stored reference"):
+        load_reference(tmp_path, manifest)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [(n, t) for n in ("input.0.image", "output.repaired") for t in ("BOOL", "I64", "F16", "BF16", "F8_E4M3", "F4")],
+)
+def test_other_types_than_those_that_are_saved_are_refused(
+    manifest: Manifest, tmp_path: Path, name: str, stored: str
+) -> None:
+    bits = {"BOOL": 8, "I64": 64, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F4": 4}
+    header, end = {}, 0
+    for key, kind in {"input.0.image": "U8", "output.repaired": "F32", name: stored}.items():
+        start, end = end, end + 4 * {"U8": 8, "F32": 32, **bits}[kind] // 8
+        header[key] = {"dtype": kind, "shape": [2, 2], "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    (tmp_path / "reference.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
+    with pytest.raises(InputError, match=r"reference\.safetensors: not a stored reference: "):
         load_reference(tmp_path, manifest)
 
 

@@ -17,7 +17,8 @@ from mobile_robust.reporting.tables import Table, csv_text, markdown_text
         ("a|b", r"a\|b"),
         ("a\nb\r\nc", "a b c"),
         ("<b>*a*\\", r"\<b>\*a\*\\"),
-        ("\x1b[31m\0\udcff", r"\\x1b[31m\\x00\\xff"),
+        ("\x1b[31m\0\udcff", r"\\x1b\[31m\\x00\\xff"),
+        ("![a](http://b)", r"!\[a](http://b)"),
         ("afd_nano ± 0.3", "afd_nano ± 0.3"),
     ],
 )

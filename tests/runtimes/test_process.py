@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,3 +44,14 @@ def test_a_worker_that_never_replies_is_an_error(monkeypatch: pytest.MonkeyPatch
     finally:
         worker.close()
     assert (reply.kind, reply.text) == ("error", "the engine did not reply in 0.2 s")
+
+
+def test_the_log_of_a_process_has_no_name_that_a_kill_could_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    worker = Worker(["sh", "-c", "echo first >&2; echo broken >&2; exit 3"], dict(os.environ))
+    assert not list(tmp_path.iterdir())
+    assert worker.receive().text == "the engine's process ended with exit code 3. first | broken"
+    assert worker.log() == "first\nbroken\n"
+    worker.close()

@@ -26,7 +26,7 @@ from mobile_robust.methods.afd import training as afd
 from mobile_robust.pipelines import build_model
 from mobile_robust.recipes import load_recipe
 from mobile_robust.state_dicts import read_state
-from mobile_robust.training import checkpoints
+from mobile_robust.training import checkpoints, run
 from mobile_robust.training.cli import main
 from mobile_robust.training_record import TrainingRecord
 from tests.methods.training import train_words
@@ -205,6 +205,12 @@ def test_a_full_disk(recipes: Recipes, photos: Path, tmp_path: Path, monkeypatch
     with pytest.raises(InputError, match=r"step-000002\.checkpoint: cannot .* No space left .*step-000001\.checkpoint"):
         train(recipes, photos, tmp_path / "w.safetensors", "--checkpoint-every", 1)
     assert [path.name for path in (tmp_path / "w.safetensors.checkpoints").iterdir()] == ["step-000001.checkpoint"]
+
+
+def test_a_pipe_in_the_place_of_the_log_is_refused_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "w.jsonl")
+    with pytest.raises(InputError, match=r"w\.jsonl: cannot be written: not a regular file"):
+        run._append(tmp_path / "w.jsonl", "")
 
 
 @pytest.mark.parametrize(
