@@ -24,7 +24,6 @@ from mobile_robust.reporting.tables import markdown_text
 from mobile_robust.terminal import printable
 from mobile_robust.training.loop import Step
 from mobile_robust.training.settings import TrainSettings
-from mobile_robust.training.validation import Validation
 
 #: Heading of a card's last part.
 LICENCE = "## Licence"
@@ -43,7 +42,7 @@ def card(
     steps: Sequence[Step],
     accelerator: Accelerator,
     command: Sequence[str],
-    validation: Validation | None,
+    verdict: str,
 ) -> str:
     """Markdown. The weights file ``out`` is written already; where the card of the weights that the training began from
     lies beside them, it is told here too."""
@@ -75,7 +74,7 @@ def card(
         "training": ", ".join(training),
         "time": f"{sum(step.seconds for step in steps):.0f} s on {device}",
         "loss": f"{first} over the first {min(WINDOW, len(losses))} steps, {last} over the last",
-        "validation": _validated(validation),
+        "validation": verdict,
         "date": date.today().isoformat(),
         "versions": f"mobile-robust {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}",
         "SHA-256": sha256(out),
@@ -88,14 +87,6 @@ def card(
         f"{LICENCE}\n\nThe weights were computed from the photos and the backbone named above; "
         "what their licences ask for holds here too.\n"
     )
-
-
-def _validated(validation: Validation | None) -> str:
-    """What the weights bring, and which of all that were measured they are."""
-    if validation is None:
-        return "none"
-    best = validation.best
-    return f"{validation.text()}; weights after step {best.step}, the best of {len(validation.history)} measured"
 
 
 def _before(start: Path | None) -> str:

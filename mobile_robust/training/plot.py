@@ -45,5 +45,5 @@ def _accuracy(panel: Axes, validation: Validation) -> None:
         panel.axhline(100 * base, color=colour, linewidth=0.8, linestyle=":", label=f"{name}, without")
     panel.axvline(validation.best.step, color=GREY, linewidth=0.6)
     panel.set_ylim(0, 102)
-    panel.legend(fontsize=7, frameon=False)
+    panel.legend(fontsize=7, frameon=False, loc="lower left")
     style(panel, f"top-1 in %, {len(validation)} validation photos", "step")

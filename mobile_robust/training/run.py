@@ -166,14 +166,15 @@ def _train(
     if not main:
         return None
     weights = _best(task, validation, settings.steps)
+    said = verdict(validation, settings.steps, len(learned))
     start = TrainingRecord.read(settings.start) if settings.start else None
     record = TrainingRecord.of(photos, model.provenance.backbone_tensors_sha256, start)
     write_output(out, save(weights, record.metadata()))
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps", validation))
-    about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command, validation)
+    about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command, said)
     write_output(out.with_suffix(".md"), about)
     checkpoints.remove()
-    return Trained(out, steps, sum(step.seconds for step in steps), verdict(validation, settings.steps, len(learned)))
+    return Trained(out, steps, sum(step.seconds for step in steps), said)
 
 
 def _best(task: Task, validation: Validation | None, steps: int) -> dict[str, torch.Tensor]:

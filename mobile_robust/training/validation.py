@@ -76,7 +76,7 @@ class Validation:
         for turn in range(each):
             drawn = [degradations[order[(i * each + turn) % len(order)]] for i in range(len(self.clean))]
             pairs = enumerate(zip(self.clean, drawn, strict=True))
-            self.degraded.append([corrupt(crop, *degradation, seed, i) for i, (crop, degradation) in pairs])
+            self.degraded.append([corrupt(crop, name, level, seed, i) for i, (crop, (name, level)) in pairs])
         self.task, self.labelled = task, photos.labels is not None
         with torch.no_grad():
             clean = self._predictions(task.pipeline.baseline, self.clean)
@@ -97,7 +97,7 @@ class Validation:
         self.task.module.train(training)
         now = self._accuracy(step, right)
         self.history.append(now)
-        if not self._best or _score(now) > _score(self.best):
+        if not self._best or _score(now) >= _score(self.best):
             state = {name: tensor.detach().cpu().clone() for name, tensor in self.task.checkpoint_state().items()}
             self._best = {"number": len(self.history) - 1, "state": state}
         return now
@@ -126,7 +126,8 @@ class Validation:
             f"{what} on degraded photos {100 * without.degraded:.1f} % without, {100 * best.degraded:.1f} % with; on "
             f"clean ones {100 * without.clean:.1f} and {100 * best.clean:.1f} %"
         )
-        return f"{best.text} on {len(self)} validation photos ({figures})"
+        chosen = f"weights after step {best.step}, the best of {len(self.history)} measured"
+        return f"{best.text} on {len(self)} validation photos ({figures}; {chosen})"
 
     def checkpoint_state(self) -> dict[str, Any]:
         """All that a stopped training needs of it."""

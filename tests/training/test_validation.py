@@ -83,7 +83,8 @@ def test_what_is_recovered_is_a_part_of_what_the_baseline_loses(measured: Measur
     assert validation.best is everything and everything.helps
     assert verdict(validation, 2, 80) == (
         "recovers 100 ± 0 % of the loss on 20 validation photos (agreement with the clean prediction on degraded "
-        "photos 0.0 % without, 100.0 % with; on clean ones 100.0 and 100.0 %)"
+        "photos 0.0 % without, 100.0 % with; on clean ones 100.0 and 100.0 %; weights after step 2, the best of 2 "
+        "measured)"
     )
 
 
