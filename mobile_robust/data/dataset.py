@@ -21,7 +21,7 @@ from mobile_robust.data.images import (
     read_image,
 )
 from mobile_robust.data.labels import Labels, label_images
-from mobile_robust.data.split import Split
+from mobile_robust.data.split import Split, draw
 from mobile_robust.errors import InputError
 
 
@@ -115,6 +115,18 @@ class PhotoDataset:
         paths = tuple(self.paths[i] for i in indices)
         labels = self.labels and tuple(self.labels[i] for i in indices)
         return replace(self, paths=paths, labels=labels, broken=dict(self.broken), _tried=set(self._tried))
+
+    def set_aside(self, count: int, seed: int) -> tuple[PhotoDataset, PhotoDataset | None]:
+        """All but ``count`` of the photos, and these, of a fifth of all at most; chosen by content, so that copies stay
+        together. None: there are too few."""
+        count = min(count, len(self) // 5)
+        if not count:
+            return self, None
+        draws = [draw(path, f"aside {seed}") for path in self.paths]
+        least = sorted(draws)[count]
+        parts = ([i for i, own in enumerate(draws) if (own < least) is aside] for aside in (False, True))
+        others, aside = map(self.subset, parts)
+        return others, aside if len(aside) else None
 
     def shuffled(self, seed: int) -> PhotoDataset:
         """All photos in the order of ``numpy.random.default_rng(seed).permutation``."""

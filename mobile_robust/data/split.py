@@ -16,6 +16,12 @@ from mobile_robust.errors import InputError
 Rule = Literal["content", "position"]
 
 
+def draw(path: Path, seed: str) -> float:
+    """A photo's own number in [0, 1), whatever its name."""
+    digest = hashlib.sha256(f"{seed} {content_hash(path)}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
 @dataclass(frozen=True)
 class Split:
     """A random split of photos, the same one for every command that is given the same options.
@@ -56,14 +62,9 @@ class Split:
 
     def _held_out(self, paths: Sequence[Path]) -> list[Path]:
         if self.by == "content":
-            return [path for path in paths if self._draw(path) < self.fraction]
+            return [path for path in paths if draw(path, str(self.seed)) < self.fraction]
         order = np.random.default_rng(self.seed).permutation(len(paths))
         return [paths[i] for i in order[len(paths) - round(len(paths) * self.fraction) :]]
-
-    def _draw(self, path: Path) -> float:
-        """A photo's own number in [0, 1)."""
-        digest = hashlib.sha256(f"{self.seed} {content_hash(path)}".encode()).digest()
-        return int.from_bytes(digest[:6], "big") / 2**48
 
     def _some(self, chosen: list[Path], paths: Sequence[Path]) -> list[Path]:
         if not chosen:

@@ -42,6 +42,7 @@ def card(
     steps: Sequence[Step],
     accelerator: Accelerator,
     command: Sequence[str],
+    verdict: str,
 ) -> str:
     """Markdown. The weights file ``out`` is written already; where the card of the weights that the training began from
     lies beside them, it is told here too."""
@@ -73,6 +74,7 @@ def card(
         "training": ", ".join(training),
         "time": f"{sum(step.seconds for step in steps):.0f} s on {device}",
         "loss": f"{first} over the first {min(WINDOW, len(losses))} steps, {last} over the last",
+        "validation": verdict,
         "date": date.today().isoformat(),
         "versions": f"mobile-robust {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}",
         "SHA-256": sha256(out),

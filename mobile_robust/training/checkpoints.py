@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import resume_key, write_atomically
 from mobile_robust.methods.task import Task
+from mobile_robust.training.validation import Validation
 
 #: How many are kept: the last, and the one before it in case the last one is broken.
 KEPT = 2
@@ -34,7 +35,9 @@ class Checkpoints:
         self.folder = out.with_name(out.name + ".checkpoints")
         self._key, self._tell = resume_key(settings), tell
 
-    def save(self, step: int, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> None:
+    def save(
+        self, step: int, task: Task, optimizer: Optimizer, accelerator: Accelerator, validation: Validation | None
+    ) -> None:
         """Called after ``step`` steps. A kill, and an InputError where it cannot be written, leave those before it."""
         state = {
             "key": self._key,
@@ -42,6 +45,7 @@ class Checkpoints:
             "task": task.checkpoint_state(),
             "optimizer": optimizer.state_dict(),
             "scaler": accelerator.scaler.state_dict() if accelerator.scaler else {},
+            "validation": validation.checkpoint_state() if validation else {},
         }
         path = self.folder / f"step-{step:06}{_SUFFIX}"
         content = io.BytesIO()
@@ -54,7 +58,7 @@ class Checkpoints:
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {first_line(error)}; {self.last_text()}") from None
 
-    def load(self, task: Task, optimizer: Optimizer, accelerator: Accelerator) -> int:
+    def load(self, task: Task, optimizer: Optimizer, accelerator: Accelerator, validation: Validation | None) -> int:
         """Takes up the last good checkpoint; the number of steps done, 0 where there is none.
 
         A broken one is kept aside under another name before anything of it is used, and the one before it is taken.
@@ -78,7 +82,9 @@ class Checkpoints:
                 optimizer.load_state_dict(state["optimizer"])
                 if accelerator.scaler and state["scaler"]:
                     accelerator.scaler.load_state_dict(state["scaler"])
-            except (RuntimeError, LookupError, ValueError) as error:
+                if validation:
+                    validation.load_checkpoint_state(state["validation"])
+            except (RuntimeError, LookupError, TypeError, ValueError) as error:
                 raise InputError(
                     f"{path}: of another version of this program: {first_line(error)}; delete {self.folder}, or change "
                     "--out"

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options))
     done = train(recipe, photos, options.out, settings, own, argv)
     if done:
-        text = f"{done.weights}: {len(done.steps)} steps in {done.seconds:.0f} s"
+        text = f"{done.weights}: {len(done.steps)} steps in {done.seconds:.0f} s\n{done.verdict}"
         make_console().print(text, soft_wrap=True)
     return 0
 

@@ -17,8 +17,11 @@ from mobile_robust.methods.task import Task
 from mobile_robust.training.checkpoints import Checkpoints
 from mobile_robust.training.settings import TrainSettings
 from mobile_robust.training.stream import Batches
+from mobile_robust.training.validation import Accuracy, Validation
 
 WARM_UP_STEPS = 20
+#: How often the validation photos tell what the module brings, the end included.
+CHECKS = 8
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,23 @@ class Step:
     seconds: float
     losses: dict[str, float]  # "loss", which is minimized, and the method's other figures
     broken: list[tuple[Path, str]] = field(default_factory=list)
+    measured: Accuracy | None = None  # on the validation photos, where that was its turn
 
 
 def run_steps(
-    task: Task, batches: Batches, settings: TrainSettings, checkpoints: Checkpoints, accelerator: Accelerator
+    task: Task,
+    batches: Batches,
+    settings: TrainSettings,
+    checkpoints: Checkpoints,
+    accelerator: Accelerator,
+    validation: Validation | None,
 ) -> Iterator[Step]:
     """Trains the task's module in place, one step an iteration, from the last checkpoint on; in eval mode afterwards.
-    Raises InputError where the loss is no finite number any more, or no photo can be read."""
+    Measures a few times before the end what it brings. Raises InputError where the loss is no finite number any more,
+    or no photo can be read."""
     groups = [{"params": parameters, "share": share} for parameters, share in task.param_groups()]
     model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))
-    first = checkpoints.load(task, optimizer, accelerator)
+    first = checkpoints.load(task, optimizer, accelerator, validation)
     loader = DataLoader(
         batches,
         batch_size=None,
@@ -69,11 +79,17 @@ def run_steps(
             accelerator.backward(losses["loss"])
             optimizer.step()
         task.on_step_end()
-        yield Step(step + 1, rate, monotonic() - started, means, batch.broken)
+        measured = validation.check(step + 1) if validation and _is_checked(step + 1, settings.steps) else None
+        yield Step(step + 1, rate, monotonic() - started, means, batch.broken, measured)
         started = monotonic()
         if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps and accelerator.is_main_process:
-            checkpoints.save(step + 1, task, optimizer, accelerator)
+            checkpoints.save(step + 1, task, optimizer, accelerator, validation)
     task.module.requires_grad_(False).eval()
+
+
+def _is_checked(step: int, steps: int) -> bool:
+    """Whether a step is one of the CHECKS that are evenly spread, without the last step."""
+    return step < steps and step * CHECKS // steps > (step - 1) * CHECKS // steps
 
 
 def rate_factor(step: int, steps: int) -> float:

@@ -39,10 +39,11 @@ from mobile_robust.training.plot import plot
 from mobile_robust.training.samples import CropPair
 from mobile_robust.training.settings import TrainSettings, training_of
 from mobile_robust.training.stream import Batches
+from mobile_robust.training.validation import Validation, verdict
 from mobile_robust.training_record import TrainingRecord
 
 #: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
-_RESULT_DEPENDS_ON = {"steps", "batch", "rate", "seed", "quantized", "mixed_precision"}
+_RESULT_DEPENDS_ON = {"steps", "batch", "rate", "seed", "quantized", "mixed_precision", "validation"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Trained:
     weights: Path
     steps: Sequence[Step]
     seconds: float
+    verdict: str  # what the module brings
 
 
 def train(
@@ -122,9 +124,10 @@ def _train(
         with torch.no_grad():
             classes = model.pipeline.baseline(torch.zeros(1, 3, *size)).shape[1]
         photos.check_classes(classes, backbone)
+    learned, kept = photos.set_aside(settings.validation, settings.seed)
     task = make_task(model, crop, options, settings.steps)
     sampler, share = CropPair(crop, degradations, training.clean_share), (accelerator.process_index, processes)
-    batches = Batches(photos, sampler, round(min(size) * 256 / 224), crop, settings.batch, settings.seed, share)
+    batches = Batches(learned, sampler, round(min(size) * 256 / 224), crop, settings.batch, settings.seed, share)
     if settings.start:
         task.load(settings.start, f"method {recipe.method} {model.where}")
     if settings.quantized:
@@ -152,17 +155,35 @@ def _train(
     log = out.with_suffix(".jsonl")
     if main:
         _append(log, "")  # fails early where the output cannot be written
-    steps = _watch(run_steps(task, batches, settings, checkpoints, accelerator), settings.steps, log, console)
+    validation = None
+    if main and kept:
+        task.to(accelerator.device)
+        validation = Validation(kept.readable(), size, degradations, settings.seed, task)
+        if settings.start:
+            validation.check(0)
+    running = run_steps(task, batches, settings, checkpoints, accelerator, validation)
+    steps = _watch(running, settings.steps, log, console)
     if not main:
         return None
+    weights = _best(task, validation, settings.steps)
+    said = verdict(validation, settings.steps, len(learned))
     start = TrainingRecord.read(settings.start) if settings.start else None
     record = TrainingRecord.of(photos, model.provenance.backbone_tensors_sha256, start)
-    write_output(out, save(task.result(), record.metadata()))
-    write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps"))
-    about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command)
+    write_output(out, save(weights, record.metadata()))
+    write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps", validation))
+    about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command, said)
     write_output(out.with_suffix(".md"), about)
     checkpoints.remove()
-    return Trained(out, steps, sum(step.seconds for step in steps))
+    return Trained(out, steps, sum(step.seconds for step in steps), said)
+
+
+def _best(task: Task, validation: Validation | None, steps: int) -> dict[str, torch.Tensor]:
+    """The weights that ship: those of the end, or where validation photos did better before, those."""
+    weights: dict[str, torch.Tensor] = task.result()
+    if validation is None or validation.check(steps) is validation.best:
+        return weights
+    task.load_checkpoint_state(validation.best_state)
+    return task.result()
 
 
 def initial_model(recipe: Recipe, seed: int) -> Model:
@@ -208,6 +229,8 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
             done.append(step)
             broken |= dict(step.broken)
             loss = np.mean([s.losses["loss"] for s in done[-WINDOW:]])
+            if step.measured and not console.quiet:
+                console.print(f"step {step.step}: {step.measured.text}", soft_wrap=True)
             update(f"loss {loss:.4f}  rate {step.rate:.1e}", step.step, count)
     if broken:
         named = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:3])

@@ -20,6 +20,7 @@ _RANGES = {
     "threads": (1, MOST_PROCESSES),
     "checkpoint_every": (1, MOST_COUNT),
     "seed": (0, MAX_SEED),
+    "validation": (0, MOST_COUNT),
     "readers": (0, MOST_PROCESSES),
 }
 
@@ -45,6 +46,11 @@ class TrainSettings(Options):
         default=False,
         description="quantization-aware training of --start: compute with an int8 file's rounding, batch norms fixed. "
         "A few hundred steps at a tenth of the default rate",
+    )
+    validation: int = Field(
+        default=100,
+        description="photos to measure on what the training brings, a fifth of all at most; it does not learn from "
+        "them (default: %(default)s; 0: none)",
     )
     checkpoint_every: int = Field(default=100, description="steps (default: %(default)s)")
     threads: int = Field(default=2, description="CPU threads (default: %(default)s)")

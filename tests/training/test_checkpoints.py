@@ -38,8 +38,8 @@ class Training:
         self.checkpoints = Checkpoints(out, {"seed": 0}, self.lines.append)
         self.accelerator = SimpleNamespace(device="cpu", scaler=None, is_main_process=True)
 
-    def arguments(self) -> tuple[Any, Any, Any]:
-        return cast(Any, self.task), self.optimizer, cast(Any, self.accelerator)
+    def arguments(self) -> tuple[Any, Any, Any, None]:
+        return cast(Any, self.task), self.optimizer, cast(Any, self.accelerator), None
 
     def numbers(self) -> list[torch.Tensor]:
         moments = [value for entry in self.optimizer.state_dict()["state"].values() for value in entry.values()]

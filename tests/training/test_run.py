@@ -49,7 +49,12 @@ def train(recipes: Recipes, photos: Path, out: Path, *more: object, method: str 
     ],
 )
 def test_weights_log_plot_and_card(
-    recipes: Recipes, photos: Path, tmp_path: Path, method: str, more: list[str]
+    recipes: Recipes,
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    method: str,
+    more: list[str],
 ) -> None:
     out = tmp_path / "first.safetensors"
     assert train(recipes, photos, out, *more, method=method) == 0
@@ -62,6 +67,9 @@ def test_weights_log_plot_and_card(
     corruption = more[more.index("--corruption") + 1]
     assert f"train {method} {method}.toml" in card and f"    --corruption {corruption}" in card
     assert {path.suffix for path in tmp_path.iterdir()} == {".safetensors", ".jsonl", ".md", ".png"}
+    said, progress = capsys.readouterr()
+    (verdict,) = [line for line in said.splitlines() if "on 1 validation photos" in line]
+    assert verdict in card.replace("\\", "") and "step 2: " in progress
 
 
 def test_a_seed_gives_the_same_weights_again_however_the_photos_are_read(
