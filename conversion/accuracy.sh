@@ -4,7 +4,8 @@
 #
 #   bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST OUT
 #
-# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored, the others calibrate int8
+# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored (half of them under the 75 settings of
+#             ImageNet-C), the others calibrate int8
 # BACKBONE    weights of MobileNetV2 (mobilenetv2_100_tf)
 # CIFAR_*     CIFAR-10, one folder per class
 set -euo pipefail
@@ -31,6 +32,6 @@ mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
 
 robust evaluate "$out/build/afd_mobilenetv2_pipeline" "${scored[@]}" --corruption jpeg:10 --out "$out/scores/afd_all_files"
 robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif --out "$out/scores/afd"
-robust evaluate "${sympie[@]}" "${scored[@]}" --corruption imagenet_c --out "$out/scores/sympie"
+robust evaluate "${sympie[@]}" --images "$photos" --holdout 0.2 --corruption imagenet_c --out "$out/scores/sympie"
 robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
 robust evaluate "${blur[@]}" "${cifar[@]}" --corruption gaussian_blur --out "$out/scores/deepcorrect_blur"

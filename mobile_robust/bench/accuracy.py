@@ -16,7 +16,7 @@ from mobile_robust.reporting.intervals import Interval
 _ALL = "all"
 
 
-#: A fraction of a loss that is a hundredth of the accuracy at least (``evaluation.scores.LEAST_LOSS``).
+#: A fraction of a loss that is a hundredth of the accuracy at least (``reporting.intervals.LEAST_LOSS``).
 Regained = Annotated[float, Field(ge=-1000, le=1000)]
 
 

@@ -14,10 +14,7 @@ from mobile_robust.evaluation.measure import UNREADABLE
 from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.records import Records
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, by_corruption
-from mobile_robust.reporting.intervals import Floats, Interval, resampled_means
-
-#: Of the clean accuracy: where a corruption takes less from the baseline, what is recovered of it is noise.
-LEAST_LOSS = 0.01
+from mobile_robust.reporting.intervals import LEAST_LOSS, Floats, Interval, resampled_means
 
 #: The corruption of the mean over all of them.
 ALL = "all"

@@ -14,9 +14,8 @@ from torch import Tensor
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo, Size
-from mobile_robust.evaluation.scores import LEAST_LOSS
 from mobile_robust.methods.task import Task
-from mobile_robust.reporting.intervals import Interval, resampled_means
+from mobile_robust.reporting.intervals import LEAST_LOSS, Interval, resampled_means
 from mobile_robust.reporting.text import plus_minus
 from mobile_robust.training.samples import Degradation
 
