@@ -155,9 +155,8 @@ def _cores() -> int:
 
 def _facts(seed: int, photos: PhotoDataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:
     """What the scores were measured on, and with what."""
-    from mobile_robust.evaluation.scores import LEAST_LOSS
     from mobile_robust.export.fingerprint import tool_versions
-    from mobile_robust.reporting.intervals import RESAMPLES, SEED
+    from mobile_robust.reporting.intervals import LEAST_LOSS, RESAMPLES, SEED
 
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
