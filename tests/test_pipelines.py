@@ -59,6 +59,7 @@ def with_weights(files: tuple[Path, Path], name: str, **changes: object) -> Mode
     return build_model(recipe(name, backbone=backbone, weights={"file": str(files[1])}, **changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 @torch.no_grad()
 def test_the_images_range_does_not_matter(weights, name: str) -> None:
@@ -158,9 +159,10 @@ def test_weights_of_another_network_are_refused(weights) -> None:
             {"scope": "pipeline", "backbone": {"name": "test_resnet", "options": {"features_only": True}}},
             "test_resnet: gives a list for an image, not the scores of 2 or more classes, with options",
         ),
-        (
+        pytest.param(
             {"backbone": {"name": "swin_tiny_patch4_window7_224", "layer": "patch_embed"}},
             "swin_tiny_patch4_window7_224 cannot .*match model",
+            marks=pytest.mark.slow,
         ),
         ({"backbone": {"name": "test_vit", "layer": "blocks.0"}, "input": {"size": 160}}, "another backbone.layer"),
     ],

@@ -13,6 +13,7 @@ from mobile_robust.errors import InputError
 from tests.conftest import Command
 
 
+@pytest.mark.slow
 def test_all_of_them_on_the_built_in_photo(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     done = command("corrupt", "--out", out, "--size", "48", "--cell", "48")

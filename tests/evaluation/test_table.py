@@ -77,7 +77,7 @@ def test_errors_relative_to_alexnet_are_a_column() -> None:
     assert {len(row) for row in found[0].cells} == {len(found[0].settings)}
 
 
-@pytest.mark.parametrize("corruptions", [(), ("jpeg",), ("imagenet_c",)])
+@pytest.mark.parametrize("corruptions", [(), ("jpeg",), pytest.param(("imagenet_c",), marks=pytest.mark.slow)])
 def test_the_plot_is_as_wide_as_a_page(corruptions: tuple[str, ...]) -> None:
     image = Image.open(io.BytesIO(plot(measured("afd", *corruptions, names=NAMES[:2]))))
     assert image.format == "PNG" and 800 <= image.width <= 1600

@@ -58,6 +58,7 @@ def with_changed(package: Path, *names: str) -> str:
     return changed
 
 
+@pytest.mark.slow
 def test_it_follows_all_code_that_a_build_runs(copied_package: Path) -> None:
     targets = [name for name in MODULES if ".export.targets." in name]  # imported by name
     paths = reached("mobile_robust.export.build", *targets)

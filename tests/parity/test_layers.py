@@ -35,6 +35,7 @@ def test_a_good_file_has_no_bad_layer(request, net, precision):
     assert all(r.isolated is not None for r in reports[:-2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", range(5))
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("net", list(LAYERS))

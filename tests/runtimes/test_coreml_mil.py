@@ -174,6 +174,7 @@ class MulAdd(nn.Module):
         return torch.relu(x * 1.2345 + 0.777)
 
 
+@pytest.mark.slow
 def test_float16_rounds_after_every_operation_and_overflows(tmp_path: Path) -> None:
     x = np.linspace(0, 3, 480, dtype=np.float32).reshape(1, 4, 10, 12)
     session = open_net(convert(MulAdd(), x.shape, fp16=True), tmp_path)
@@ -244,6 +245,7 @@ def test_palettized_weights(dense: tuple, tmp_path: Path) -> None:
     check_dense(dense, compressed, weight, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_int4_blocks_of_ios18(dense: tuple, tmp_path: Path) -> None:
     plain = convert(Dense(), (1, 40), ios=18)
@@ -345,6 +347,7 @@ def test_neural_network_is_not_a_program(package: Path) -> None:
     assert "model.mlmodel: holds a model of type neuralNetwork; an mlProgram is needed" in refusal(package)
 
 
+@pytest.mark.slow
 def test_activations_are_freed_without_a_garbage_collection(muladd: Path) -> None:
     session, x = CoremlMil().open(muladd), {"x0": np.zeros((1, 4, 2, 2), np.float32)}
     session.predict(x)  # what is made once on the first call is no leak

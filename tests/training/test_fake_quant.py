@@ -131,6 +131,7 @@ def test_finishing_lowers_the_error_of_the_int8_answer(recipes: Recipes, photos:
     task.module.eval().deployed()  # the trained weights are ordinary ones
 
 
+@pytest.mark.slow
 def test_float_layers_stay_float(recipes: Recipes, photos: Path) -> None:
     crops = pairs(photos, 4)[0]
     everything = task_of(recipes, "afd")
@@ -161,6 +162,7 @@ def test_training_goes_on_from_a_file(recipes: Recipes, photos: Path, tmp_path: 
     assert "| start | first.safetensors, SHA-256 " in card and "quantization-aware" in card
 
 
+@pytest.mark.slow
 def test_bad_starts(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
     def refused(method: str, message: str, *more: object) -> None:
         with pytest.raises(InputError, match=message):

@@ -59,7 +59,8 @@ def test_the_manifest_lists_operations_and_image_inputs(module_build: Path) -> N
     assert sizes == sorted(sizes, reverse=True)
 
 
-@pytest.mark.parametrize("precision", [pytest.param("int8w", marks=pytest.mark.slow), "pal6"])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["int8w", "pal6"])
 def test_compressed_files_hold_the_prepared_weights(tmp_path: Path, precision: Precision) -> None:
     example = {"image": images(1)[0]}
     prepared = prepare(kinds(), [(image,) for image in images(4)], precision)

@@ -35,7 +35,9 @@ def test_at_the_start_a_clean_crop_needs_no_repair(recipes: dict[str, Path], pho
     assert task(clean, clean, labels)["loss"] < 1e-6
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "loss", [loss if loss == "tail" else pytest.param(loss, marks=pytest.mark.slow) for loss in LOSSES]
+)
 def test_a_few_steps_lower_every_loss(recipes: dict[str, Path], photos: Path, loss: str) -> None:
     task = afd(recipes, loss)
     found = losses_of(task, jpegs(photos, 4, seed=1), 15, 3e-3)

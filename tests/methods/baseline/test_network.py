@@ -61,6 +61,7 @@ def test_the_papers_figures() -> None:
         assert round(counted / 1e9, 2) == BASELINES[variant].macs / 1e9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "parameters", "macs"),
     [

@@ -51,6 +51,7 @@ def test_given_weights_are_taken_as_they_are(weights: Path, top: int) -> None:
     assert not [part for part in model.deploy.modules() if isinstance(part, torch.nn.BatchNorm2d)]
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_random_backbone_tells_photos_apart() -> None:
     """RepVGG's initial norms scale by a tenth each: after twenty blocks every photo had the same logits."""

@@ -81,6 +81,7 @@ def test_the_closed_form(recipes: dict[str, Path], photos: Path) -> None:
     assert (numbers - identity).abs().max() > 0.01
 
 
+@pytest.mark.slow
 def test_algorithm_1_by_itself_moves_its_statistics_and_a_fitted_start_keeps_them(
     recipes: dict[str, Path], photos: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_the_priorities_are_those_of_the_plain_algorithm(
     assert len({t for layer in tau.values() for t in layer}) > 2  # the filters do differ
 
 
+@pytest.mark.slow
 def test_counting_is_resumed_from_any_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "PHOTOS", 4)
     setup = make_setup()
