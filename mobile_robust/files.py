@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,6 +19,10 @@ from mobile_robust.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+#: What the names of scratch folders begin with.
+_SCRATCH = ".scratch-"
 
 
 @contextmanager
@@ -98,6 +104,24 @@ def output_lock(out: Path, option: str = "--out") -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder in ``folder`` for files that are needed until the block ends. What killed processes have left of
+    theirs is removed. Raises OSError where it cannot be made."""
+    for left in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            lock = take_lock(left / ".lock")
+            if lock is not None:
+                with lock:
+                    shutil.rmtree(left)
+    made = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
+    with take_lock(made / ".lock") or nullcontext():
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:

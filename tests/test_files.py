@@ -17,6 +17,7 @@ from mobile_robust.files import (
     member,
     output_lock,
     resume_key,
+    scratch_folder,
     sha256,
     size,
     state_hash,
@@ -170,3 +171,13 @@ def test_a_pipe_or_a_link_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Pat
     with pytest.raises(InputError, match="cannot be written"), output_lock(tmp_path):
         pytest.fail("let in")
     assert not (tmp_path / "foreign").exists()
+
+
+def test_a_scratch_folder_is_removed_with_those_of_killed_processes(tmp_path: Path) -> None:
+    (tmp_path / ".scratch-killed").mkdir()
+    (tmp_path / ".scratch-killed" / "inputs").write_text("left")
+    with scratch_folder(tmp_path) as first:
+        (first / "inputs").write_text("mine")
+        with scratch_folder(tmp_path) as second:
+            assert {*tmp_path.iterdir()} == {first, second} and (first / "inputs").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 
 from mobile_robust.bench.device.errors import StoppedError
@@ -21,7 +20,7 @@ from mobile_robust.bench.inputs import Photos, TestSets
 from mobile_robust.bench.models import Model
 from mobile_robust.contracts.result import RESULT_NAME, Protocol, Result
 from mobile_robust.errors import InputError
-from mobile_robust.files import output_lock
+from mobile_robust.files import output_lock, scratch_folder
 from mobile_robust.options import make_folder
 
 
@@ -85,9 +84,9 @@ def measure_on_devices(
         notify: See :data:`Notify`.
     """
     make_folder(out)
-    with TemporaryDirectory() as folder:
+    with scratch_folder(out) as folder:
         notify(MeasurementStep("making the test set"))
-        sets = TestSets(photos, Path(folder))
+        sets = TestSets(photos, folder)
         plan = MeasurementPlan(platform, models, [sets.of(model) for model in models], protocol)
         ends = measure_all(serials, connect, plan, out, keep=keep, limits=Limits(), notify=notify)
     notify(MeasurementStep("comparing with PyTorch"))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mobile_robust import __version__
 from mobile_robust.bench.host import machine as device
@@ -27,6 +26,7 @@ from mobile_robust.contracts.result import (
 )
 from mobile_robust.documents import parse_json
 from mobile_robust.errors import first_line
+from mobile_robust.files import scratch_folder
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.process import Message, Worker, launch
 from mobile_robust.runtimes.registry import runtimes
@@ -47,7 +47,7 @@ def measure(models: Sequence[Model], protocol: Protocol, photos: Photos, path: P
     """
     session = _Session(models, protocol, path)
     with ExitStack() as stack:
-        sets = TestSets(photos, Path(stack.enter_context(TemporaryDirectory())))
+        sets = TestSets(photos, stack.enter_context(scratch_folder(path.parent)))
         for model in models:
             if session.missing(model):
                 notify(f"loading {model.artifact.file}", session.done)
