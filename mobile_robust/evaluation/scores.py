@@ -14,7 +14,7 @@ from mobile_robust.evaluation.measure import UNREADABLE
 from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.records import Records
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, by_corruption
-from mobile_robust.reporting.intervals import LEAST_LOSS, Floats, Interval, resampled_means
+from mobile_robust.reporting.intervals import Floats, Interval, recovered, resampled_means
 
 #: The corruption of the mean over all of them.
 ALL = "all"
@@ -165,10 +165,5 @@ def _rows(settings: Sequence[CorruptionSetting]) -> list[_Row]:
 
 def _recovered(gains: _Difference, losses: _Difference, rows: Sequence[int]) -> Interval | None:
     """Mean over some rows, without those where too little is lost, of the loss recovered."""
-    counted = [r for r in rows if losses.point[r] >= LEAST_LOSS]
-    if not counted:
-        return None
-    point = (gains.point[counted] / losses.point[counted]).mean()
-    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may lose nothing at all
-        samples = (gains.samples[:, counted] / losses.samples[:, counted]).mean(1)
-    return Interval.of(point, samples)
+    rows = list(rows)
+    return recovered(gains.point[rows], losses.point[rows], gains.samples[:, rows], losses.samples[:, rows])

@@ -58,6 +58,17 @@ def resampled_means(values: NDArray[np.bool_] | Floats) -> Floats:
     return means
 
 
+def recovered(gain: Floats, loss: Floats, gains: Floats, losses: Floats) -> Interval | None:
+    """The part of the loss that is recovered, gain / loss, mean over rows: estimates (rows,) and their resamples
+    (resamples, rows). Rows below LEAST_LOSS are left out; None: all are."""
+    counted = loss >= LEAST_LOSS
+    if not counted.any():
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may lose nothing at all
+        samples = (gains[:, counted] / losses[:, counted]).mean(1)
+    return Interval.of((gain[counted] / loss[counted]).mean(), samples)
+
+
 def mean_interval(values: Floats) -> Interval:
     """Mean of some values, by resampling them; a single value has no interval."""
     mean = float(values.mean())

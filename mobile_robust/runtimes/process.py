@@ -107,7 +107,7 @@ class Worker:
 
     def __init__(self, args: Sequence[str], env: Mapping[str, str]) -> None:
         #: Without a name: a kill leaves nothing of it.
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process, see close()
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(args, env=env, stdin=pipe, stdout=pipe, stderr=self._log)
 

@@ -15,7 +15,7 @@ from mobile_robust.corruptions import corrupt
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo, Size
 from mobile_robust.methods.task import Task
-from mobile_robust.reporting.intervals import LEAST_LOSS, Interval, resampled_means
+from mobile_robust.reporting.intervals import Interval, recovered, resampled_means
 from mobile_robust.reporting.text import plus_minus
 from mobile_robust.training.samples import Degradation
 
@@ -80,7 +80,7 @@ class Validation:
         with torch.no_grad():
             clean = self._predictions(task.pipeline.baseline, self.clean)
             self.right = clean if photos.labels is None else np.array(photos.labels)
-            self.baseline = self._measure(task.pipeline.baseline)
+            self.baseline = (clean == self.right).astype(float), self._degraded(task.pipeline.baseline)
         self.history: list[Accuracy] = []
         self._best: dict[str, Any] = {}
 
@@ -137,9 +137,11 @@ class Validation:
 
     def _measure(self, answers: Answers) -> tuple[Right, Right]:
         """Whether each photo's class is found: clean (photos,), and how often degraded, (photos,) in [0, 1]."""
-        clean = self._predictions(answers, self.clean) == self.right
-        degraded = np.stack([self._predictions(answers, each) == self.right for each in self.degraded])
-        return clean.astype(float), degraded.mean(0)
+        return (self._predictions(answers, self.clean) == self.right).astype(float), self._degraded(answers)
+
+    def _degraded(self, answers: Answers) -> Right:
+        rounds: list[NDArray[np.bool_]] = [self._predictions(answers, each) == self.right for each in self.degraded]
+        return np.stack(rounds).mean(0)
 
     def _predictions(self, answers: Answers, photos: Sequence[Photo]) -> NDArray[np.int64]:
         device = next(self.task.pipeline.parameters()).device
@@ -152,12 +154,9 @@ class Validation:
     def _accuracy(self, step: int, right: tuple[Right, Right]) -> Accuracy:
         gain, loss = right[1] - self.baseline[1], self.baseline[0] - self.baseline[1]
         clean, degraded = (float(each.mean()) for each in right)
-        if loss.mean() < LEAST_LOSS:
-            return Accuracy(step, clean, degraded)
         samples = resampled_means(np.stack([gain, loss]))
-        with np.errstate(divide="ignore", invalid="ignore"):  # a resample may lose nothing at all
-            found = Interval.of(gain.mean() / loss.mean(), samples[:, 0] / samples[:, 1])
-        return Accuracy(step, clean, degraded, found.value, found.low, found.high)
+        found = recovered(gain.mean(keepdims=True), loss.mean(keepdims=True), samples[:, :1], samples[:, 1:])
+        return Accuracy(step, clean, degraded, *((found.value, found.low, found.high) if found else ()))
 
 
 def verdict(validation: Validation | None, steps: int, photos: int) -> str:
