@@ -100,14 +100,14 @@ def test_what_is_there() -> None:
         "extra": ["speckle_noise", "gaussian_blur_imagenetc", "spatter", "saturate"],
         "light": ["darken", "horizon", "night", "white_point"],
         "mixed": ["imagenetc_mixed"],
-        "compression": ["jpeg", "jpeg_repeated", "avif"],
+        "compression": ["jpeg", "jpeg_repeated", "avif", "webp"],
         "deepcorrect": ["awgn", "gaussian_blur"],
         "fidelity": [
             "fidelity_awgn", "fidelity_awgn_1d", "fidelity_awgn_2d", "fidelity_gaussian_blur", "fidelity_motion_blur",
             "fidelity_salt_and_pepper", "fidelity_crop",
         ],
     }  # fmt: skip
-    assert len(CORRUPTIONS) == 36
+    assert len(CORRUPTIONS) == 37
     assert list(CORRUPTIONS) == [entry.name for members in by_family().values() for entry in members]
 
 

@@ -1,4 +1,4 @@
-"""Lossy compression: JPEG as in ImageNet-C, and as AFD-Module is tested: JPEG once, JPEG repeated, and AVIF."""
+"""Lossy compression: JPEG as in ImageNet-C, as AFD-Module is tested (JPEG once, JPEG repeated, AVIF), and WebP."""
 
 from __future__ import annotations
 
@@ -43,10 +43,33 @@ def avif(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
     Raises:
         InputError: This Pillow was built without AVIF.
     """
-    if not features.check("avif"):
-        raise InputError("corruption avif: the installed Pillow cannot write AVIF; pip's wheels of Pillow 11.3 can")
-    buffer = io.BytesIO()
     # One thread: the bytes must not depend on how many cores the machine has.
-    Image.fromarray(photo).save(buffer, "AVIF", quality=quality, max_threads=1)
+    return _by_pillow(photo, "AVIF", quality, max_threads=1)
+
+
+@corruption(
+    "webp",
+    "lossy WebP; the level is the quality",
+    family="compression",
+    source="levels chosen here, JPEG's",
+    **_QUALITY,
+    limits=(0, 100),
+)
+def webp(photo: Photo, quality: int, rng: np.random.Generator) -> Photo:
+    """Lossy WebP by Pillow, 4:2:0 chroma, at a quality of 0 (worst) to 100; no randomness.
+
+    Raises:
+        InputError: This Pillow was built without WebP.
+    """
+    return _by_pillow(photo, "WebP", quality)
+
+
+def _by_pillow(photo: Photo, kind: str, quality: int, **options: Any) -> Photo:
+    """Written and read again; raises InputError where this Pillow cannot."""
+    name = kind.lower()
+    if not features.check(name):
+        raise InputError(f"corruption {name}: the installed Pillow cannot write {kind}; pip's wheels of Pillow 11.3 can")
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, kind, quality=quality, **options)
     with Image.open(buffer) as image:
         return np.array(image.convert("RGB"))

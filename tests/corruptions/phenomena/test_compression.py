@@ -1,4 +1,4 @@
-"""JPEG once and repeated, AVIF."""
+"""JPEG once and repeated, AVIF, WebP."""
 
 import numpy as np
 import pytest
@@ -35,12 +35,14 @@ def test_jpeg_is_repeated(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None
             assert np.array_equal(out, expected)
 
 
-def test_avif_gets_worse_with_less_quality(photo: Photo) -> None:
-    damage = [np.abs(corrupt(photo, "avif", quality, 0, 0).astype(float) - photo).mean() for quality in (90, 25, 7)]
-    assert damage[0] < 0.5 * damage[1] and damage[1] < damage[2]
+@pytest.mark.parametrize("name", ["avif", "webp"])
+def test_less_quality_is_worse(name: str, photo: Photo) -> None:
+    damage = [np.abs(corrupt(photo, name, quality, 0, 0).astype(float) - photo).mean() for quality in (90, 25, 7)]
+    assert damage[0] < 0.6 * damage[1] and damage[1] < damage[2]
 
 
-def test_a_pillow_without_avif_is_named(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("avif", "AVIF"), ("webp", "WebP")])
+def test_a_pillow_that_cannot_is_named(name: str, kind: str, photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda name: False)
-    with pytest.raises(InputError, match="corruption avif: the installed Pillow cannot write AVIF"):
-        corrupt(photo, "avif", 25, 0, 0)
+    with pytest.raises(InputError, match=f"corruption {name}: the installed Pillow cannot write {kind}"):
+        corrupt(photo, name, 25, 0, 0)
