@@ -86,6 +86,14 @@ def prefix_suffix(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphMo
     return _halves(network, layer, name, clean=False)
 
 
+def layer_outputs(network: nn.Module, layers: Sequence[str], name: str) -> fx.GraphModule:
+    """image (B, 3, H, W) -> tuple of the outputs of some layers; InputError: as of :func:`trace_ends`."""
+    graph, ends = trace_ends(network, layers, name)
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    output.args = (tuple(ends),)
+    return _half(network, graph)
+
+
 def _halves(network: nn.Module, layer: str, name: str, clean: bool) -> tuple[fx.GraphModule, fx.GraphModule]:
     """What does not depend on the layer, and what does; ``clean``: with the layer's output alone between them."""
     graph, (end,) = trace_ends(network, (layer,), name)

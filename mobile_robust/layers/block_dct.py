@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.layers.fuse import Kernel
+from mobile_robust.layers.fuse import Kernel, conv_of, fold_affine_before
 
 BLOCK = 8
+#: JPEG moves samples from [0, 255] to [-128, 127] before its DCT (ITU-T T.81, A.3.1).
+LEVEL_SHIFT = 128 / 255
 
 #: RGB in [0, 1] -> YCbCr as in JPEG (JFIF 1.02, section 7), without the +1/2 offset of Cb and Cr.
 RGB_TO_YCBCR = (
@@ -59,3 +61,33 @@ class BlockDCT(nn.Module):
         shift = self.basis.new_zeros(3, BLOCK * BLOCK)
         shift[0] = 0.5 * self.basis.sum((1, 2, 3))
         return Kernel(weight, -shift.reshape(self.channels))
+
+
+class DeployedBlockConv(nn.Module):
+    """A convolution over the 8x8 blocks of an image, (B, 3, H, W) -> (B, C, H/8, W/8), that first makes JPEG's level
+    shift.
+
+    Its bias could hold the shift too, but a GPU sums in half precision, where the products of a bright, even block are
+    large and cancel badly. Converters move a shift into the convolution that follows it; not beyond a reshape: hence
+    the eight pixels that lie side by side as channels, which costs a CPU no time.
+    """
+
+    level: Tensor
+
+    def __init__(self, kernel: Kernel, mean: Tensor, std: Tensor) -> None:
+        """``kernel``, weight (C, 3, 8, 8), is for RGB in [0, 1]; the image is (rgb - mean) / std, (3,) each."""
+        super().__init__()
+        # image * std + mean = (image - level) * std + LEVEL_SHIFT
+        level = (LEVEL_SHIFT - mean) / std
+        kernel = fold_affine_before(std, torch.full_like(mean, LEVEL_SHIFT), kernel)
+        same = bool((level == level[0]).all())
+        # One number where there is one: runtimes subtract it faster than one per channel.
+        self.register_buffer("level", level[0].clone() if same else level, persistent=False)
+        weight = kernel.weight.permute(0, 3, 1, 2).flatten(1, 2)[..., None]  # (C, 8 * 3, 8, 1)
+        self.conv = conv_of(Kernel(weight, kernel.bias), stride=(BLOCK, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        batch, colours, height, width = image.shape
+        pixels = image.permute(0, 2, 3, 1) - self.level  # (B, H, W, 3)
+        rows = pixels.reshape(batch, height, width // BLOCK, BLOCK * colours).permute(0, 3, 1, 2)  # (B, 24, H, W/8)
+        return self.conv(rows)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 
 class TailMaps(nn.Module):
-    """A frozen tail: features (B, C, h, w) -> its last feature map at every resolution, largest first, and the logits.
-    The resolutions are those for the example ``features``."""
+    """A frozen network, or its tail: inputs -> its last feature map at every resolution, largest first, and the logits.
+    The resolutions are those for the example ``inputs``."""
 
-    def __init__(self, tail: nn.Module, features: Tensor) -> None:
+    def __init__(self, tail: nn.Module, *inputs: Tensor) -> None:
         super().__init__()
         assert isinstance(tail, fx.GraphModule)
-        ShapeProp(tail).propagate(features)
+        ShapeProp(tail).propagate(*inputs)
         last: dict[int, fx.Node] = {}  # side -> node
         for node in tail.graph.nodes:
             found = node.meta.get("tensor_meta")
@@ -25,8 +29,26 @@ class TailMaps(nn.Module):
         graph.output((*(copies[node] for node in last.values()), logits))
         self.network = fx.GraphModule(tail, graph).eval()
 
-    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
-        return self.network(features)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.network(*inputs)
+
+
+#: Weight of the answer's divergence from the clean one beside the maps' error, which is some three times smaller.
+ANSWER_WEIGHT = 0.3
+
+
+def tail_error(seen: Sequence[Tensor], wanted: Sequence[Tensor]) -> dict[str, Tensor]:
+    """How far what :class:`TailMaps` gives of a degraded photo is from that of the clean one: "maps", the mean error of
+    the maps and logits as a fraction of their variance, "answer", the divergence of the classes, and "tail", their sum.
+    """
+    maps = torch.stack([relative_error(x, y) for x, y in zip(seen, wanted, strict=True)]).mean()
+    answer = divergence(seen[-1], wanted[-1])
+    return {"tail": maps + ANSWER_WEIGHT * answer, "maps": maps, "answer": answer}
+
+
+def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of the classes' probabilities from those wanted, mean over the batch, in nats."""
+    return F.kl_div(logits.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
 
 
 def relative_error(x: Tensor, target: Tensor) -> Tensor:

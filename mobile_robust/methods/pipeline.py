@@ -116,13 +116,17 @@ class CutPipeline(Pipeline):
 
 
 class InsertPipeline(ImagePipeline):
-    """normalize -> network whose layers are edited; the unedited network stays at hand and shares its tensors."""
+    """normalize -> network whose layers are edited; the unedited network stays at hand and shares its tensors.
 
-    folds = False  # batch norms behind edited layers are folded into the editors: only the whole can be deployed
+    Where editors have weights of their own, batch norms behind edited layers are folded into them, so that only the
+    whole can be deployed. Editors without any get all from ``prepare``: the adapter is deployed apart.
+    """
 
     def __init__(self, site: Site, adapter: Adapter) -> None:
         super().__init__(site, adapter)
         self._name, self.where = site.section.name, f"inside {site.section.name}"
+        editors = [adapter.editor(layer) for layer in adapter.layers]
+        self.folds = not any([*editor.parameters()] for editor in editors) and not adapter.replacements()
         # In a list, so that the state holds every tensor once and train() leaves the frozen network's norms alone.
         self._edited = [insert(adapter, site.backbone, site.section.name)]
 
@@ -131,28 +135,44 @@ class InsertPipeline(ImagePipeline):
         return self._edited[0](self.normalize(image), *context)
 
     def frozen(self) -> Pipeline:
-        return self
+        return FoldedInsertPipeline(self, self.module, self._deploy_network()) if self.folds else self
 
     def deployed(self) -> Pipeline:
-        return DeployedInsertPipeline(self, deploy_network(self._edited[0], self._name)).eval()
+        adapter = self.module.deployed()
+        if not self.folds and type(adapter).prepare is Adapter.prepare:
+            adapter = NoAdapter()  # it does not look at the image: the editors are all, and part of the network
+        return FoldedInsertPipeline(self, adapter, None).eval()
 
 
-class DeployedInsertPipeline(InsertPipeline):
-    """Deploy form of :class:`InsertPipeline`: the editors are part of the network."""
+class FoldedInsertPipeline(Pipeline):
+    """:class:`InsertPipeline` without batch norms in the network. Its deploy form has no baseline."""
 
-    def __init__(self, pipeline: InsertPipeline, network: nn.Module) -> None:
-        nn.Module.__init__(self)
-        self.where, self.normalize, self.network = pipeline.where, pipeline.normalize, network
-        adapter = pipeline.module.deployed()
-        # Of an adapter that does not look at the image, the editors are all: they are part of the network.
-        self.module = adapter if type(adapter).prepare is not Adapter.prepare else NoAdapter()
+    def __init__(self, pipeline: InsertPipeline, adapter: Adapter, plain: fx.GraphModule | None) -> None:
+        super().__init__()
+        self.where, self.folds, self.normalize = pipeline.where, pipeline.folds, pipeline.normalize
+        self.module, self.network = adapter, deploy_network(pipeline._edited[0], pipeline._name)
+        self._plain = [plain]  # in a list, see InsertPipeline
+
+    @property
+    def plain(self) -> fx.GraphModule:
+        """The unedited network, from the normalized image to logits."""
+        (plain,) = self._plain
+        if plain is None:
+            raise RuntimeError("the deploy form has no baseline: its batch norms are folded into the edited layers")
+        return plain
 
     def forward(self, image: Tensor) -> Tensor:
         image, context = self.module.prepare(image)
         return self.network(self.normalize(image), *context)
 
     def baseline(self, image: Tensor) -> Tensor:
-        raise RuntimeError("the deploy form has no baseline: its batch norms are folded into the edited layers")
+        return self.plain(self.normalize(image))
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        return self.plain.state_dict()
+
+    def frozen(self) -> Pipeline:
+        return self
 
 
 class EditedLayer(nn.Module):

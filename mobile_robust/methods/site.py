@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
-from mobile_robust.backbones.split import Cut, cut, prefix_suffix
+from mobile_robust.backbones.split import Cut, cut, layer_outputs, prefix_suffix
 from mobile_robust.backbones.trained_image import with_input
 from mobile_robust.contracts.recipe import LEAST_CLASSES, BackboneSection, Recipe
 from mobile_robust.contracts.tensors import Role, TensorSpec
@@ -66,6 +66,12 @@ class Site:
         prefix, _ = prefix_suffix(self.backbone, layer, self.section.name)
         normalize = self.normalize()
         return lambda image: prefix(normalize(image))[-1].contiguous()
+
+    def outputs(self, layers: Sequence[str], image: Tensor) -> dict[str, Tensor]:
+        """Layer -> its output for a normalized image (B, 3, H, W); raises InputError for an unknown layer."""
+        with torch.no_grad():
+            outputs = layer_outputs(self.backbone, layers, self.section.name)(image)
+        return dict(zip(layers, outputs, strict=True))
 
     def try_image(self, network: nn.Module) -> Any:
         """What the backbone, or its stem, gives for a black image of the recipe's size; raises InputError where it

@@ -68,7 +68,9 @@ def _by_pillow(photo: Photo, kind: str, quality: int, **options: Any) -> Photo:
     """Written and read again; raises InputError where this Pillow cannot."""
     name = kind.lower()
     if not features.check(name):
-        raise InputError(f"corruption {name}: the installed Pillow cannot write {kind}; pip's wheels of Pillow 11.3 can")
+        raise InputError(
+            f"corruption {name}: the installed Pillow cannot write {kind}; pip's wheels of Pillow 11.3 can"
+        )
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, kind, quality=quality, **options)
     with Image.open(buffer) as image:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError
-from mobile_robust.layers.block_dct import BLOCK, BlockDCT
+from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of, merge
 from mobile_robust.layers.normalize import RGB, ImageRange
 from mobile_robust.layers.repconv import PlainConv, RepConv
@@ -28,9 +28,6 @@ from mobile_robust.layers.upsample_conv import UpsampleConv, UpsampleStridedConv
 from mobile_robust.methods.adapter import Adapter, Component
 from mobile_robust.methods.afd.method import AFDOptions
 from mobile_robust.methods.site import Site
-
-#: JPEG moves samples from [0, 255] to [-128, 127] before its DCT (ITU-T T.81, A.3.1).
-LEVEL_SHIFT = 128 / 255
 
 
 @dataclass(frozen=True)
@@ -81,37 +78,21 @@ class FDENet(nn.Module):
 
     def fuse(self) -> DeployedFDENet:
         kernel = merge(self.dct.kernel(), fold_affine_before(*affine_of(self.norm), kernel_of(self.stage1)))
-        std, middle = self.image_std.flatten(), torch.full_like(self.image_mean, LEVEL_SHIFT).flatten()
-        kernel = fold_affine_before(std, middle, kernel)  # image * std + mean = (image - level) * std + middle
-        level = ((LEVEL_SHIFT - self.image_mean) / self.image_std).flatten()
-        return DeployedFDENet(level, kernel, conv_of(kernel_of(self.stage2)), conv_of(kernel_of(self.stage3)))
+        blocks = DeployedBlockConv(kernel, self.image_mean.flatten(), self.image_std.flatten())
+        return DeployedFDENet(blocks, conv_of(kernel_of(self.stage2)), conv_of(kernel_of(self.stage3)))
 
 
 class DeployedFDENet(nn.Module):
-    """Deploy form of :class:`FDENet`: JPEG's level shift and three convolutions.
-
-    De-normalization, colour transform, DCT, batch norm and the first stage are ONE 8x8 stride-8 convolution. Its bias
-    could hold the level shift too, but a GPU sums in half precision, where the products of a bright, even block are
-    large and cancel badly. Converters move a shift into the convolution that follows it; not beyond a reshape: hence
-    the eight pixels that lie side by side as channels, which costs a CPU no time.
+    """Deploy form of :class:`FDENet`: JPEG's level shift and three convolutions, of which the first holds
+    de-normalization, colour transform, DCT, batch norm and the first stage.
     """
 
-    level: Tensor
-
-    def __init__(self, level: Tensor, stage1: Kernel, stage2: nn.Conv2d, stage3: nn.Conv2d) -> None:
+    def __init__(self, stage1: DeployedBlockConv, stage2: nn.Conv2d, stage3: nn.Conv2d) -> None:
         super().__init__()
-        same = bool((level == level[0]).all())
-        # One number where there is one: runtimes subtract it faster than one per channel.
-        self.register_buffer("level", level[0].clone() if same else level, persistent=False)
-        weight = stage1.weight.permute(0, 3, 1, 2).flatten(1, 2)[..., None]  # (hidden, 8 * 3, 8, 1)
-        self.stage1 = conv_of(Kernel(weight, stage1.bias), stride=(BLOCK, 1))
-        self.stage2, self.stage3 = stage2, stage3
+        self.stage1, self.stage2, self.stage3 = stage1, stage2, stage3
 
     def forward(self, image: Tensor) -> Tensor:
-        batch, colours, height, width = image.shape
-        pixels = image.permute(0, 2, 3, 1) - self.level  # (B, H, W, 3)
-        rows = pixels.reshape(batch, height, width // BLOCK, BLOCK * colours).permute(0, 3, 1, 2)  # (B, 24, H, W/8)
-        return _stages(rows, self.stage1, self.stage2, self.stage3)
+        return _stages(image, self.stage1, self.stage2, self.stage3)
 
 
 class FENet(nn.Module):

@@ -14,20 +14,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.methods.afd.method import AFDTraining
 from mobile_robust.methods.afd.network import AFD
-from mobile_robust.methods.feature_maps import TailMaps, relative_error
+from mobile_robust.methods.feature_maps import TailMaps, relative_error, tail_error
 from mobile_robust.methods.pipeline import CutPipeline
 from mobile_robust.methods.task import Batch, Task
 
 #: Weight of the features' error beside that of the tail's maps, which is some fifteen times as large.
 FEATURES_WEIGHT = 10.0
-#: Weight of the answer's divergence from the clean one, some three times as large as the maps' error.
-ANSWER_WEIGHT = 0.3
 
 
 class Distillation(Task[CutPipeline, AFD]):
@@ -60,10 +57,8 @@ class Distillation(Task[CutPipeline, AFD]):
             return {"loss": error}
         if self.kind == "channels":
             return {"loss": channel_error(repaired, target), "features": error}
-        maps = torch.stack([relative_error(x, y) for x, y in zip(seen, targets, strict=True)]).mean()
-        answer = divergence(seen[-1], targets[-1])
-        loss = FEATURES_WEIGHT * error + maps + ANSWER_WEIGHT * answer
-        return {"loss": loss, "features": error, "maps": maps, "answer": answer}
+        tail = tail_error(seen, targets)
+        return {"loss": FEATURES_WEIGHT * error + tail.pop("tail"), "features": error, **tail}
 
 
 def channel_error(x: Tensor, target: Tensor) -> Tensor:
@@ -71,8 +66,3 @@ def channel_error(x: Tensor, target: Tensor) -> Tensor:
     square = ((x - target) ** 2).mean((0, 2, 3))
     spread = target.var((0, 2, 3))
     return (square / (spread + 0.1 * spread.mean())).mean()
-
-
-def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of the classes' probabilities from those wanted, mean over the batch, in nats."""
-    return F.kl_div(logits.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)

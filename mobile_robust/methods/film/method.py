@@ -1,0 +1,48 @@
+"""FiLM on DCT statistics: its options and training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from mobile_robust.methods.method import LazyImport, Method, Options, Training
+
+
+def _different(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is not None and ("" in names or len(set(names)) != len(names)):
+        raise ValueError("must be a list of different layer names")
+    return names
+
+
+class FiLMOptions(Options):
+    """``[options]`` of a recipe."""
+
+    layers: Annotated[tuple[str, ...] | None, AfterValidator(_different)] = Field(
+        default=None,
+        min_length=1,
+        description="whose outputs are shifted, in the network's order; default: every block's",
+    )
+    hidden: int = Field(default=64, ge=1, le=1024, description="channels of the network that reads the statistics")
+    rank: int = Field(default=32, ge=1, le=1024, description="numbers that the shifts of all layers are read from")
+
+
+METHOD = Method(
+    name="film",
+    paper="Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer, AAAI 2018",
+    options=FiLMOptions,
+    build=LazyImport("mobile_robust.methods.film.network:build"),
+    pipeline=LazyImport("mobile_robust.methods.pipeline:InsertPipeline"),
+    training=Training(
+        task=LazyImport("mobile_robust.methods.film.training:Distillation"),
+        summary="FiLM on DCT statistics, from photos without labels",
+        description="Train the shifts of a backbone's blocks on photos and their degraded selves, without labels.",
+        clean_share=1 / 4,
+        corruptions=("jpeg",),
+        steps=1000,
+        batch=16,
+        rate=3e-3,
+        crop=lambda size: (max(32, min(size) * 4 // 7 // 32 * 32),) * 2,
+        labels=False,
+    ),
+)

@@ -1,0 +1,179 @@
+"""Feature-wise linear modulation by what is wrong with the photo: FiLM (Perez et al., AAAI 2018, Eq. 1 and 2), with
+statistics of the photo's DCT coefficients as its condition.
+
+Compression, noise, blur and bad light move the mean of every channel of a network, by an amount that depends on the
+kind and the strength of the degradation and hardly on what the photo shows; batch norms whose means follow the degraded
+photos repair much of it (Schneider et al., NeurIPS 2020). Here the means follow the single photo: a small network reads
+how large the coefficients of its 8x8 blocks are, frequency by frequency, and shifts the output of every block:
+
+    output of block i = output of block i + shift_i(statistics(image))
+
+FiLM's gamma, a gain beside the shift, is left out: see docs/accuracy.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mobile_robust.backbones.block_ends import block_ends
+from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.data.images import built_in_photos
+from mobile_robust.errors import InputError
+from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
+from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of
+from mobile_robust.layers.normalize import ImageRange
+from mobile_robust.methods.adapter import Adapter
+from mobile_robust.methods.film.method import FiLMOptions
+from mobile_robust.methods.site import Site
+
+#: Coefficients of a block's luma.
+COEFFICIENTS = BLOCK * BLOCK
+#: Numbers that the shifts are computed from: the coefficients', above and below their mean, and three colours.
+STATISTICS = 2 * COEFFICIENTS + 3
+#: Least spread of a channel beside that of its layer's widest: a dead channel has none.
+LEAST_SPREAD = 1e-3
+#: Photos that the spread of the layers' channels is measured on.
+PHOTOS = 4
+
+
+class Statistics(nn.Module):
+    """image (B, 3, H, W) -> (B, 131, 1, 1): how far luma's 64 DCT coefficients lie above their mean, and how far below,
+    in their standard deviations, and red, green and blue in [0, 1]; all on average over the photo's blocks.
+
+    More than six deviations count as six: one hard edge must not outweigh all other blocks. ReLU6, as it is in the int8
+    files of all runtimes; a magnitude is not.
+    """
+
+    image_mean: Tensor
+    image_std: Tensor
+
+    def __init__(self, image_range: ImageRange) -> None:
+        super().__init__()
+        self.register_buffer("image_mean", torch.tensor(image_range.mean)[:, None, None], persistent=False)
+        self.register_buffer("image_std", torch.tensor(image_range.std)[:, None, None], persistent=False)
+        self.dct = BlockDCT()
+        self.norm = nn.BatchNorm2d(COEFFICIENTS, affine=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        rgb = image * self.image_std + self.image_mean  # (B, 3, H, W), in [0, 1]
+        luma = self.norm(self.dct(rgb)[:, :COEFFICIENTS])  # (B, 64, H/8, W/8)
+        colours = F.avg_pool2d(rgb, BLOCK)  # (B, 3, H/8, W/8)
+        return F.relu6(torch.cat([luma, -luma, colours], 1)).mean((2, 3), keepdim=True)
+
+    def fuse(self) -> DeployedStatistics:
+        scale, shift = affine_of(self.norm)
+        dct = self.dct.kernel()
+        luma = dct.weight[:COEFFICIENTS] * scale[:, None, None, None]
+        offset = dct.bias[:COEFFICIENTS] * scale + shift
+        colours = torch.eye(3).to(luma)[..., None, None].expand(3, 3, BLOCK, BLOCK) / COEFFICIENTS
+        kernel = Kernel(torch.cat([luma, -luma, colours]), torch.cat([offset, -offset, offset.new_zeros(3)]))
+        return DeployedStatistics(DeployedBlockConv(kernel, self.image_mean.flatten(), self.image_std.flatten()))
+
+
+class DeployedStatistics(nn.Module):
+    """Deploy form of :class:`Statistics`: one convolution of the blocks, ReLU6 and a mean."""
+
+    def __init__(self, blocks: DeployedBlockConv) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def forward(self, image: Tensor) -> Tensor:
+        return F.relu6(self.blocks(image)).mean((2, 3), keepdim=True)
+
+
+class Condition(nn.Module):
+    """Statistics (B, 131, 1, 1) -> what the shifts of all layers are read from, (B, rank, 1, 1)."""
+
+    def __init__(self, hidden: int, rank: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(STATISTICS, affine=False)
+        self.hidden, self.out = nn.Conv2d(STATISTICS, hidden, 1), nn.Conv2d(hidden, rank, 1)
+
+    def forward(self, statistics: Tensor) -> Tensor:
+        return F.relu(self.out(F.relu(self.hidden(self.norm(statistics)))))
+
+    def fuse(self) -> nn.Module:
+        hidden = conv_of(fold_affine_before(*affine_of(self.norm), kernel_of(self.hidden)))
+        return nn.Sequential(hidden, nn.ReLU(), self.out, nn.ReLU())
+
+
+class Shift(nn.Module):
+    """Condition (B, rank, 1, 1) -> shift of a layer's channels (B, C, 1, 1).
+
+    ``spread`` is how far each channel varies, the unit in which its shift is learned: backbones differ a hundredfold.
+    """
+
+    spread: Tensor
+
+    def __init__(self, rank: int, spread: Tensor) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(rank, len(spread), 1)
+        self.register_buffer("spread", spread)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        return self.linear(condition) * self.spread[:, None, None]
+
+    def fuse(self) -> nn.Conv2d:
+        kernel = kernel_of(self.linear)
+        return conv_of(Kernel(kernel.weight * self.spread[:, None, None, None], kernel.bias * self.spread))
+
+
+class FiLM(Adapter):
+    """Shifts the outputs of some layers.
+
+    Args:
+        spreads: Layer -> standard deviation of its channels (C,), in the network's order.
+        image_range: How the incoming image was normalized, which is undone inside.
+        hidden: Channels of the condition's network.
+        rank: Numbers of the condition.
+    """
+
+    def __init__(self, spreads: Mapping[str, Tensor], image_range: ImageRange, hidden: int, rank: int) -> None:
+        super().__init__()
+        self.layers, self.contexts = tuple(spreads), len(spreads)
+        self.statistics, self.condition = Statistics(image_range), Condition(hidden, rank)
+        self.shifts = nn.ModuleList([Shift(rank, spread) for spread in spreads.values()])
+
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        condition = self.condition(self.statistics(image))
+        return image, tuple(shift(condition) for shift in self.shifts)
+
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        return features + context[self.layers.index(layer)]
+
+    def editor(self, layer: str) -> nn.Module:
+        return _Add(self.layers.index(layer))
+
+
+class _Add(nn.Module):
+    """:meth:`FiLM.edit` of one layer, without the adapter's weights."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+
+    def forward(self, features: Tensor, *context: Tensor) -> Tensor:
+        return features + context[self.index]
+
+
+def build(site: Site, options: FiLMOptions) -> FiLM:
+    """The module for a backbone with its weights loaded; raises InputError for an unknown layer, one whose output is no
+    feature map, or an image of broken blocks."""
+    image = site.recipe.input
+    if any(side % BLOCK for side in image.height_width):
+        reason = f"reads blocks of {BLOCK} pixels: sides must be multiples of {BLOCK}, not {image.size_text()}"
+        raise InputError(f"recipe {site.recipe.name}: method {site.recipe.method} {reason}")
+    photos = ImageSpec.of(image).array(built_in_photos(image.height_width, PHOTOS))
+    normalized = site.normalize()(torch.from_numpy(photos))
+    outputs = site.outputs(options.layers or block_ends(site.backbone, site.section.name, normalized[:1]), normalized)
+    spreads = {}
+    for layer, output in outputs.items():
+        if output.dim() != 4:
+            raise InputError(f"options.layers: the output of {layer!r} of {site.section.name} is no (B, C, H, W) map")
+        spread = output.std((0, 2, 3))
+        spreads[layer] = spread.clamp_min(LEAST_SPREAD * float(spread.max()))
+    return FiLM(spreads, ImageRange.of(image.range), options.hidden, options.rank)
