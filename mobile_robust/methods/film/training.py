@@ -1,7 +1,9 @@
 """Training FiLM on DCT statistics, without labels: of a degraded crop the shifted network shall compute what the
 unedited one computes of the clean crop, its feature maps at every resolution and its answer.
 
-A share of clean crops teaches it to leave good photos alone, and it starts with shifts of zero.
+A share of clean crops teaches it to leave good photos alone, and it starts with shifts of zero. Batch norms take their
+statistics from the first steps and keep them: which degradations a batch happens to hold must not change what the
+others' statistics say.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from mobile_robust.methods.task import Batch, Task
 
 #: Crops, of which each gives one number of every statistic.
 LEAST_BATCH = 2
+#: Steps at first that give the batch norms their statistics.
+CALIBRATION_STEPS = 8
 
 
 class Distillation(Task[FoldedInsertPipeline, FiLM]):
@@ -29,9 +33,22 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
         for shift in self.module.shifts:
             for parameter in shift.parameters():
                 nn.init.zeros_(parameter)
+        for norm in self.norms:
+            norm.momentum = None  # the mean over all batches that it sees
         self.example = torch.zeros(1, 3, *image.size)
         self.teacher = TailMaps(pipeline.plain, self.example)
         self.use_student(pipeline)
+
+    @property
+    def norms(self) -> list[nn.BatchNorm2d]:
+        """Of statistics and condition."""
+        return [norm for norm in self.module.modules() if isinstance(norm, nn.BatchNorm2d)]
+
+    def on_step_start(self, progress: float) -> None:
+        super().on_step_start(progress)
+        for norm in self.norms:
+            assert norm.num_batches_tracked is not None
+            norm.train(norm.training and int(norm.num_batches_tracked) < CALIBRATION_STEPS)
 
     def use_student(self, pipeline: FoldedInsertPipeline) -> None:
         shifts = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from mobile_robust.data.images import built_in_photos, jpeg
 from mobile_robust.errors import InputError
+from mobile_robust.methods.film.training import CALIBRATION_STEPS
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.task import Task
 from mobile_robust.recipes import load_recipe
@@ -46,6 +48,20 @@ def test_the_loss_falls() -> None:
     assert losses[-1]["loss"] < 0.98 * losses[0]["loss"]
     assert set(losses[0]) == {"loss", "maps", "answer"}
     assert losses[0]["loss"] == pytest.approx(losses[0]["maps"] + 0.3 * losses[0]["answer"], rel=1e-5)
+
+
+@torch.no_grad()
+def test_batch_norms_keep_the_statistics_of_the_first_steps() -> None:
+    learner = make_task(initial_model(load_recipe(RECIPE), 0), (64, 64), Options(), 100)
+    seen = []
+    for step in range(CALIBRATION_STEPS + 3):
+        learner.on_step_start(step / 100)
+        learner(*batch(2 + step))
+        seen.append([norm.running_mean.clone() for norm in learner.norms])
+    moved = [any(not torch.equal(x, y) for x, y in zip(*pair, strict=True)) for pair in itertools.pairwise(seen)]
+    assert moved == [True] * (CALIBRATION_STEPS - 1) + [False] * 3
+    norm = learner.module.statistics.norm
+    assert int(norm.num_batches_tracked) == CALIBRATION_STEPS and not norm.training
 
 
 @torch.no_grad()
