@@ -23,8 +23,8 @@ class FiLMOptions(Options):
         min_length=1,
         description="whose outputs are shifted, in the network's order; default: every block's",
     )
-    hidden: int = Field(default=64, ge=1, le=1024, description="channels of the network that reads the statistics")
-    rank: int = Field(default=32, ge=1, le=1024, description="numbers that the shifts of all layers are read from")
+    hidden: int = Field(default=128, ge=1, le=1024, description="channels of the network that reads the statistics")
+    rank: int = Field(default=64, ge=1, le=1024, description="numbers that the shifts of all layers are read from")
 
 
 METHOD = Method(
