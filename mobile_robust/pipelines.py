@@ -14,6 +14,7 @@ from mobile_robust.backbones.trained_image import input_of
 from mobile_robust.contracts.manifest import Manifest, Provenance
 from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.data.class_names import class_names
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
@@ -40,6 +41,7 @@ class Model:
     trained: TrainingRecord | None  # on what; None: not at all, or not known
     inputs: tuple[TensorSpec, ...]  # what the reference takes, in order
     output: TensorSpec
+    classes: tuple[str, ...]  # names, in the order of the output; (): not known
     _example: Callable[[Tensor], tuple[Tensor, ...]]
 
     @property
@@ -80,6 +82,7 @@ def build_model(recipe: Recipe) -> Model:
     if recipe.scope == "pipeline":
         site.check_scores()
     backbone_text, backbone_hash, tensors_hash = _load_backbone(site)
+    classes = _class_names(site)
     adapter, pipeline = _initial(site)
     weights_text, weights_hash = _load_adapter(recipe, adapter, pipeline)
     trained = TrainingRecord.read(Path(recipe.weights.file)) if recipe.weights.file else None
@@ -100,7 +103,7 @@ def build_model(recipe: Recipe) -> Model:
         warnings=image.warnings,
         label=label,
     )
-    return _model(site, adapter, pipeline, provenance, trained)
+    return _model(site, adapter, pipeline, provenance, trained, classes)
 
 
 def rebuild(folder: Path, manifest: Manifest) -> Model:
@@ -141,7 +144,12 @@ def _initial(site: Site) -> tuple[Adapter, Pipeline | None]:
 
 
 def _model(
-    site: Site, adapter: Adapter, pipeline: Pipeline | None, provenance: Provenance, trained: TrainingRecord | None
+    site: Site,
+    adapter: Adapter,
+    pipeline: Pipeline | None,
+    provenance: Provenance,
+    trained: TrainingRecord | None,
+    classes: tuple[str, ...] = (),
 ) -> Model:
     made = _reference(site, adapter, pipeline)
     deploy = made.network.deployed() if made.network is pipeline else deployed(made.network)
@@ -156,6 +164,7 @@ def _model(
         trained,
         made.inputs,
         made.output,
+        classes,
         made.example,
     )
 
@@ -167,6 +176,19 @@ def _reference(site: Site, adapter: Adapter, pipeline: Pipeline | None) -> Compo
     assert pipeline is not None
     text = f"class scores of {site.section.name} before softmax, in the order of its training classes"
     return Component(pipeline, (site.image_spec(),), TensorSpec("logits", Role.LOGITS, text))
+
+
+def _class_names(site: Site) -> tuple[str, ...]:
+    """Of a pipeline's classes; raises InputError where there are more or fewer of them."""
+    recipe, section = site.recipe, site.recipe.backbone
+    if recipe.scope != "pipeline" or section is None or section.classes is None:
+        return ()
+    names, count = class_names(section.classes), site.try_image(site.backbone).shape[1]
+    if len(names) != count:
+        raise InputError(
+            f"recipe {recipe.name}: {section.classes} has {len(names)} class names, {section.name} {count}"
+        )
+    return names
 
 
 def _where(pipeline: Pipeline | None) -> str:
@@ -203,12 +225,13 @@ def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
 
 
 def _tensors_hash(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
-    """Hash of a network's tensors in a state, however that calls and stores them; None where some are not in it."""
+    """Hash of a network's tensors in a state, however that calls and stores them, rounded to half precision; None where
+    some are not in it."""
     own = {name: x for name, x in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     _, found = below_prefix(dict(state), list(own))
     if any(name not in found or found[name].shape != x.shape for name, x in own.items()):
         return None  # shapes: a few bytes of a file can claim any size
-    return state_hash({name: found[name].to(x.dtype) for name, x in own.items()})
+    return state_hash({name: found[name].to(torch.float16) for name in own})
 
 
 def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -> tuple[str, str | None]:

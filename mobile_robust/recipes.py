@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from mobile_robust.contracts.recipe import Recipe, Tolerance
+from mobile_robust.data.class_names import IMAGENET
 from mobile_robust.documents import MOST_TOML_BYTES, DocumentError, parse_toml, read, validated
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.methods.registry import method_of, option_errors
@@ -71,6 +72,8 @@ def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
 
     if backbone and backbone.weights and not backbone.weights.startswith("timm:"):
         backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})
+    if backbone and backbone.classes and backbone.classes != IMAGENET:
+        backbone = backbone.model_copy(update={"classes": absolute(backbone.classes)})
     given = {"file": weights.file, "ranking": weights.ranking}
     weights = weights.model_copy(update={key: absolute(name) for key, name in given.items() if name})
     return recipe.model_copy(update={"backbone": backbone, "weights": weights})

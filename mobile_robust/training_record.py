@@ -27,7 +27,7 @@ _DIGITS = (
 class TrainingRecord(Contract):
     """The backbone that weights were trained for, and the photos that they were trained on."""
 
-    backbone: str | None = Field(description="SHA-256 of its tensors; null: random")
+    backbone: str | None = Field(description="SHA-256 of its tensors in half precision; null: random")
     photos: int = Field(ge=0, description="how many")
     split: str | None = Field(description="the options of train that left out the others; null: none were left out")
     hashes: str = Field(

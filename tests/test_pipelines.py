@@ -175,17 +175,42 @@ def test_what_a_method_cannot_take_is_refused(changes: dict[str, object], said: 
 def test_a_module_needs_no_more_than_the_stem(tmp_path: Path) -> None:
     recipe = load_recipe("afd_mobilenetv2")
     assert recipe.backbone.weights is not None
-    stem = load_file(recipe.backbone.weights)
+    whole = load_file(recipe.backbone.weights)
     model = build_model(recipe)
     assert model.provenance.label is None
-    torch.testing.assert_close(model.pipeline.stem.state_dict()["conv_stem.weight"], stem["conv_stem.weight"])
-    whole = tmp_path / "whole.safetensors"
-    save_file({**model.pipeline.tail.state_dict(), **stem}, whole)
-    given = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": str(whole)})})
-    again = build_model(given)
-    torch.testing.assert_close(again.pipeline.stem.state_dict(), model.pipeline.stem.state_dict())
-    save_file({name: x for name, x in stem.items() if name != "bn1.bias"}, whole)
+    stem = {name: x for name, x in whole.items() if name.startswith(("conv_stem.", "bn1."))}
+    expected = model.pipeline.stem.state_dict()
+    torch.testing.assert_close(expected["conv_stem.weight"], stem["conv_stem.weight"].float(), rtol=0, atol=0)
+    path = tmp_path / "stem.safetensors"
+    save_file(stem, path)
+    given = recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update={"weights": str(path)})})
+    torch.testing.assert_close(build_model(given).pipeline.stem.state_dict(), expected)
+    save_file({name: x for name, x in stem.items() if name != "bn1.bias"}, path)
     with pytest.raises(
         InputError, match=r"does not fit the stem of backbone mobilenetv2_100: 1 keys missing: bn1\.bias"
     ):
         build_model(given)
+
+
+def test_a_pipelines_classes_have_names(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"class {i}\n" for i in range(10)))
+    backbone = {"name": "mobilenetv2_100", "options": BACKBONES["mobilenetv2_100"], "classes": str(names)}
+    assert build_model(recipe(backbone=backbone, scope="pipeline")).classes == tuple(f"class {i}" for i in range(10))
+    assert build_model(recipe(backbone=backbone)).classes == (), "a module has no classes"
+    backbone["classes"] = "imagenet-1k"
+    with pytest.raises(InputError, match="recipe test: imagenet-1k has 1000 class names, mobilenetv2_100 10"):
+        build_model(recipe(backbone=backbone, scope="pipeline"))
+
+
+def test_weights_in_half_precision_are_known_as_the_same(tmp_path: Path, weights: dict[str, tuple[Path, Path]]) -> None:
+    whole, module = weights["mobilenetv2_100"]
+    half, other = tmp_path / "half.safetensors", tmp_path / "other.safetensors"
+    state = load_file(whole)
+    save_file({name: x.half() if x.dim() > 1 else x for name, x in state.items()}, half)
+    save_file({**state, "classifier.bias": state["classifier.bias"] + 0.1}, other)
+    hashes = [
+        with_weights((path, module), "mobilenetv2_100").provenance.backbone_tensors_sha256
+        for path in (whole, half, other)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]

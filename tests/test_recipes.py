@@ -57,7 +57,7 @@ def test_malformed_toml_is_quoted(tmp_path, text, line, quoted) -> None:
     [
         ("size", "siez", 11, "input.siez: unknown key 'siez'; known: mean, range, size, std"),
         ("[input]", "[inputs]", 10, "inputs: unknown key 'inputs'; close matches: input"),
-        ("name =", "nam =", 8, "backbone.nam: unknown key 'nam'; known: layer, name, options, seed, weights"),
+        ("name =", "nam =", 8, "backbone.nam: unknown key 'nam'; known: classes, layer, name, options, seed, weights"),
         ('"module"', '"modul"', 2, "scope: Input should be 'module' or 'pipeline', got 'modul'"),
         ("64", "31", 11, "input.size: must be a side in pixels, or [height, width], each from 32 to 4096, got 31"),
         ("64", "[224, 8]", 11, "input.size: must be a side in pixels, or [height, width]"),

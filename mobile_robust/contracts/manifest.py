@@ -139,7 +139,8 @@ class Provenance(Contract):
     input: str | None = Field(default=None, description="who says what size, mean and std the image has, in words")
     backbone_sha256: str | None = None
     backbone_tensors_sha256: str | None = Field(
-        default=None, description="of its tensors, whatever file they are in; null: random, or not all of them"
+        default=None,
+        description="of its tensors in half precision, whatever file they are in; null: random, or not all of them",
     )
     calibration: str = Field(description="the images the int8 ranges were read from, in words")
     parity_images: str = Field(description="the images the artifacts were compared on, in words")

@@ -36,6 +36,9 @@ class BackboneSection(Contract):
     layer: str | None = Field(default=None, description="last layer of the stem; default: the paper's point")
     options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments for timm.create_model")
     weights: str | None = Field(default=None, description="a file, or timm:NAME; without it: random from the seed")
+    classes: str | None = Field(
+        default=None, description="names of its classes in order: a text file of one a line, or imagenet-1k for timm's"
+    )
     seed: int = Field(default=0, ge=0, le=MAX_SEED, description="of the random weights when there is no weights file")
 
 

@@ -155,7 +155,7 @@ class _Builder:
         facts |= {"weights": provenance.weights, "backbone": provenance.backbone}
         if provenance.label:
             facts["label"] = provenance.label
-        source = Source(recipe, model.tensors, model.output.name, facts, calibration)
+        source = Source(recipe, model.tensors, model.output.name, facts, calibration, model.classes)
         converters = {target: converter(target)(source) for target, _ in pairs}
         order = [precision for _, precision in pairs]
         rounder = Rounder(model.deploy, calibration, recipe.quantization.float_layers)

@@ -13,6 +13,7 @@ from pathlib import Path
 from mobile_robust import __version__
 from mobile_robust.contracts.manifest import Manifest, StoredFile, body_hash, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.data.class_names import class_names
 from mobile_robust.errors import InputError
 from mobile_robust.export.report import REPORT_NAME
 from mobile_robust.files import resume_key, sha256
@@ -37,15 +38,18 @@ def tool_versions() -> dict[str, str]:
 
 
 def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files, the calibration images, the tools and
-    this package's code; raises InputError where a weights file is missing.
+    """Hex SHA-256 of the recipe, its weights files and class names, the calibration images, the tools and this
+    package's code; raises InputError where a file is missing.
     """
-    files = [recipe.weights.file, recipe.weights.ranking, recipe.backbone.weights if recipe.backbone else None]
+    backbone = recipe.backbone
+    files = [recipe.weights.file, recipe.weights.ranking, backbone.weights if backbone else None]
     paths = [Path(name) for name in files if name and not name.startswith("timm:")]
     for path in paths:
         if not path.is_file():
             raise InputError(f"weights file {path}: no such file")
     digests = [sha256(path) for path in paths]
+    if backbone and backbone.classes:
+        digests.append(resume_key(class_names(backbone.classes)))
     return resume_key([recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()])
 
 

@@ -7,6 +7,8 @@ tables needed are written here; the numbers beside them are the schema's field s
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 
 import flatbuffers
@@ -17,16 +19,25 @@ from mobile_robust.tflite import flatbuffer
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
-_IMAGE_PROPERTIES, _NORMALIZATION_OPTIONS, _RGB = 2, 1, 1
+#: The file with the names of the classes.
+LABELS = "labels.txt"
+_IMAGE_PROPERTIES, _NORMALIZATION_OPTIONS, _RGB, _AXIS_LABELS = 2, 1, 1, 2
 
 
 def pack(
-    name: str, description: str, version: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    name: str,
+    description: str,
+    version: str,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    classes: bool = False,
 ) -> bytes:
-    """The metadata buffer, with the tensors in the order of the file's own inputs and outputs."""
+    """The metadata buffer, with the tensors in the order of the file's own inputs and outputs; ``classes``: the file
+    holds the names of the logits' classes, see :func:`with_classes`."""
     builder = flatbuffers.Builder(1024)
     takes = _vector(builder, [_tensor(builder, spec, spec.role is Role.IMAGE) for spec in inputs])
-    gives = _vector(builder, [_tensor(builder, spec, False) for spec in outputs])
+    named = [classes and spec.role is Role.LOGITS for spec in outputs]
+    gives = _vector(builder, [_tensor(builder, spec, False, has) for spec, has in zip(outputs, named, strict=True)])
     subgraph = _table(builder, 9, {2: takes, 3: gives})  # SubGraphMetadata
     fields = {
         0: builder.CreateString(name),
@@ -52,7 +63,19 @@ def attach(model: bytes, entries: dict[str, bytes]) -> bytes:
     return flatbuffer.pack(content)
 
 
-def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, photo: bool) -> int:
+def with_classes(model: bytes, names: Sequence[str]) -> bytes:
+    """A TFLite file with the names of its classes, one a line, in a zip archive behind it: where the Task Library and
+    Android Studio look for a label file, and every unzip finds it."""
+    if not names:
+        return model
+    file = io.BytesIO()
+    file.write(model)
+    with zipfile.ZipFile(file, "a") as archive:  # the date is the format's first, so that equal builds are equal files
+        archive.writestr(zipfile.ZipInfo(LABELS), "".join(f"{name}\n" for name in names))
+    return file.getvalue()
+
+
+def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, photo: bool, named: bool = False) -> int:
     """A photo in [0, 255] is divided by the app where the file takes [0, 1]."""
     fields = {0: builder.CreateString(spec.name), 1: builder.CreateString(spec.sentence)}
     if photo and spec.value_range:
@@ -61,7 +84,18 @@ def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, photo: bool) -> int:
     if spec.value_range:
         low, high = spec.value_range
         fields[5] = _table(builder, 2, {0: _float(builder, high), 1: _float(builder, low)})  # Stats
+    if named:
+        label_file = {0: builder.CreateString(LABELS), 1: builder.CreateString("names of the classes, in their order")}
+        fields[6] = _vector(builder, [_associated_file(builder, label_file)])
     return _table(builder, 7, fields)  # TensorMetadata
+
+
+def _associated_file(builder: flatbuffers.Builder, texts: dict[int, int]) -> int:
+    builder.StartObject(5)  # AssociatedFile
+    for slot, text in texts.items():
+        builder.PrependUOffsetTRelativeSlot(slot, text, 0)
+    builder.PrependInt8Slot(2, _AXIS_LABELS, 0)
+    return int(builder.EndObject())
 
 
 def _image_content(builder: flatbuffers.Builder) -> int:

@@ -66,8 +66,8 @@ def card(
     first, last = (f"{np.mean(part):.4f}" for part in (losses[:WINDOW], losses[-WINDOW:]))
     rows = {
         "recipe": f"{recipe.name}: {words}{ranking}",
-        "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, of its tensors "
-        f"{model.provenance.backbone_tensors_sha256}, {model.where}",
+        "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, of its tensors in half "
+        f"precision {model.provenance.backbone_tensors_sha256}, {model.where}",
         "start": f"{start.name}, SHA-256 {sha256(start)}" if start else "changing nothing",
         "photos": f"{len(photos)}, {split}; {'with labels' if photos.labels else 'no labels'}; SHA-256 {photos.digest}",
         "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import flatbuffers.table
@@ -92,6 +93,32 @@ def test_a_file_that_takes_0_to_1_is_divided_by_255() -> None:
     assert model.text(0) == "näme" and outputs == []
     assert normalization(image) == ([0.0], [255.0])
     assert image.table(5).floats(0) == [1.0]
+
+
+def test_the_logits_name_the_file_of_their_classes() -> None:
+    specs = [TensorSpec(name, role, "d") for name, role in (("logits", Role.LOGITS), ("mask", Role.FEATURES))]
+    _, _, (logits, mask) = decode(metadata.pack("n", "d", "1", [], specs, classes=True))
+    (file,) = logits.tables(6)
+    assert file.text(0) == metadata.LABELS and file.byte(2) == 2  # TENSOR_AXIS_LABELS
+    assert not mask.at(6)
+    _, _, (logits, _) = decode(metadata.pack("n", "d", "1", [], specs))
+    assert not logits.at(6)
+
+
+def test_classes_lie_in_an_archive_behind_the_model_which_still_runs(module_build: Path, tmp_path: Path) -> None:
+    before, after = module_build / "small_fp32.tflite", tmp_path / "named.tflite"
+    names = ["tench, Tinca tinca", "Löwe"]
+    after.write_bytes(metadata.with_classes(before.read_bytes(), names))
+    assert after.read_bytes() == metadata.with_classes(before.read_bytes(), names), "the bytes depend on the time"
+    with zipfile.ZipFile(after) as archive:
+        assert archive.namelist() == [metadata.LABELS]
+        assert archive.read(metadata.LABELS).decode().splitlines() == names
+        assert archive.infolist()[0].compress_type == zipfile.ZIP_STORED
+    assert tflite_file.read(after).metadata == tflite_file.read(before).metadata
+    interpreter = Interpreter(str(after))
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    assert metadata.with_classes(b"model", ()) == b"model"
 
 
 def test_attaching_keeps_what_is_there_and_the_file_runs(module_build: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Source:
     output: str
     facts: Mapping[str, str]  # where the numbers come from, for the files' own metadata; "version": this package's
     calibration: Calibration
+    classes: tuple[str, ...] = ()  # names, in the order of the output; (): not known
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike, fspath
@@ -148,6 +149,10 @@ class CoremlConverter(Converter):
             model.output_description[feature.name] = tensors[feature.name].sentence
         for key, value in facts.items():
             model.user_defined_metadata[f"mobile_robust.{key}"] = value
+        if self.source.classes:  # Xcode's preview shows the names of an image classifier's classes
+            model.user_defined_metadata["com.apple.coreml.model.preview.type"] = "imageClassifier"
+            labels = json.dumps({"labels": self.source.classes})
+            model.user_defined_metadata["com.apple.coreml.model.preview.params"] = labels
 
 
 CONVERTER = CoremlConverter

@@ -86,7 +86,8 @@ class TfliteConverter(Converter):
                 content = weights_fp16(float_path) if precision.rounding == "half" else float_path.read_bytes()
         finally:
             float_path.unlink(missing_ok=True)
-        write_atomically(path, metadata.attach(content, {metadata.ENTRY: self._metadata(float_file)}))
+        model = metadata.attach(content, {metadata.ENTRY: self._metadata(float_file)})
+        write_atomically(path, metadata.with_classes(model, source.classes))
         file = tflite_file.read(path)
         if precision.integer:
             self._require_integer(file, keep)
@@ -117,7 +118,7 @@ class TfliteConverter(Converter):
         recipe, facts, tensors = self.source.recipe, self.source.facts, self.source.tensors
         text = f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items())
         inputs, outputs = ([tensors[name] for name in names] for names in (file.inputs, file.outputs))
-        return metadata.pack(recipe.name, text, facts["version"], inputs, outputs)
+        return metadata.pack(recipe.name, text, facts["version"], inputs, outputs, bool(self.source.classes))
 
 
 CONVERTER = TfliteConverter
