@@ -5,18 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mobile_robust.data.dataset import PhotoDataset
-from mobile_robust.data.images import BUILT_IN_DESCRIPTION, JPEG_QUALITIES, Photo, Size, built_in_photos, jpeg
+from mobile_robust.data.images import (
+    BUILT_IN_DESCRIPTION,
+    JPEG_QUALITIES,
+    Photo,
+    Size,
+    built_in_photos,
+    jpeg,
+    whole_built_in_photos,
+)
 from mobile_robust.data.usable import FEW, UsablePhotos
 from mobile_robust.errors import InputError
 
 
 @dataclass(frozen=True)
 class BuildPhotos:
-    """Photos (uint8, height x width x 3), with their sources for the manifest; ``notice`` names unreadable ones, and
-    ``warnings`` say what is doubtful about them."""
+    """Photos (uint8, height x width x 3), with their sources for the manifest; ``shown`` are for the report,
+    ``notice`` names unreadable ones, and ``warnings`` say what is doubtful about them."""
 
     calibration: list[Photo]
     parity: list[Photo]
+    shown: list[Photo]
     calibration_source: str
     parity_source: str
     notice: str | None = None
@@ -38,6 +47,7 @@ def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: i
         return BuildPhotos(
             photos[:calibration],
             photos[calibration:],
+            whole_built_in_photos(size),
             f"the first {calibration} of {BUILT_IN_DESCRIPTION}",
             f"the next {parity} of {BUILT_IN_DESCRIPTION}",
         )
@@ -61,6 +71,7 @@ def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: i
         doubts.append("parity photos: also used for calibration, the folder holds too few others")
     return BuildPhotos(
         compressed,
+        rest,
         rest,
         f"{len(compressed)} {dataset.describe()}, every second one JPEG-compressed",
         f"{len(rest)} {dataset.describe()}{shared}",

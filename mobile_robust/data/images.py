@@ -237,6 +237,11 @@ def built_in_photos(size: Size, count: int) -> list[Photo]:
     return crops
 
 
+def whole_built_in_photos(size: Size) -> list[Photo]:
+    """The middle of each of the photos that :func:`built_in_photos` cuts, as networks are evaluated."""
+    return [centre_crop(read_image(_built_in_file(package, file)), size) for package, file in _BUILT_IN]
+
+
 def _built_in_file(package: str, file: str) -> Path:
     spec = find_spec(package)
     path = Path(spec.origin).parent / file if spec and spec.origin else None

@@ -33,6 +33,7 @@ from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
 from mobile_robust.export.report import write_report
 from mobile_robust.export.rounding import Rounder
+from mobile_robust.export.shown_photos import show_photos
 from mobile_robust.export.targets.base import Source, converter
 from mobile_robust.export.workspace import recover, refuse_foreign, temporary_files, workspace
 from mobile_robust.files import sha256, size, write_atomically
@@ -126,6 +127,7 @@ class _Builder:
             reference_path = reference.save(self.folder)
             weights_path = self.folder / WEIGHTS_NAME
             state = {name: x.contiguous() for name, x in model.reference.state_dict().items()}
+            shown = show_photos(model, photos.shown)
             write_atomically(weights_path, save(state, model.trained.metadata() if model.trained else None))
         with temporary_files(self.folder):
             made = self._convert(model, provenance, calibration)
@@ -143,7 +145,7 @@ class _Builder:
             weights=StoredFile(file=WEIGHTS_NAME, sha256=sha256(weights_path)),
             artifacts=tuple(artifacts),
         )
-        report = write_report(manifest, self.folder, errors)
+        report = write_report(manifest, self.folder, errors, shown)
         stored = StoredFile(file=report.name, sha256=sha256(report))
         manifest = write_manifest(manifest.model_copy(update={"report": stored}), self.folder)
         return manifest, photos.notice

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.export import error_plots as plots
 from mobile_robust.export.error_plots import ErrorSamples
+from mobile_robust.export.shown_photos import ShownPhoto, photo_section
 from mobile_robust.files import write_atomically
 from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
@@ -18,10 +20,16 @@ from mobile_robust.reporting.text import bytes_text, count_text
 REPORT_NAME = "report.html"
 
 
-def write_report(manifest: Manifest, folder: Path, errors: ErrorSamples | None = None) -> Path:
+def write_report(
+    manifest: Manifest,
+    folder: Path,
+    errors: ErrorSamples | None = None,
+    photos: Sequence[Sequence[ShownPhoto]] = (),
+) -> Path:
     """Writes ``folder/report.html`` and returns its path; without samples of errors it has no histograms."""
     title = manifest.recipe.title or manifest.recipe.name
     sections = [
+        photo_section(photos),
         _parity(manifest),
         _plots(manifest, errors or {}),
         _interfaces(manifest),

@@ -7,7 +7,7 @@ from html import escape
 
 from mobile_robust.terminal import printable
 
-_VOID = {"meta", "br"}
+_VOID = {"meta", "br", "img"}
 
 
 class Html(str):
