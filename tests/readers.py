@@ -158,6 +158,7 @@ OWN = {
     "evaluation.predictors",
     "methods.deepcorrect.rank.cli",
     "data.images",  # bytes alone, of what is no regular file
+    "data.class_names",  # lines, for tests/data/test_class_names.py
     "data.labels",  # a CSV file, for tests/data/test_labels.py
     "evaluation.mce",  # a CSV file, for tests/evaluation/test_mce.py
     "training_record",  # in the header of a weights file: damaged in tests/test_training_record.py

@@ -13,8 +13,11 @@ from mobile_robust.recipes import load_recipe
 from tests.recipes import write_recipe
 from tests.test_imports import IMPORTS, MODULES, PACKAGE
 
-#: The page beside the artifacts, which is no part of them.
-REPORT = ("reporting/", "export/report.py", "export/error_plots.py", "parity/table.py")
+#: The page beside the artifacts, which is no part of them, and the degradations that it shows.
+REPORT = (
+    *("reporting/", "corruptions/", "export/report.py", "export/error_plots.py", "export/shown_photos.py"),
+    "parity/table.py",
+)
 
 
 def test_it_follows_recipe_weights_and_photos(tmp_path: Path) -> None:
