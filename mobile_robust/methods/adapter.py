@@ -1,4 +1,4 @@
-"""What a method adds to a frozen classifier. All five papers are cases of one interface:
+"""What a method adds to a frozen classifier. All papers are cases of one interface:
 
 ==============  ==================================  =========================  ==============================
 method          layers                              prepare                    edit
@@ -7,6 +7,7 @@ AFD-Module      the stem                            image, FDE-Net(image)      F
 SyMPIE, DiR     none                                repaired image             none
 AR-CNN, DnCNN   none                                repaired image             none
 DeepCorrect     ranked convolutions                 image                      unit(features)
+FiLM            the end of every block              image, a shift a block     features + shift
 fidelity map    stages and the pooled features      restored image, its map    multiply, add, concatenate
 ==============  ==================================  =========================  ==============================
 """
