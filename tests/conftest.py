@@ -143,7 +143,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One small recipe a method."""
     folder = tmp_path_factory.mktemp("recipes")
-    options = {"sympie": "", "deepcorrect": 'layers = ["conv1.0", "layer1.0.conv1"]'}
+    options = {
+        "sympie": "",
+        "deepcorrect": 'layers = ["conv1.0", "layer1.0.conv1"]',
+        "film": 'layers = ["layer1", "layer2"]',
+    }
     pipelines = {
         method: write_recipe(folder, method, "pipeline", RESNET, method=method, options=text)
         for method, text in options.items()
