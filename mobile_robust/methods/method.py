@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from mobile_robust.contracts.recipe import Recipe
 
@@ -19,6 +19,21 @@ class Options(BaseModel):
     """Base of a method's options: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _different(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is not None and ("" in names or len(set(names)) != len(names)):
+        raise ValueError("must be a list of different layer names")
+    return names
+
+
+#: An option that names layers, each once.
+LayerNames = Annotated[tuple[str, ...], AfterValidator(_different)]
+
+
+def small_crop(size: tuple[int, int]) -> tuple[int, int]:
+    """128 x 128 of 224, a third of the work."""
+    return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2
 
 
 class LazyImport(str):

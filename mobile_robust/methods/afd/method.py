@@ -9,7 +9,16 @@ from pydantic import Field
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
-from mobile_robust.methods.method import Ablation, LazyImport, Method, Options, Published, PublishedLatency, Training
+from mobile_robust.methods.method import (
+    Ablation,
+    LazyImport,
+    Method,
+    Options,
+    Published,
+    PublishedLatency,
+    Training,
+    small_crop,
+)
 
 
 class AFDOptions(Options):
@@ -28,11 +37,6 @@ class AFDTraining(Options):
         description="features: the paper's squared error of the features; channels: the same, each channel in units of "
         "its own variance; tail: features, and what the rest of the network makes of them (default)",
     )
-
-
-def crop(size: tuple[int, int]) -> tuple[int, int]:
-    """128 x 128 of 224, a third of the work: the module looks at a neighbourhood only."""
-    return (max(32, min(size) * 4 // 7 // 32 * 32),) * 2
 
 
 def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
@@ -82,7 +86,7 @@ METHOD = Method(
         steps=2000,
         batch=16,
         rate=3e-3,
-        crop=crop,
+        crop=small_crop,  # the module looks at a neighbourhood only
         labels=False,
     ),
     ablations=ablations,

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from mobile_robust.contracts.ranking import read_ranking
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.methods.method import Ablation, Command, LazyImport, Method, Options, Published, Training
+from mobile_robust.methods.method import Ablation, Command, LayerNames, LazyImport, Method, Options, Published, Training
 
-
-def _different(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if names is not None and ("" in names or len(set(names)) != len(names)):
-        raise ValueError("must be a list of different layer names")
-    return names
-
-
-Names = Annotated[tuple[str, ...], AfterValidator(_different)]
 Share = StrictInt | StrictFloat
 
 
@@ -31,7 +23,7 @@ class DeepCorrectOptions(Options):
         default="bottleneck", description="widths and kernels of the units (Table 10)"
     )
     batch_norm: StrictBool = Field(default=True, description='false: the paper\'s "no-bn"')
-    layers: Names | None = Field(
+    layers: LayerNames | None = Field(
         default=None, min_length=1, description="convolutions that are corrected; default: the paper's of the backbone"
     )
     beta: Share | tuple[Share, ...] | None = Field(
@@ -39,7 +31,7 @@ class DeepCorrectOptions(Options):
         description="share of a layer's filters that are corrected, or their number where it is a whole number; one "
         "for all layers or a list; default: the paper's of the backbone, else 0.5",
     )
-    update: Names = Field(default=(), description="layers that are trained along")
+    update: LayerNames = Field(default=(), description="layers that are trained along")
 
 
 #: Share of a layer's filters that are corrected where rankings are compared: of nearly all filters, all rankings choose

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator, Field
-
-from mobile_robust.methods.method import LazyImport, Method, Options, Training
-
-
-def _different(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if names is not None and ("" in names or len(set(names)) != len(names)):
-        raise ValueError("must be a list of different layer names")
-    return names
+from mobile_robust.methods.method import LayerNames, LazyImport, Method, Options, Training, small_crop
 
 
 class FiLMOptions(Options):
     """``[options]`` of a recipe."""
 
-    layers: Annotated[tuple[str, ...] | None, AfterValidator(_different)] = Field(
+    layers: LayerNames | None = Field(
         default=None,
         min_length=1,
         description="whose outputs are shifted, in the network's order; default: every block's",
@@ -42,7 +34,7 @@ METHOD = Method(
         steps=1000,
         batch=16,
         rate=3e-3,
-        crop=lambda size: (max(32, min(size) * 4 // 7 // 32 * 32),) * 2,
+        crop=small_crop,
         labels=False,
     ),
 )

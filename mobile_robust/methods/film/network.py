@@ -8,7 +8,7 @@ how large the coefficients of its 8x8 blocks are, frequency by frequency, and sh
 
     output of block i = output of block i + shift_i(statistics(image))
 
-FiLM's gamma, a gain beside the shift, is left out: see docs/accuracy.md.
+FiLM's gamma, a gain beside the shift, is left out.
 """
 
 from __future__ import annotations

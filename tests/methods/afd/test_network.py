@@ -7,8 +7,9 @@ from torch import nn
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange
-from mobile_robust.methods.afd.method import AFDOptions, crop
+from mobile_robust.methods.afd.method import AFDOptions
 from mobile_robust.methods.afd.network import AFD, build
+from mobile_robust.methods.method import small_crop
 from mobile_robust.methods.site import Site
 from tests.randomize import randomize, relative_error
 
@@ -99,4 +100,4 @@ def test_one_block_changes_only_its_own_guide() -> None:
 
 @pytest.mark.parametrize(("size", "expected"), [((224, 224), 128), ((64, 64), 32), ((512, 224), 128)])
 def test_crops_are_of_whole_blocks_and_a_third_of_the_work(size: tuple[int, int], expected: int) -> None:
-    assert crop(size) == (expected, expected)
+    assert small_crop(size) == (expected, expected)

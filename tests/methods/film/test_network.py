@@ -18,7 +18,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.block_dct import BLOCK
 from mobile_robust.layers.normalize import ImageRange
 from mobile_robust.methods.film.method import FiLMOptions
-from mobile_robust.methods.film.network import COEFFICIENTS, STATISTICS, FiLM, Statistics, build
+from mobile_robust.methods.film.network import COEFFICIENTS, LEAST_SPREAD, PHOTOS, STATISTICS, FiLM, Statistics, build
 from mobile_robust.methods.pipeline import InsertPipeline
 from mobile_robust.methods.site import Site
 from tests.randomize import randomize, relative_error
@@ -83,11 +83,14 @@ def site(layer: str | None = None, size: int = 64) -> tuple[Site, FiLMOptions]:
 def test_shifts_are_learned_in_units_of_what_each_channel_varies() -> None:
     given, options = site("layer2")
     (shift,) = build(given, options).shifts
-    with torch.no_grad():
-        given.backbone.layer2[-1].bn2.weight[0] = 0  # a channel that is only the shortcut's
-    spread = shift.spread
-    assert spread.shape == (given.outputs(("layer2",), torch.zeros(1, 3, 64, 64))["layer2"].shape[1],)
-    assert float(spread.min()) > 0
+    photos = torch.from_numpy(np.stack(built_in_photos((64, 64), PHOTOS))).permute(0, 3, 1, 2).float()
+    spread = given.outputs(("layer2",), given.normalize()(photos))["layer2"].std((0, 2, 3))
+    expected = spread.clamp_min(LEAST_SPREAD * float(spread.max()))
+    torch.testing.assert_close(shift.spread, expected)
+    assert float(shift.spread.min()) > 0
+    one = torch.ones(1, shift.linear.in_channels, 1, 1)
+    torch.testing.assert_close(shift(one).flatten(), shift.linear(one).flatten() * expected)
+    torch.testing.assert_close(shift.fuse()(one), shift(one))
 
 
 @torch.no_grad()
