@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, fx, nn
@@ -128,7 +129,7 @@ class InsertPipeline(ImagePipeline):
         editors = [adapter.editor(layer) for layer in adapter.layers]
         self.folds = not any([*editor.parameters()] for editor in editors) and not adapter.replacements()
         # In a list, so that the state holds every tensor once and train() leaves the frozen network's norms alone.
-        self._edited = [insert(adapter, site.backbone, site.section.name)]
+        self._edited = [insert(adapter, site.backbone, site.section.name, adapter.layers)]
 
     def forward(self, image: Tensor) -> Tensor:
         image, context = self.module.prepare(image)
@@ -161,18 +162,67 @@ class FoldedInsertPipeline(Pipeline):
             raise RuntimeError("the deploy form has no baseline: its batch norms are folded into the edited layers")
         return plain
 
+    def head(self, image: Tensor) -> Tensor:
+        """What :attr:`plain` takes of an image (B, 3, H, W)."""
+        return self.normalize(image)
+
+    def edited_head(self, image: Tensor, *context: Tensor) -> Tensor:
+        """What :attr:`network` takes of a prepared image, beside the context."""
+        return self.head(image)
+
     def forward(self, image: Tensor) -> Tensor:
         image, context = self.module.prepare(image)
-        return self.network(self.normalize(image), *context)
+        return self.network(self.edited_head(image, *context), *context)
 
     def baseline(self, image: Tensor) -> Tensor:
-        return self.plain(self.normalize(image))
+        return self.plain(self.head(image))
 
     def backbone_state(self) -> dict[str, Tensor]:
         return self.plain.state_dict()
 
     def frozen(self) -> Pipeline:
         return self
+
+
+class CutInsertPipeline(InsertPipeline):
+    """normalize -> stem -> adapter -> tail whose layers are edited. The adapter's first layer is the stem's last; its
+    edits of all others have no weights of their own.
+    """
+
+    def __init__(self, site: Site, adapter: Adapter) -> None:
+        ImagePipeline.__init__(self, site, adapter)
+        cut, self._name = site.cut, site.section.name
+        self.where = f"inside {self._name}, from {cut.layer} on"
+        self._stem, self._edited = [cut.stem], [insert(adapter, cut.tail, self._name, adapter.layers[1:])]
+        self._deploy_cut = cut.deployed
+
+    def forward(self, image: Tensor) -> Tensor:
+        image, context = self.module.prepare(image)
+        features = self.module.edit(self.module.layers[0], self._stem[0](self.normalize(image)), *context)
+        return self._edited[0](features, *context)
+
+    def frozen(self) -> Pipeline:
+        cut = self._deploy_cut()
+        return FoldedCutInsertPipeline(self, self.module, cut.stem, cut.tail)
+
+    def deployed(self) -> Pipeline:
+        return FoldedCutInsertPipeline(self, self.module.deployed(), self._deploy_cut().stem, None).eval()
+
+
+class FoldedCutInsertPipeline(FoldedInsertPipeline):
+    """:class:`CutInsertPipeline` without batch norms in stem and tail."""
+
+    def __init__(
+        self, pipeline: CutInsertPipeline, adapter: Adapter, stem: fx.GraphModule, plain: fx.GraphModule | None
+    ) -> None:
+        super().__init__(pipeline, adapter, plain)
+        self.stem = stem
+
+    def head(self, image: Tensor) -> Tensor:
+        return self.stem(self.normalize(image))
+
+    def edited_head(self, image: Tensor, *context: Tensor) -> Tensor:
+        return self.module.edit(self.module.layers[0], self.head(image), *context)
 
 
 class EditedLayer(nn.Module):
@@ -203,27 +253,27 @@ class EditedLayer(nn.Module):
         return True
 
 
-def insert(adapter: Adapter, network: nn.Module, name: str) -> nn.Module:
-    """The network ``name`` with an adapter's edits: (normalized image, \\*context) -> logits. Shares all tensors, and
-    leaves ``network`` as it is."""
+def insert(adapter: Adapter, network: nn.Module, name: str, layers: Sequence[str]) -> nn.Module:
+    """The network ``name``, or its tail, with an adapter's edits of some layers: (input, \\*context) ->
+    logits. Shares all tensors, and leaves ``network`` as it is."""
     edited = same_tensors(network)
     for layer, own in adapter.replacements().items():
         edited.set_submodule(layer, own)
-    if adapter.contexts or not all(isinstance(edited.get_submodule(layer), nn.Conv2d) for layer in adapter.layers):
-        return _insert_into_graph(adapter, edited, name)
-    for layer in adapter.layers:
+    if adapter.contexts or not all(isinstance(edited.get_submodule(layer), nn.Conv2d) for layer in layers):
+        return _insert_into_graph(adapter, edited, name, layers)
+    for layer in layers:
         edited.set_submodule(layer, EditedLayer(edited.get_submodule(layer), adapter.editor(layer)))
     return edited
 
 
-def _insert_into_graph(adapter: Adapter, network: nn.Module, name: str) -> fx.GraphModule:
+def _insert_into_graph(adapter: Adapter, network: nn.Module, name: str, layers: Sequence[str]) -> fx.GraphModule:
     """The same by a node behind every edited layer: a layer of several operations is deployed like all others, and
     editors get further arguments of the network.
     """
-    graph, ends = trace_ends(network, adapter.layers, name)
+    graph, ends = trace_ends(network, layers, name)
     with graph.inserting_after(next(iter(graph.nodes))):
         context = [graph.placeholder(f"context_{index}") for index in reversed(range(adapter.contexts))][::-1]
-    network.editors = nn.ModuleList([Leaf(adapter.editor(layer)) for layer in adapter.layers])
+    network.editors = nn.ModuleList([Leaf(adapter.editor(layer)) for layer in layers])
     for index, end in enumerate(ends):
         with graph.inserting_after(end):
             edit = graph.call_module(f"editors.{index}")

@@ -136,7 +136,7 @@ def test_what_lies_in_front_of_the_first_edited_layer_does_not_see_the_context()
     pipeline, network = built("everywhere")
     module = pipeline.module
     assert isinstance(pipeline, InsertPipeline)
-    edited = insert(module, pipeline.network, "test_resnet")
+    edited = insert(module, pipeline.network, "test_resnet", module.layers)
     image, context = module.prepare(IMAGE)
     image = pipeline.normalize(image)
     hidden = network.act1(network.bn1(network.conv1(image)))

@@ -33,9 +33,7 @@ class Distillation(Task[CutPipeline, AFD]):
     def __init__(self, pipeline: CutPipeline, image: ImageSpec, options: AFDTraining, steps: int) -> None:
         super().__init__(pipeline, image, options, steps)
         self.kind = options.loss
-        for norm in self.module.fe.residual.modules():
-            if isinstance(norm, nn.BatchNorm2d):
-                nn.init.zeros_(norm.weight)
+        start_at_identity(self.module)
         with torch.no_grad():
             self.features = self.pipeline.features(torch.zeros(1, 3, *image.size))
         self.tail = self.student_tail = TailMaps(self.pipeline.tail, self.features)
@@ -59,6 +57,13 @@ class Distillation(Task[CutPipeline, AFD]):
             return {"loss": channel_error(repaired, target), "features": error}
         tail = tail_error(seen, targets)
         return {"loss": FEATURES_WEIGHT * error + tail.pop("tail"), "features": error, **tail}
+
+
+def start_at_identity(module: AFD) -> None:
+    """Makes the module change nothing."""
+    for norm in module.fe.residual.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.zeros_(norm.weight)
 
 
 def channel_error(x: Tensor, target: Tensor) -> Tensor:

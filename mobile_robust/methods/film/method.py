@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from mobile_robust.methods.method import LayerNames, LazyImport, Method, Options, Training, small_crop
@@ -15,6 +17,9 @@ class FiLMOptions(Options):
         min_length=1,
         description="whose outputs are shifted, in the network's order; default: every block's",
     )
+    stem: Literal["afd", "afd_nano"] | None = Field(
+        default=None, description="AFD-Module that repairs the stem's features before (its variant)"
+    )
     hidden: int = Field(default=128, ge=1, le=1024, description="channels of the network that reads the statistics")
     rank: int = Field(default=64, ge=1, le=1024, description="numbers that the shifts of all layers are read from")
 
@@ -24,7 +29,7 @@ METHOD = Method(
     paper="Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer, AAAI 2018",
     options=FiLMOptions,
     build=LazyImport("mobile_robust.methods.film.network:build"),
-    pipeline=LazyImport("mobile_robust.methods.pipeline:InsertPipeline"),
+    pipeline=LazyImport("mobile_robust.methods.film.network:pipeline"),
     training=Training(
         task=LazyImport("mobile_robust.methods.film.training:Distillation"),
         summary="FiLM on DCT statistics, from photos without labels",

@@ -27,7 +27,11 @@ from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of
 from mobile_robust.layers.normalize import ImageRange
 from mobile_robust.methods.adapter import Adapter
+from mobile_robust.methods.afd.method import AFDOptions
+from mobile_robust.methods.afd.network import AFD
+from mobile_robust.methods.afd.network import build as build_afd
 from mobile_robust.methods.film.method import FiLMOptions
+from mobile_robust.methods.pipeline import CutInsertPipeline, InsertPipeline, Pipeline
 from mobile_robust.methods.site import Site
 
 #: Coefficients of a block's luma.
@@ -130,23 +134,31 @@ class FiLM(Adapter):
         image_range: How the incoming image was normalized, which is undone inside.
         hidden: Channels of the condition's network.
         rank: Numbers of the condition.
+        stem: A module that repairs the stem's features, before all these layers.
     """
 
-    def __init__(self, spreads: Mapping[str, Tensor], image_range: ImageRange, hidden: int, rank: int) -> None:
+    def __init__(
+        self, spreads: Mapping[str, Tensor], image_range: ImageRange, hidden: int, rank: int, stem: AFD | None = None
+    ) -> None:
         super().__init__()
-        self.layers, self.contexts = tuple(spreads), len(spreads)
+        self.blocks, self.stem = tuple(spreads), stem
+        self.layers = (*stem.layers, *self.blocks) if stem else self.blocks
+        self.contexts = len(self.blocks) + (stem is not None and stem.fde is not None)
         self.statistics, self.condition = Statistics(image_range), Condition(hidden, rank)
         self.shifts = nn.ModuleList([Shift(rank, spread) for spread in spreads.values()])
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         condition = self.condition(self.statistics(image))
-        return image, tuple(shift(condition) for shift in self.shifts)
+        drift = self.stem.prepare(image)[1] if self.stem else ()
+        return image, (*(shift(condition) for shift in self.shifts), *drift)
 
     def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
-        return features + context[self.layers.index(layer)]
+        if self.stem and layer not in self.blocks:
+            return self.stem.edit(layer, features, *context[len(self.blocks) :])
+        return features + context[self.blocks.index(layer)]
 
     def editor(self, layer: str) -> nn.Module:
-        return _Add(self.layers.index(layer))
+        return _Add(self.blocks.index(layer)) if layer in self.blocks else super().editor(layer)
 
 
 class _Add(nn.Module):
@@ -176,4 +188,10 @@ def build(site: Site, options: FiLMOptions) -> FiLM:
             raise InputError(f"options.layers: the output of {layer!r} of {site.section.name} is no (B, C, H, W) map")
         spread = output.std((0, 2, 3))
         spreads[layer] = spread.clamp_min(LEAST_SPREAD * float(spread.max()))
-    return FiLM(spreads, ImageRange.of(image.range), options.hidden, options.rank)
+    stem = build_afd(site, AFDOptions(variant=options.stem)) if options.stem else None
+    return FiLM(spreads, ImageRange.of(image.range), options.hidden, options.rank, stem)
+
+
+def pipeline(site: Site, adapter: FiLM) -> Pipeline:
+    """Inside the network; with a repair of the stem, from its end on."""
+    return CutInsertPipeline(site, adapter) if adapter.stem else InsertPipeline(site, adapter)

@@ -8,21 +8,27 @@ others' statistics say.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.errors import InputError
-from mobile_robust.methods.feature_maps import TailMaps, tail_error
+from mobile_robust.methods.afd.training import FEATURES_WEIGHT, start_at_identity
+from mobile_robust.methods.feature_maps import TailMaps, relative_error, tail_error
 from mobile_robust.methods.film.network import FiLM
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.pipeline import FoldedInsertPipeline
 from mobile_robust.methods.task import Batch, Task
+from mobile_robust.state_dicts import apply_state, read_state
 
 #: Crops, of which each gives one number of every statistic.
 LEAST_BATCH = 2
 #: Steps at first that give the batch norms their statistics.
 CALIBRATION_STEPS = 8
+#: Learning rate of a trained AFD-Module as a share of that of the shifts, which begin at zero.
+LOADED_STEM_RATE = 0.1
 
 
 class Distillation(Task[FoldedInsertPipeline, FiLM]):
@@ -30,31 +36,51 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
 
     def __init__(self, pipeline: FoldedInsertPipeline, image: ImageSpec, options: Options, steps: int) -> None:
         super().__init__(pipeline, image, options, steps)
+        self.stem_rate = 1.0
         for shift in self.module.shifts:
             for parameter in shift.parameters():
                 nn.init.zeros_(parameter)
         for norm in self.norms:
             norm.momentum = None  # the mean over all batches that it sees
-        self.example = torch.zeros(1, 3, *image.size)
+        if self.module.stem:
+            start_at_identity(self.module.stem)
+        with torch.no_grad():
+            self.example = pipeline.head(torch.zeros(1, 3, *image.size))
+            _, self.context = self.module.eval().prepare(torch.zeros(1, 3, *image.size))
+        self.module.train()
         self.teacher = TailMaps(pipeline.plain, self.example)
         self.use_student(pipeline)
 
     @property
     def norms(self) -> list[nn.BatchNorm2d]:
         """Of statistics and condition."""
-        return [norm for norm in self.module.modules() if isinstance(norm, nn.BatchNorm2d)]
+        return [self.module.statistics.norm, self.module.condition.norm]
+
+    def load(self, path: Path, what: str) -> None:
+        """The weights of the whole module, or those of an AFD-Module for its stem alone: these then learn slowly, with
+        their batch norms as they are."""
+        state = read_state(path)
+        if self.module.stem and {name.partition(".")[0] for name in state} <= {"fde", "fe"}:
+            apply_state(self.module.stem, state, path, what)
+            self.stem_rate = LOADED_STEM_RATE
+        else:
+            super().load(path, what)
+
+    def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        stem = [*self.module.stem.parameters()] if self.module.stem else []
+        rest = [parameter for name, parameter in self.module.named_parameters() if not name.startswith("stem.")]
+        return [(rest, 1.0), *([(stem, self.stem_rate)] if stem else [])]
 
     def on_step_start(self, progress: float) -> None:
         super().on_step_start(progress)
+        if self.module.stem and self.stem_rate < 1:
+            self.module.stem.eval()
         for norm in self.norms:
             assert norm.num_batches_tracked is not None
             norm.train(norm.training and int(norm.num_batches_tracked) < CALIBRATION_STEPS)
 
     def use_student(self, pipeline: FoldedInsertPipeline) -> None:
-        shifts = [
-            spread[None, :, None, None] for name, spread in self.module.named_buffers() if name.endswith("spread")
-        ]
-        self.maps = TailMaps(pipeline.network, self.example, *shifts)
+        self.maps = TailMaps(pipeline.network, self.example, *self.context)
 
     def loss(self, student: FoldedInsertPipeline, batch: Batch) -> dict[str, Tensor]:
         """Labels are not used; raises InputError for a single crop, which has no variance."""
@@ -62,7 +88,12 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
             raise InputError(f"--batch {len(batch.clean)}: FiLM's batch norms need {LEAST_BATCH} or more a process")
         clean, degraded = self.images(batch.clean), self.images(batch.degraded)
         with torch.no_grad():
-            wanted = self.teacher(student.normalize(clean))
+            target = self.pipeline.head(clean)
+            wanted = self.teacher(target)
         image, context = student.module.prepare(degraded)
-        tail = tail_error(self.maps(student.normalize(image), *context), wanted)
-        return {"loss": tail.pop("tail"), **tail}
+        features = student.edited_head(image, *context)
+        tail = tail_error(self.maps(features, *context), wanted)
+        if not self.module.stem:
+            return {"loss": tail.pop("tail"), **tail}
+        error = relative_error(features, target)
+        return {"loss": FEATURES_WEIGHT * error + tail.pop("tail"), "features": error, **tail}
