@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.split import deploy_network
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.images import built_in_photos
@@ -18,8 +19,17 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.block_dct import BLOCK
 from mobile_robust.layers.normalize import ImageRange
 from mobile_robust.methods.film.method import FiLMOptions
-from mobile_robust.methods.film.network import COEFFICIENTS, LEAST_SPREAD, PHOTOS, STATISTICS, FiLM, Statistics, build
-from mobile_robust.methods.pipeline import InsertPipeline
+from mobile_robust.methods.film.network import (
+    COEFFICIENTS,
+    LEAST_SPREAD,
+    PHOTOS,
+    STATISTICS,
+    FiLM,
+    Statistics,
+    build,
+    pipeline,
+)
+from mobile_robust.methods.pipeline import CutInsertPipeline, InsertPipeline
 from mobile_robust.methods.site import Site
 from tests.randomize import randomize, relative_error
 
@@ -74,7 +84,7 @@ def test_they_show_compression_noise_and_bad_light() -> None:
 
 def site(layer: str | None = None, size: int = 64) -> tuple[Site, FiLMOptions]:
     network = create_network("test_resnet", {"num_classes": 10}, None, 0)
-    fields = {"scope": "pipeline", "input": {"size": size}, "backbone": {"name": "test_resnet"}}
+    fields = {"scope": "pipeline", "input": {"size": size}, "backbone": {"name": "test_resnet", "layer": "act1"}}
     recipe = Recipe.model_validate({"name": "test", "method": "film", **fields})
     return Site(recipe, network), FiLMOptions(layers=(layer,) if layer else None)
 
@@ -115,6 +125,46 @@ def test_the_module_is_deployed_apart_so_that_none_of_its_weights_is_there_twice
     network = sum(p.numel() for p in pipeline.deployed().network.parameters())
     assert sum(p.numel() for p in pipeline.deployed().parameters()) == own + network
     assert not [name for name, _ in pipeline.deployed().network.named_parameters() if "editors" in name]
+
+
+@torch.no_grad()
+def test_afd_repairs_the_stem_before_the_shifts() -> None:
+    given, _ = site("layer1")
+    module = randomize(build(given, FiLMOptions(layers=("layer1",), stem="afd_nano")))
+    assert module.layers == ("act1", "layer1") and module.contexts == 2
+    line = pipeline(given, module).eval()
+    assert isinstance(line, CutInsertPipeline)
+    image = 255 * torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    _, (shift, drift) = module.prepare(image)
+    network = given.backbone
+    features = network.act1(network.bn1(network.conv1(line.normalize(image))))
+    assert module.stem is not None
+    torch.testing.assert_close(module.stem.prepare(image)[1][0], drift)
+    x = network.layer1(network.maxpool(module.stem.fe(features, drift))) + shift
+    expected = network.forward_head(network.layer4(network.layer3(network.layer2(x))))
+    torch.testing.assert_close(line(image), expected)
+    torch.testing.assert_close(line.baseline(image), network(line.normalize(image)))
+
+
+@torch.no_grad()
+def test_both_forms_with_afd_are_equal_and_hold_every_weight_once() -> None:
+    given, _ = site("layer1")
+    module = randomize(build(given, FiLMOptions(layers=("layer1", "layer2"), stem="afd_nano")))
+    line = pipeline(given, module).eval()
+    image = 255 * torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    expected, plain, frozen, deploy = line(image), line.baseline(image), line.frozen(), line.deployed()
+    assert relative_error(expected, plain) > 1e-3
+    for form in (frozen, deploy):
+        assert relative_error(expected, form(image)) < 1e-5
+    assert relative_error(plain, frozen.baseline(image)) < 1e-5
+    assert frozen.module is module and not [m for m in deploy.modules() if isinstance(m, nn.BatchNorm2d)]
+    names = [name.partition(".")[2] for name in line.state_dict()]
+    assert sorted(names) == sorted([*given.backbone.state_dict(), *module.state_dict()])
+    own = sum(p.numel() for p in module.deployed().parameters())
+    backbone = sum(p.numel() for p in deploy_network(given.backbone, "test_resnet").parameters())
+    assert sum(p.numel() for p in deploy.parameters()) == own + backbone
+    with pytest.raises(RuntimeError, match="no baseline"):
+        deploy.baseline(image)
 
 
 def test_what_cannot_be_built_is_refused() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mobile_robust.data.images import built_in_photos, jpeg
 from mobile_robust.errors import InputError
-from mobile_robust.methods.film.training import CALIBRATION_STEPS
+from mobile_robust.methods.film.training import CALIBRATION_STEPS, LOADED_STEM_RATE
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.task import Task
 from mobile_robust.recipes import load_recipe
@@ -48,6 +49,46 @@ def test_the_loss_falls() -> None:
     assert losses[-1]["loss"] < 0.98 * losses[0]["loss"]
     assert set(losses[0]) == {"loss", "maps", "answer"}
     assert losses[0]["loss"] == pytest.approx(losses[0]["maps"] + 0.3 * losses[0]["answer"], rel=1e-5)
+
+
+def with_stem() -> Task[Any, Any]:
+    recipe = load_recipe(RECIPE)
+    assert recipe.backbone is not None
+    backbone = recipe.backbone.model_copy(update={"layer": "act1"})
+    recipe = recipe.model_copy(update={"backbone": backbone}).with_options(stem="afd_nano")
+    return make_task(initial_model(recipe, 0), (64, 64), Options(), STEPS)
+
+
+def test_with_afd_at_the_stem_its_features_count_and_it_starts_at_the_identity() -> None:
+    learner = with_stem()
+    learner.on_step_start(0.9)
+    assert float(learner(*batch(2, quality=None))["loss"]) < 1e-8
+    learner.on_step_start(0)
+    found = learner(*batch(4))
+    assert set(found) == {"loss", "features", "maps", "answer"}
+    found["loss"].backward()
+    assert [p for name, p in learner.module.named_parameters() if name.startswith("stem.fe.residual") and p.grad.any()]
+    assert [share for _, share in learner.param_groups()] == [1.0, 1.0]
+
+
+def test_weights_of_afd_alone_are_the_stems_and_learn_slowly(tmp_path: Path) -> None:
+    learner, other, path = with_stem(), with_stem(), tmp_path / "afd.safetensors"
+    state = {name: torch.rand(x.shape).to(x.dtype) for name, x in other.module.stem.state_dict().items()}
+    save_file(state, path)
+    learner.load(path, "method film")
+    assert all(torch.equal(x, state[name]) for name, x in learner.module.stem.state_dict().items())
+    shares = [share for _, share in learner.param_groups()]
+    assert shares == [1.0, LOADED_STEM_RATE]
+    counted = sum(len(parameters) for parameters, _ in learner.param_groups())
+    assert counted == len([*learner.module.parameters()])
+    learner.on_step_start(0)
+    assert not learner.module.stem.training and learner.module.condition.training
+    save_file(learner.result(), path)
+    other.load(path, "method film")
+    assert [share for _, share in other.param_groups()] == [1.0, 1.0]
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="afd.safetensors"):
+        learner.load(path, "method film")
 
 
 @torch.no_grad()
