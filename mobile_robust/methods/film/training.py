@@ -57,12 +57,15 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
         return [self.module.statistics.norm, self.module.condition.norm]
 
     def load(self, path: Path, what: str) -> None:
-        """The weights of the whole module, or those of an AFD-Module for its stem alone: these then learn slowly, with
-        their batch norms as they are."""
-        state = read_state(path)
-        if self.module.stem and {name.partition(".")[0] for name in state} <= {"fde", "fe"}:
-            apply_state(self.module.stem, state, path, what)
+        """The weights of the whole module, or of one of its halves: an AFD-Module's then learn slowly, with their batch
+        norms as they are; beside the shifts' the stem begins as the identity."""
+        state, stem = read_state(path), self.module.stem
+        if stem and {name.partition(".")[0] for name in state} <= {"fde", "fe"}:
+            apply_state(stem, state, path, what)
             self.stem_rate = LOADED_STEM_RATE
+        elif stem and not any(name.startswith("stem.") for name in state):
+            identity = {f"stem.{name}": tensor for name, tensor in stem.state_dict().items()}
+            apply_state(self.module, {**state, **identity}, path, what)
         else:
             super().load(path, what)
 

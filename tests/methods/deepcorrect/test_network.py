@@ -111,7 +111,7 @@ def test_weights_with_a_selection_that_does_not_fit_are_refused(selected: list[i
 def test_a_corrected_layer_may_be_trained_along() -> None:
     network = create_network("cifar_resnet20", {}, None, 0)
     module = built(network, "cifar_resnet20", {"layers": ["conv1"], "update": ["conv1"]})
-    corrected = insert(module, network, "cifar_resnet20")
+    corrected = insert(module, network, "cifar_resnet20", module.layers)
     assert corrected.conv1.layer is module.updated["conv1"] and corrected.conv1.layer is not network.conv1
 
 
@@ -120,7 +120,8 @@ def test_a_corrected_layer_may_be_trained_along() -> None:
 def test_the_norm_behind_is_folded_even_where_it_cannot_be_undone(gamma: float, affine: bool) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12, affine=affine), nn.ReLU())
-    network = insert(DeepCorrect({"0": CorrectionUnit(12, (7, 2, 11), first=True)}), network, "it")
+    module = DeepCorrect({"0": CorrectionUnit(12, (7, 2, 11), first=True)})
+    network = insert(module, network, "it", module.layers)
     norm = network[1]
     image = torch.rand(2, 3, 9, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
@@ -153,7 +154,7 @@ def test_both_forms_of_a_whole_network_are_equal(name: str, options: dict, side:
         unit.selected.copy_(unit.channels - 1 - unit.selected)  # the last filters, backwards
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     baseline = network(image)
-    corrected = insert(module, network, name)
+    corrected = insert(module, network, name, module.layers)
     expected = corrected(image)
     assert torch.equal(network(image), baseline)
     assert relative_error(baseline, expected) > 0.01  # the units do something
@@ -171,7 +172,7 @@ def test_both_forms_of_a_whole_network_are_equal(name: str, options: dict, side:
 def test_gradients_reach_the_units_and_what_is_trained_along_and_nothing_else() -> None:
     network = create_network("cifar_resnet20", {}, None, 0).requires_grad_(False)
     module = built(network, "cifar_resnet20", {"layers": ["conv1"], "update": ["linear"]}).requires_grad_(True)
-    corrected = insert(module, network, "cifar_resnet20")
+    corrected = insert(module, network, "cifar_resnet20", module.layers)
     corrected(torch.rand(2, 3, 32, 32)).square().mean().backward()
     learning = {id(p) for p in corrected.parameters() if p.grad is not None}
     assert learning == {id(p) for p in module.parameters()}

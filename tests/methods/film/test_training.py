@@ -91,6 +91,21 @@ def test_weights_of_afd_alone_are_the_stems_and_learn_slowly(tmp_path: Path) -> 
         learner.load(path, "method film")
 
 
+def test_beside_weights_of_film_alone_the_stem_begins_as_the_identity(tmp_path: Path) -> None:
+    learner, path = with_stem(), tmp_path / "film.safetensors"
+    own = learner.module.state_dict()
+    state = {name: torch.rand(x.shape).to(x.dtype) for name, x in own.items() if not name.startswith("stem.")}
+    stem = {name: tensor.clone() for name, tensor in own.items() if name.startswith("stem.")}
+    save_file(state, path)
+    learner.load(path, "method film")
+    loaded = learner.module.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in {**state, **stem}.items())
+    assert [share for _, share in learner.param_groups()] == [1.0, 1.0]
+    save_file({"shifts.0.linear.weight": state["shifts.0.linear.weight"]}, path)
+    with pytest.raises(InputError, match=r"film\.safetensors does not fit method film: \d+ keys missing: statistics"):
+        learner.load(path, "method film")
+
+
 @torch.no_grad()
 def test_batch_norms_keep_the_statistics_of_the_first_steps() -> None:
     learner = make_task(initial_model(load_recipe(RECIPE), 0), (64, 64), Options(), 100)
