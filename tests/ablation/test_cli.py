@@ -13,6 +13,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.files import output_lock
 from mobile_robust.methods.afd import method as afd
 from mobile_robust.methods.deepcorrect import method as deepcorrect
+from mobile_robust.methods.film import method as film
 from mobile_robust.recipes import load_recipe
 from tests.methods.deepcorrect.rankings import write_ranking
 
@@ -60,3 +61,13 @@ def test_afd_is_ablated_at_its_small_variant(recipes: dict[str, Path], tmp_path:
     assert names == ["whole", "no_dct_guidance", "plain_convolutions", "loss_features", "loss_channels"]
     with pytest.raises(InputError, match='ablated at the variant "afd_nano"'):
         afd.ablations(recipe.model_copy(update={"options": {"variant": "afd"}}), tmp_path, 0)
+
+
+def test_film_is_ablated_by_where_it_edits(recipes: dict[str, Path], tmp_path: Path) -> None:
+    recipe = load_recipe(str(recipes["film"]))
+    rows = {row.name: row.recipe for row in film.ablations(recipe, tmp_path, 0)}
+    assert [*rows] == ["every_block", "one_number", "afd_at_the_stem", "both"]
+    assert rows["afd_at_the_stem"].method == "afd" and rows["afd_at_the_stem"].options == {"variant": "afd_nano"}
+    again = {row.name: row.recipe for row in film.ablations(rows["both"].with_options(stem="afd"), tmp_path, 0)}
+    assert again["every_block"] == rows["every_block"] == recipe
+    assert again["both"].options["stem"] == again["afd_at_the_stem"].options["variant"] == "afd"

@@ -1,12 +1,14 @@
-"""FiLM on DCT statistics: its options and training."""
+"""FiLM on DCT statistics: its options, ablations and training."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from mobile_robust.methods.method import LayerNames, LazyImport, Method, Options, Training, small_crop
+from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.methods.method import Ablation, LayerNames, LazyImport, Method, Options, Training, small_crop
 
 
 class FiLMOptions(Options):
@@ -24,6 +26,20 @@ class FiLMOptions(Options):
     rank: int = Field(default=64, ge=1, le=1024, description="numbers that the shifts of all layers are read from")
 
 
+def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
+    """Where the network is edited: behind every block; there, but by as much as one number says; at the stem, by
+    AFD-Module; at both."""
+    stem = recipe.options.get("stem") or "afd_nano"
+    shifts = recipe.model_copy(update={"options": {k: v for k, v in recipe.options.items() if k != "stem"}})
+    afd = recipe.model_copy(update={"method": "afd", "options": {"variant": stem}})
+    return [
+        Ablation("every_block", shifts),
+        Ablation("one_number", shifts.with_options(rank=1)),
+        Ablation("afd_at_the_stem", afd),
+        Ablation("both", recipe.with_options(stem=stem)),
+    ]
+
+
 METHOD = Method(
     name="film",
     paper="Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer, AAAI 2018",
@@ -34,7 +50,7 @@ METHOD = Method(
         task=LazyImport("mobile_robust.methods.film.training:Distillation"),
         summary="FiLM on DCT statistics, from photos without labels",
         description="Train the shifts of a backbone's blocks on photos and their degraded selves, without labels.",
-        clean_share=1 / 4,
+        clean_share=1 / 2,
         corruptions=("jpeg",),
         steps=1000,
         batch=16,
@@ -42,4 +58,5 @@ METHOD = Method(
         crop=small_crop,
         labels=False,
     ),
+    ablations=ablations,
 )

@@ -1,9 +1,9 @@
 """Training FiLM on DCT statistics, without labels: of a degraded crop the shifted network shall compute what the
 unedited one computes of the clean crop, its feature maps at every resolution and its answer.
 
-A share of clean crops teaches it to leave good photos alone, and it starts with shifts of zero. Batch norms take their
-statistics from the first steps and keep them: which degradations a batch happens to hold must not change what the
-others' statistics say.
+Half of the crops are clean, which teaches it to leave good photos alone, and it starts with shifts of zero. Batch norms
+take their statistics from the first steps and keep them: which degradations a batch happens to hold must not change
+what the others' statistics say.
 """
 
 from __future__ import annotations
