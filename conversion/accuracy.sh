@@ -21,13 +21,14 @@ cifar=(--images "$test" --labels folders --holdout 0.1)
 
 robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-weights "$backbone" \
   --calibration "$photos" "${split[@]}" --out "$out/build"
-robust convert film_mobilenetv2_pipeline --calibration "$photos" "${split[@]}" --out "$out/build"
+robust convert film_mobilenetv2_pipeline film_afd_mobilenetv2_pipeline --calibration "$photos" "${split[@]}" --out "$out/build"
 robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur --calibration "$train" --out "$out/build"
 
 # The fp32 and int8 files of a recipe.
 files() { printf '%s\n' "$out/build/$1/$1"_{fp32,int8}.tflite; }
 mapfile -t afd < <(files afd_mobilenetv2_pipeline)
 mapfile -t film < <(files film_mobilenetv2_pipeline)
+mapfile -t both < <(files film_afd_mobilenetv2_pipeline)
 mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)
 mapfile -t noise < <(files deepcorrect_cifar10_resnet20)
 mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
@@ -35,6 +36,7 @@ mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
 robust evaluate "$out/build/afd_mobilenetv2_pipeline" "${scored[@]}" --corruption jpeg:10 --out "$out/scores/afd_all_files"
 robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif --out "$out/scores/afd"
 robust evaluate "${film[@]}" "${scored[@]}" --corruption jpeg --out "$out/scores/film"
+robust evaluate "${both[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif webp --out "$out/scores/film_afd"
 robust evaluate "${sympie[@]}" --images "$photos" --holdout 0.2 --corruption imagenet_c --out "$out/scores/sympie"
 robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
 robust evaluate "${blur[@]}" "${cifar[@]}" --corruption gaussian_blur --out "$out/scores/deepcorrect_blur"
