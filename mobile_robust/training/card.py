@@ -25,7 +25,7 @@ from mobile_robust.terminal import printable
 from mobile_robust.training.loop import Step
 from mobile_robust.training.settings import TrainSettings
 
-#: Heading of a card's last part.
+#: Heading of a card's last section.
 LICENCE = "## Licence"
 #: Steps over which a loss is averaged before it is shown.
 WINDOW = 50
@@ -63,7 +63,7 @@ def card(
     device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
     if accelerator.device.type == "cuda":
         device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
-    first, last = (f"{np.mean(part):.4f}" for part in (losses[:WINDOW], losses[-WINDOW:]))
+    first, last = (f"{np.mean(some):.4f}" for some in (losses[:WINDOW], losses[-WINDOW:]))
     rows = {
         "recipe": f"{recipe.name}: {words}{ranking}",
         "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, of its tensors in half "

@@ -28,7 +28,7 @@ class FiLMOptions(Options):
 
 def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
     """Where the network is edited: behind every block; there, but by as much as one number says; at the stem, by
-    AFD-Module; at both."""
+    AFD-Module, trained as AFD is (its loss, fewer clean crops); at both."""
     stem = recipe.options.get("stem") or "afd_nano"
     shifts = recipe.model_copy(update={"options": {k: v for k, v in recipe.options.items() if k != "stem"}})
     afd = recipe.model_copy(update={"method": "afd", "options": {"variant": stem}})

@@ -9,7 +9,6 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange
 from mobile_robust.methods.afd.method import AFDOptions
 from mobile_robust.methods.afd.network import AFD, build
-from mobile_robust.methods.method import small_crop
 from mobile_robust.methods.site import Site
 from tests.randomize import randomize, relative_error
 
@@ -96,8 +95,3 @@ def test_one_block_changes_only_its_own_guide() -> None:
     changed[:, :, 8:16, 16:24] += 0.5
     moved = (module.fde(changed) - module.fde(image)).abs().amax((0, 1)) > 1e-9
     assert moved.nonzero().tolist() == [[1, 2]]
-
-
-@pytest.mark.parametrize(("size", "expected"), [((224, 224), 128), ((64, 64), 32), ((512, 224), 128)])
-def test_crops_are_of_whole_blocks_and_a_third_of_the_work(size: tuple[int, int], expected: int) -> None:
-    assert small_crop(size) == (expected, expected)

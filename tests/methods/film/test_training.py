@@ -52,10 +52,7 @@ def test_the_loss_falls() -> None:
 
 
 def with_stem() -> Task[Any, Any]:
-    recipe = load_recipe(RECIPE)
-    assert recipe.backbone is not None
-    backbone = recipe.backbone.model_copy(update={"layer": "act1"})
-    recipe = recipe.model_copy(update={"backbone": backbone}).with_options(stem="afd_nano")
+    recipe = load_recipe(RECIPE).with_options(stem="afd_nano")
     return make_task(initial_model(recipe, 0), (64, 64), Options(), STEPS)
 
 
