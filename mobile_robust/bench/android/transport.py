@@ -203,6 +203,8 @@ class AdbTransport(DeviceTransport):
         if self._link.shell("run-as", PACKAGE, "cat", f"files/{begun}").code == 0:
             return  # the connection broke after it had begun
         self._link.shell("am", "force-stop", PACKAGE)
+        # One that was stopped before its first sign of life may have left a result, which no other goes on with.
+        self._link.shell("run-as", PACKAGE, "rm", "-rf", f"files/{begun.rpartition('/')[0]}")
         activity = ("-n", f"{PACKAGE}/.BenchActivity", "--es", "job", job)
         result = self._link.shell("am", "start", "-W", *activity, timeout=_START_SECONDS)
         if result.code != 0 or re.search(r"^\s*Error", result.printed, re.MULTILINE):

@@ -35,7 +35,7 @@ class FakePhone(AppHost):
 
     Attributes:
         wired: Whether it is on a cable: its name is no address then, and adb's server finds it again by itself.
-        trusted: Whether its owner lets this computer in, who was ``asked`` so often.
+        trusted: Whether it knows this computer, else its owner is ``asked``, who lets it in where this has changed.
         answering: Whether it answers connections at all.
         refusal: What the package manager prints for an installation; None: Success.
         commands: Every line its shell was given.
@@ -140,7 +140,7 @@ class FakePhone(AppHost):
             except OSError:
                 return
             caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(caller, self._serve, self._ask, lambda: self.answering)
+            connection = Connection(caller, self._serve, lambda: self.trusted, self._ask, lambda: self.answering)
             self._connections.append(connection)
             threading.Thread(target=connection.run, daemon=True).start()
 

@@ -58,6 +58,7 @@ class Connection:
     Args:
         socket: Of it.
         serve: Answers a service: "shell,v2,raw:ls", "sync:"; called in a thread of its own for each stream.
+        known: Whether the phone knows this computer's key.
         trusted: Asks the phone's owner, who says yes to the key of this computer, or nothing.
         answering: Whether the phone answers at all.
     """
@@ -66,10 +67,12 @@ class Connection:
         self,
         socket: socket.socket,
         serve: Callable[[str, Stream], None],
+        known: Callable[[], bool],
         trusted: Callable[[], bool],
         answering: Callable[[], bool],
     ) -> None:
-        self._socket, self._serve, self._trusted, self._answering = socket, serve, trusted, answering
+        self._socket, self._serve = socket, serve
+        self._known, self._trusted, self._answering = known, trusted, answering
         self._received = socket.makefile("rb")
         self._streams: dict[int, Stream] = {}
         self._sending = threading.Lock()
@@ -109,7 +112,9 @@ class Connection:
     def _packet(self, command: int, first: int, second: int, data: bytes) -> None:
         if not self._answering():
             return
-        if command == CNXN or (command == AUTH and first == _SIGNATURE):  # which is of a key it has not seen
+        if command == AUTH and first == _SIGNATURE and self._known():  # adb's server is never told "unauthorized"
+            self.let_in()
+        elif command == CNXN or (command == AUTH and first == _SIGNATURE):
             self.send(AUTH, _TOKEN, 0, os.urandom(20))
         elif command == AUTH and first == _PUBLIC_KEY:
             if self._trusted():

@@ -10,7 +10,7 @@ import pytest
 
 from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.contracts.result import RESULT_NAME, Result
-from tests.bench.android.fake_phone import FakePhone, Make
+from tests.bench.android.fake_phone import FakePhone, Make, wait_for
 from tests.bench.android.harness import AdbHarness, call_adb
 from tests.bench.device.harness import complete
 
@@ -43,6 +43,18 @@ def test_the_cable_is_pulled_during_push_run_and_pull(harness: AdbHarness, phone
 def test_the_cable_is_pulled_as_the_app_starts(harness: AdbHarness, phone: FakePhone) -> None:
     phone.plan["am start"] = [phone.drop]
     assert complete(harness.measured(phone)) and phone.starts in (1, 2)  # it may not have begun when it is seen again
+
+
+def test_an_app_that_is_stopped_as_it_begins_stands_in_no_ones_way(harness: AdbHarness, phone: FakePhone) -> None:
+    def stop_and_drop(data: bytes) -> bytes:
+        wait_for(lambda: any(phone.files.glob("*/result.json")))
+        phone.stop_app()
+        for progress in phone.files.glob("*/progress.json"):
+            progress.unlink()
+        return phone.drop(data)
+
+    phone.plan["am start"] = [stop_and_drop]
+    assert complete(harness.measured(phone)) and phone.starts == 2
 
 
 def test_a_phone_that_stays_away_is_one_message_and_fetched_next_time(harness: AdbHarness, phone: FakePhone) -> None:
