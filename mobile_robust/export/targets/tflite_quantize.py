@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mobile_robust.errors import InputError
@@ -73,6 +74,9 @@ def static_wi8_ai8(float_file: Path, samples: Iterable[Sample], keep: Iterable[s
             ranges.calibrate({"serving_default": [sample]}, model_recipe_manager=manager)
         if not ranges.get_model_qsvs():
             raise InputError("int8 needs at least one calibration image")
+        for extremes in ranges.get_model_qsvs().values():
+            if not np.any(extremes["min"]) and not np.any(extremes["max"]):  # behind dead units, say
+                extremes["max"] = np.ones_like(extremes["max"])  # XNNPACK refuses steps of almost nothing
         tool = quantizer.Quantizer(str(float_file), manager.get_quantization_recipe())
         result = tool.quantize(ranges.get_model_qsvs())
     return bytes(result.quantized_model)

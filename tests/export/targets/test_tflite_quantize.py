@@ -101,6 +101,16 @@ def test_ranges_hold_the_extremes_of_all_images(float_file: Path, tmp_path: Path
     assert image.dequantize(np.array([127])) == pytest.approx(7.0, rel=0.01)
 
 
+def test_a_layer_that_is_zero_on_all_images_stays_so(tmp_path: Path) -> None:
+    network = kinds()
+    network.valid.bias.fill_(-1)
+    float_file, path = tmp_path / "float.tflite", tmp_path / "int8.tflite"
+    convert_tflite(network, {"image": images(1)[0]}, "logits", float_file)
+    path.write_bytes(static_wi8_ai8(float_file, SAMPLES))
+    bias = network.linear.bias.numpy()
+    assert np.abs(run(path, SAMPLES[0]) - bias).max() < 0.01 * np.ptp(bias)
+
+
 def test_int8_needs_an_image(float_file: Path) -> None:
     with pytest.raises(InputError, match="int8 needs at least one calibration image"):
         static_wi8_ai8(float_file, [])
