@@ -169,6 +169,11 @@ class QuantizationSection(Contract):
     """Static int8: how many images the ranges are read from, and which float operations may stay."""
 
     calibration_images: int = Field(default=32, ge=1, le=MOST_IMAGES)
+    corruptions: tuple[str, ...] = Field(
+        default=("jpeg",),
+        min_length=1,
+        description="of every second calibration photo, in turn: names or families of the registry, NAME:LEVEL",
+    )
     allow_float_ops: tuple[str, ...] = Field(default=(), description="TFLite op names, such as SOFTMAX")
     float_layers: tuple[str, ...] = Field(
         default=(), description="submodules of the deploy form, such as dwm, that stay float in an int8 file"

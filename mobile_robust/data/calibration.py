@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import (
     BUILT_IN_DESCRIPTION,
-    JPEG_QUALITIES,
+    Degrade,
     Photo,
     Size,
     built_in_photos,
-    jpeg,
     whole_built_in_photos,
 )
 from mobile_robust.data.usable import FEW, UsablePhotos
@@ -32,24 +31,25 @@ class BuildPhotos:
     warnings: tuple[str, ...] = ()
 
 
-def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: int) -> BuildPhotos:
+def choose(
+    dataset: PhotoDataset | None, size: Size, calibration: int, parity: int, degrade: Degrade, how: str
+) -> BuildPhotos:
     """So many calibration and parity crops: different photos, by content, as long as there are enough; copies, and
     photos that show nothing, are left out.
 
-    They are the user's or, without a dataset, photos that ship with the dependencies. Of the user's, every second one
-    for calibration is JPEG-compressed: compressed photos are what the artifacts will meet.
+    They are the user's or, without a dataset, photos that ship with the dependencies. Every second one for calibration
+    is degraded, as ``how`` says: degraded photos are what the artifacts will meet.
 
     Raises:
         InputError: None of the photos can be read, or none of them shows anything.
     """
     if dataset is None:
-        photos = built_in_photos(size, calibration + parity)
         return BuildPhotos(
-            photos[:calibration],
-            photos[calibration:],
+            built_in_photos(size, calibration, degrade),
+            built_in_photos(size, calibration + parity)[calibration:],
             whole_built_in_photos(size),
-            f"the first {calibration} of {BUILT_IN_DESCRIPTION}",
-            f"the next {parity} of {BUILT_IN_DESCRIPTION}",
+            f"the first {calibration} of {BUILT_IN_DESCRIPTION}, every second one degraded: {how}",
+            f"the next {parity} of {BUILT_IN_DESCRIPTION}, every second one degraded: jpeg",
         )
     drawn = dataset.shuffled(0)
     usable = UsablePhotos.of(drawn.crops(size), calibration + parity)
@@ -61,19 +61,16 @@ def choose(dataset: PhotoDataset | None, size: Size, calibration: int, parity: i
         )
     enough = len(photos) - parity >= min(calibration, parity)  # otherwise too few would be left for either
     calibration = min(calibration, len(photos) - parity) if enough else calibration
-    compressed = [
-        jpeg(photo, JPEG_QUALITIES[i // 2 % len(JPEG_QUALITIES)]) if i % 2 else photo
-        for i, photo in enumerate(photos[:calibration])
-    ]
+    seen = [degrade(photo, i // 2) if i % 2 else photo for i, photo in enumerate(photos[:calibration])]
     rest = (photos[calibration:] if enough else photos)[:parity]
     shared = "" if enough else " (also used for calibration: the folder holds too few)"
     if not enough:
         doubts.append("parity photos: also used for calibration, the folder holds too few others")
     return BuildPhotos(
-        compressed,
+        seen,
         rest,
         rest,
-        f"{len(compressed)} {dataset.describe()}, every second one JPEG-compressed",
+        f"{len(seen)} {dataset.describe()}, every second one degraded: {how}",
         f"{len(rest)} {dataset.describe()}{shared}",
         drawn.skipped_message(),
         tuple(doubts),

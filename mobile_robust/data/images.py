@@ -10,6 +10,7 @@ import math
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,15 @@ from mobile_robust.errors import InputError
 Photo = NDArray[np.uint8]
 #: (height, width) in pixels.
 Size = tuple[int, int]
+#: Photo and its number -> what the world has made of it.
+Degrade = Callable[[Photo, int], Photo]
 
 #: JPEG qualities of the built-in photos: those AFD-Module is evaluated on.
 JPEG_QUALITIES = (25, 18, 15, 10, 7)
 
 #: Provenance of :func:`built_in_photos`, for the manifest.
 BUILT_IN_DESCRIPTION = (
-    "crops of three photos that ship with scikit-learn (china.jpg, flower.jpg) and matplotlib (grace_hopper.jpg), "
-    f"every second one JPEG-compressed at quality {', '.join(map(str, JPEG_QUALITIES))} in turn"
+    "crops of three photos that ship with scikit-learn (china.jpg, flower.jpg) and matplotlib (grace_hopper.jpg)"
 )
 
 _BUILT_IN = (
@@ -210,11 +212,16 @@ def jpeg(image: Photo, quality: int) -> Photo:
     return np.array(Image.open(buffer))
 
 
-def built_in_photos(size: Size, count: int) -> list[Photo]:
+def jpeg_in_turn(image: Photo, index: int) -> Photo:
+    """An image after JPEG compression at the next quality."""
+    return jpeg(image, JPEG_QUALITIES[index % len(JPEG_QUALITIES)])
+
+
+def built_in_photos(size: Size, count: int, degrade: Degrade = jpeg_in_turn) -> list[Photo]:
     """Photos for calibration and parity where the user gives none; they lie in installed wheels, nothing is downloaded.
 
-    Crops at many scales and places, some mirrored, all different; every second one is JPEG-compressed because
-    compressed photos are what the module will meet. The first n are the same for every ``count``.
+    Crops at many scales and places, some mirrored, all different; every second one is degraded because degraded photos
+    are what the module will meet. The first n are the same for every ``count``.
 
     Raises:
         InputError: The wheels were installed without their sample photos.
@@ -232,7 +239,7 @@ def built_in_photos(size: Size, count: int) -> list[Photo]:
         if random.random() < 0.5:
             crop = np.ascontiguousarray(crop[:, ::-1])
         if index % 2:
-            crop = jpeg(crop, JPEG_QUALITIES[index // 2 % len(JPEG_QUALITIES)])
+            crop = degrade(crop, index // 2)
         crops.append(crop)
     return crops
 

@@ -26,7 +26,7 @@ from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.calibration import choose
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
-from mobile_robust.export.calibration import Calibration
+from mobile_robust.export.calibration import Calibration, degrading
 from mobile_robust.export.cost import count
 from mobile_robust.export.coverage import check_coverage
 from mobile_robust.export.error_plots import ErrorSamples
@@ -115,7 +115,8 @@ class _Builder:
             model = build_model(recipe)
             self.recipe = recipe = model.recipe  # with what the backbone says of its image
             wanted = recipe.quantization.calibration_images, recipe.parity_images
-            photos = choose(self.calibration, recipe.input.height_width, *wanted)
+            kinds = recipe.quantization.corruptions
+            photos = choose(self.calibration, recipe.input.height_width, *wanted, degrading(kinds), ", ".join(kinds))
             calibration = Calibration(model.example, photos.calibration)
             doubts = (*photos.warnings, *check_coverage(model, calibration, self.calibration))
             sources = {"calibration": photos.calibration_source, "parity_images": photos.parity_source}

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import zip_longest
 
 from torch import Tensor
 
-from mobile_robust.data.images import Photo
+from mobile_robust.corruptions import corrupt, select
+from mobile_robust.data.images import Degrade, Photo
+from mobile_robust.errors import InputError
 
 #: Most bytes of inputs that are kept in memory. At 224 x 224, 32 images with the features of a stem take 0.1 GB.
 KEPT_BYTES = 1 << 30
 
 #: The inputs of one inference by name, in the order of the network's arguments: batch 1, channels first.
 Inputs = dict[str, Tensor]
+
+
+def degrading(corruptions: Sequence[str]) -> Degrade:
+    """Corrupts photo after photo by the next corruption, at the next level once all had their turn; raises InputError
+    for an unknown one, or a level outside its limits."""
+    try:
+        chosen = select(corruptions)
+    except InputError as error:
+        raise InputError(f"quantization.corruptions: {error}") from None
+    levels = [[(entry.name, level) for level in each] for entry, each in chosen.items()]
+    turns = [turn for turns in zip_longest(*levels) for turn in turns if turn]
+
+    def degrade(photo: Photo, index: int) -> Photo:
+        name, level = turns[index % len(turns)]
+        return corrupt(photo, name, level, 0, index)
+
+    return degrade
 
 
 class Calibration:

@@ -9,7 +9,7 @@ from PIL import Image
 from mobile_robust.data.calibration import choose
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.folder import PhotoFolder
-from mobile_robust.data.images import jpeg
+from mobile_robust.data.images import jpeg, jpeg_in_turn
 from mobile_robust.data.split import Split
 
 
@@ -26,7 +26,7 @@ def keys(images: list[np.ndarray]) -> set[bytes]:
 
 
 def test_without_a_folder_they_come_from_installed_packages() -> None:
-    chosen = choose(None, (64, 64), 6, 3)
+    chosen = choose(None, (64, 64), 6, 3, jpeg_in_turn, "jpeg")
     assert (len(chosen.calibration), len(chosen.parity), chosen.notice) == (6, 3, None)
     assert len(keys(chosen.calibration) | keys(chosen.parity)) == 9
     assert chosen.calibration_source.startswith("the first 6 of crops of three photos")
@@ -35,12 +35,12 @@ def test_without_a_folder_they_come_from_installed_packages() -> None:
 
 def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 9)
-    chosen = choose(PhotoDataset.from_folder(folder), (64, 64), 4, 3)
+    chosen = choose(PhotoDataset.from_folder(folder), (64, 64), 4, 3, jpeg_in_turn, "jpeg")
     original = keys([np.array(Image.open(p))[4:68, 4:68] for p in folder.iterdir()])
     assert [image.tobytes() in original for image in chosen.calibration] == [True, False, True, False]
     assert keys(chosen.parity) < original and len(keys(chosen.parity)) == 3
     assert not keys([jpeg(image, 25) for image in chosen.parity]) & keys(chosen.calibration)
-    assert chosen.calibration_source == "4 photos of mine, every second one JPEG-compressed"
+    assert chosen.calibration_source == "4 photos of mine, every second one degraded: jpeg"
     assert chosen.parity_source == "3 photos of mine"
 
 
@@ -57,7 +57,7 @@ def test_of_a_folder_every_second_calibration_photo_is_compressed(tmp_path: Path
 def test_photos_are_used_twice_where_a_folder_holds_few(
     tmp_path: Path, held: int, wanted: tuple[int, int], chosen: tuple[int, int], again: bool
 ) -> None:
-    found = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", held)), (64, 64), *wanted)
+    found = choose(PhotoDataset.from_folder(photos(tmp_path / "mine", held)), (64, 64), *wanted, jpeg_in_turn, "jpeg")
     assert (len(found.calibration), len(found.parity)) == chosen
     note = " (also used for calibration: the folder holds too few)" * again
     assert found.parity_source == f"{chosen[1]} photos of mine{note}"
@@ -67,7 +67,7 @@ def test_photos_are_used_twice_where_a_folder_holds_few(
 def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 10)
     held = keys([np.array(Image.open(p))[4:68, 4:68] for p in Split(0.4, 3).test(PhotoFolder.scan(folder).photos)])
-    chosen = choose(PhotoDataset.from_folder(folder, split=Split(0.4, 3)), (64, 64), 4, 2)
+    chosen = choose(PhotoDataset.from_folder(folder, split=Split(0.4, 3)), (64, 64), 4, 2, jpeg_in_turn, "jpeg")
     assert not held & keys([*chosen.calibration, *chosen.parity]) and len(held) == 4
     assert chosen.parity_source == "2 photos of mine but those of evaluate --holdout 0.4 --holdout-seed 3"
 
@@ -75,6 +75,6 @@ def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> N
 def test_broken_photos_are_noted(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 3)
     (folder / "broken.jpg").write_text("no photo")
-    chosen = choose(PhotoDataset.from_folder(folder), (64, 64), 8, 8)
+    chosen = choose(PhotoDataset.from_folder(folder), (64, 64), 8, 8, jpeg_in_turn, "jpeg")
     assert len(chosen.calibration) == 3
     assert chosen.notice is not None and chosen.notice.startswith("skipped 1 of 4 images: ")

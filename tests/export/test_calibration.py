@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from mobile_robust.data.images import Photo
+from mobile_robust.corruptions import corrupt
+from mobile_robust.data.images import Photo, built_in_photos, jpeg_in_turn
+from mobile_robust.errors import InputError
 from mobile_robust.export import calibration as module
-from mobile_robust.export.calibration import Calibration, Inputs
+from mobile_robust.export.calibration import Calibration, Inputs, degrading
 
 PHOTOS = [np.full((4, 4, 3), value, np.uint8) for value in range(3)]
 
@@ -26,3 +28,18 @@ def test_every_pass_gives_all_inputs_in_order(monkeypatch: pytest.MonkeyPatch, l
     for _ in range(2):
         assert [inputs["image"].unique().item() for inputs in calibration] == [0, 1, 2]
     assert len(calls) == computed and len(calibration) == 3
+
+
+def test_corruptions_take_turns_and_then_their_levels() -> None:
+    (photo,) = built_in_photos((32, 32), 1)
+    degrade = degrading(["jpeg:7", "darken"])
+    turns = [("jpeg", 7), *(("darken", level) for level in (1, 2, 3, 4, 5))]
+    for index in range(8):
+        assert np.array_equal(degrade(photo, index), corrupt(photo, *turns[index % 6], 0, index))
+    assert all(np.array_equal(degrading(["jpeg"])(photo, i), jpeg_in_turn(photo, i)) for i in range(6))
+
+
+@pytest.mark.parametrize("wrong", ["jpeg:0", "jpg"])
+def test_a_corruption_that_is_unknown_or_has_no_such_level_is_refused(wrong: str) -> None:
+    with pytest.raises(InputError, match=r"^quantization.corruptions: "):
+        degrading([wrong])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mobile_robust.data.calibration import choose
 from mobile_robust.data.dataset import PhotoDataset
-from mobile_robust.data.images import Photo
+from mobile_robust.data.images import Photo, jpeg_in_turn
 from mobile_robust.errors import InputError
 from mobile_robust.export.calibration import Calibration
 from mobile_robust.export.coverage import check_coverage, coverage
@@ -49,7 +49,7 @@ def said(model: Model, folder: Path) -> tuple[str, ...]:
     """What a build says of a folder of photos; "refused" first where it ends."""
     dataset = PhotoDataset.from_folder(folder)
     try:
-        chosen = choose(dataset, (SIDE, SIDE), 32, 34)
+        chosen = choose(dataset, (SIDE, SIDE), 32, 34, jpeg_in_turn, "jpeg")
         return (*chosen.warnings, *check_coverage(model, Calibration(model.example, chosen.calibration), dataset))
     except InputError as error:
         message = str(error)
@@ -80,9 +80,18 @@ def test_photos_pass_in_silence(model: Model, tmp_path: Path) -> None:
 def test_parity_is_shown_on_photos_of_other_content(model: Model, tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     different = [photo(random) for _ in range(100)]
-    chosen = choose(PhotoDataset.from_folder(write(tmp_path / "twice", different * 2)), (SIDE, SIDE), 32, 34)
+    chosen = choose(
+        PhotoDataset.from_folder(write(tmp_path / "twice", different * 2)), (SIDE, SIDE), 32, 34, jpeg_in_turn, "jpeg"
+    )
     used = {each.tobytes() for each in chosen.calibration[::2]}  # the others are compressed
     assert len(chosen.parity) == 34 and not used & {each.tobytes() for each in chosen.parity}
-    few = choose(PhotoDataset.from_folder(write(tmp_path / "few", different[:10] * 9)), (SIDE, SIDE), 32, 34)
+    few = choose(
+        PhotoDataset.from_folder(write(tmp_path / "few", different[:10] * 9)),
+        (SIDE, SIDE),
+        32,
+        34,
+        jpeg_in_turn,
+        "jpeg",
+    )
     assert "parity photos: also used for calibration, the folder holds too few others" in few.warnings
     assert few.parity_source.endswith("(also used for calibration: the folder holds too few)")

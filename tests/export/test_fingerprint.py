@@ -72,7 +72,7 @@ def test_it_follows_all_code_that_a_build_runs(copied_package: Path) -> None:
     assert not [name for name in names if with_changed(copied_package, name) == before]
 
 
-@pytest.mark.parametrize("room", ["bench", "corruptions", "evaluation", "reporting", "training"])
+@pytest.mark.parametrize("room", ["bench", "evaluation", "reporting", "training"])
 def test_it_does_not_follow_rooms_that_use_or_make_what_is_built(copied_package: Path, room: str) -> None:
     names = [path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / room).glob("*.py")]
     assert names and with_changed(copied_package, *names) == code_hash(copied_package)
