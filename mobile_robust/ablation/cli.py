@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
     recipes = train_ablations(
         recipe,
         photos,
+        scored,
         options.out,
         settings,
         lambda number, count, name: errors.print(f"{number} of {count}: {name}"),

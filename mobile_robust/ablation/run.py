@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tomli_w
+import torch
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.data.dataset import PhotoDataset
@@ -15,14 +16,20 @@ from mobile_robust.files import output_lock, write_output
 from mobile_robust.methods.method import Ablation
 from mobile_robust.methods.registry import method_of
 from mobile_robust.options import make_folder
-from mobile_robust.training.run import train
+from mobile_robust.training.run import initial_model, train
 from mobile_robust.training.settings import TrainSettings, training_of
 
 
 def train_ablations(
-    recipe: Recipe, photos: PhotoDataset, out: Path, settings: TrainSettings, on_row: Callable[[int, int, str], None]
+    recipe: Recipe,
+    photos: PhotoDataset,
+    scored: PhotoDataset,
+    out: Path,
+    settings: TrainSettings,
+    on_row: Callable[[int, int, str], None],
 ) -> list[Path]:
-    """Trains every row that is not there yet; the recipes of all rows, with their weights, both in ``out``.
+    """Trains every row that is not there yet; the recipes of all rows, with their weights, both in ``out``. What cannot
+    be trained, or scored on the photos ``scored``, is refused before the first training.
 
     ``settings`` are the same for all rows, but for what a row changes. ``on_row`` is called before a row is trained,
     with its number from 1, how many there are, and its name. After an InputError what was trained so far stays, and the
@@ -35,6 +42,8 @@ def train_ablations(
         rows = method.ablations(recipe, out, settings.seed)
         used = {name: str(value) for name, value in settings.model_dump().items()}
         _claim(out, [recipe.model_dump(mode="json"), used, photos.describe(), photos.labels_from])
+        for row in rows:
+            _check(row, scored, settings.seed)
         for number, row in enumerate(rows, start=1):
             weights = out / f"{row.name}.safetensors"
             if not weights.exists():
@@ -42,6 +51,15 @@ def train_ablations(
                 _write_recipe(out, row, None)
                 _train_row(row, photos, weights, settings)
         return [_write_recipe(out, row, out / f"{row.name}.safetensors") for row in rows]
+
+
+def _check(row: Ablation, scored: PhotoDataset, seed: int) -> None:
+    """Raises InputError where a row has no network, or one of other classes."""
+    model = initial_model(row.recipe, seed)
+    assert model.pipeline is not None
+    with torch.no_grad():
+        logits = model.pipeline(torch.zeros(1, 3, *model.recipe.input.height_width))
+    scored.check_classes(logits.shape[-1], f"the network of {row.name}")
 
 
 def _train_row(row: Ablation, photos: PhotoDataset, weights: Path, settings: TrainSettings) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,25 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
     words[words.index("--holdout") + 1] = "0.4"
     with pytest.raises(InputError, match="holds an ablation of another recipe or with other options"):
         main([str(word) for word in words])
+
+
+def test_what_cannot_be_trained_or_scored_is_said_before_the_first_training(
+    recipes: dict[str, Path], photos: Path, tmp_path: Path
+) -> None:
+    out, labels, text = tmp_path / "out", tmp_path / "labels.csv", recipes["film"].read_text()
+    labels.write_text("file,label\n" + "".join(f"{path.name},{10**6}\n" for path in photos.iterdir()))
+    whole, unknown = tmp_path / "film.toml", tmp_path / "unknown.toml"
+    whole.write_text(text)
+    unknown.write_text(re.sub(r"(?m)^layer = .*", 'layer = "nowhere"', text))
+    for recipe, more, said in (
+        (unknown, [], "nowhere"),
+        (whole, ["--labels", labels], r"--labels: .* has label 1000000"),
+    ):
+        words = ["film", recipe, "--images", photos, "--holdout", "0.5", "--steps", 4, "--batch", 2, "--out", out]
+        with pytest.raises(InputError, match=said):
+            main([str(word) for word in [*words, *more]])
+        assert not [*out.glob("*.safetensors")]
+        shutil.rmtree(out)
 
 
 def test_rankings_of_the_same_filters_in_three_orders(recipes: dict[str, Path], tmp_path: Path) -> None:
