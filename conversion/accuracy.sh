@@ -2,33 +2,34 @@
 # Builds the files whose accuracy docs/accuracy.md reports, from the weights that ship, and scores them (but for the
 # ablations). An interrupted run is resumed when the command is given again.
 #
-#   bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST OUT
+#   bash conversion/accuracy.sh PHOTOS VALIDATION CIFAR_TRAIN CIFAR_TEST OUT
 #
-# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored (half of them under the 75 settings of
-#             ImageNet-C), the others calibrate int8
-# BACKBONE    weights of MobileNetV2 (mobilenetv2_100_tf)
+# PHOTOS      photos named by ImageNet class index (0000.webp, …); 40 % are scored, the others calibrate int8
+# VALIDATION  photos of another source that nothing was trained on, with labels.csv (file,label); all are scored
 # CIFAR_*     CIFAR-10, one folder per class
 set -euo pipefail
 if [ $# != 5 ]; then
   sed -n 's/^#   bash/usage: bash/p' "$0" >&2
   exit 2
 fi
-photos=$1 backbone=$2 train=$3 test=$4 out=$5
+photos=$1 validation=$2 train=$3 test=$4 out=$5
 robust() { python -m mobile_robust "$@"; }
 split=(--holdout 0.4) # of the trainings
 scored=(--images "$photos" "${split[@]}")
 cifar=(--images "$test" --labels folders --holdout 0.1)
 
-robust convert afd_mobilenetv2_pipeline sympie_mobilenetv2_pipeline --backbone-weights "$backbone" \
+jpeg=(film_afd_mobilenetv2_pipeline film_mobilenetv1_pipeline)
+mixed=(film_afd_mobilenetv2_mixed_pipeline film_mobilenetv1_mixed_pipeline)
+robust convert {afd,film,sympie}_mobilenetv2_pipeline "${jpeg[@]}" "${mixed[@]}" \
   --calibration "$photos" "${split[@]}" --out "$out/build"
-robust convert film_mobilenetv2_pipeline film_afd_mobilenetv2_pipeline --calibration "$photos" "${split[@]}" --out "$out/build"
 robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur --calibration "$train" --out "$out/build"
 
-# The fp32 and int8 files of a recipe.
-files() { printf '%s\n' "$out/build/$1/$1"_{fp32,int8}.tflite; }
+# The fp32 and int8 files of recipes.
+files() { for name; do printf '%s\n' "$out/build/$name/$name"_{fp32,int8}.tflite; done; }
 mapfile -t afd < <(files afd_mobilenetv2_pipeline)
 mapfile -t film < <(files film_mobilenetv2_pipeline)
-mapfile -t both < <(files film_afd_mobilenetv2_pipeline)
+mapfile -t jpeg < <(files "${jpeg[@]}")
+mapfile -t mixed < <(files "${mixed[@]}")
 mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)
 mapfile -t noise < <(files deepcorrect_cifar10_resnet20)
 mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
@@ -36,7 +37,12 @@ mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
 robust evaluate "$out/build/afd_mobilenetv2_pipeline" "${scored[@]}" --corruption jpeg:10 --out "$out/scores/afd_all_files"
 robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif --out "$out/scores/afd"
 robust evaluate "${film[@]}" "${scored[@]}" --corruption jpeg --out "$out/scores/film"
-robust evaluate "${both[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif webp --out "$out/scores/film_afd"
+kinds=(jpeg jpeg_repeated avif webp)
+robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_held_out"
+robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/mixed_held_out"
+scored=(--images "$validation" --labels "$validation/labels.csv")
+robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_validation"
+robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" imagenet_c:3 --out "$out/scores/mixed_validation"
 robust evaluate "${sympie[@]}" --images "$photos" --holdout 0.2 --corruption imagenet_c --out "$out/scores/sympie"
 robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
 robust evaluate "${blur[@]}" "${cifar[@]}" --corruption gaussian_blur --out "$out/scores/deepcorrect_blur"

@@ -94,5 +94,5 @@ def test_the_script_of_the_accuracy_tables_says_what_it_wants() -> None:
     script = Path(__file__).parent.parent / "conversion" / "accuracy.sh"
     done = subprocess.run(["bash", script, "PHOTOS"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    usage = "usage: bash conversion/accuracy.sh PHOTOS BACKBONE.safetensors CIFAR_TRAIN CIFAR_TEST"
+    usage = "usage: bash conversion/accuracy.sh PHOTOS VALIDATION CIFAR_TRAIN CIFAR_TEST"
     assert done.stderr.startswith(usage)
