@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mobile_robust.export.build import Build
 
 EXAMPLES = """examples:
-  python -m mobile_robust.convert                              the default recipes, into build/
+  python -m mobile_robust.convert                              the default recipe, into build/
   python -m mobile_robust.convert --list                       what can be built
   python -m mobile_robust.convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
       --weights afd_nano.safetensors --calibration photos/     one file to drop into an app
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("recipe", nargs="*", help="name of a built-in recipe, or path of a .toml; none: the default ones")
+    p.add_argument("recipe", nargs="*", help="name of a built-in recipe, or path of a .toml; none: the default")
     p.add_argument("--out", type=Path, default=Path("build"), metavar="DIR", help="one folder per recipe (%(default)s)")
     p.add_argument("--target", nargs="+", choices=tuple(TARGETS), help="only these of the recipe's targets")
     p.add_argument(

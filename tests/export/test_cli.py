@@ -162,7 +162,12 @@ def test_an_int8_file_that_computes_in_float_is_refused(
 def test_the_list_names_every_recipe(command: Command) -> None:
     done = command("convert", "--list")
     assert (done.returncode, done.stderr) == (0, "")
-    for name in ("afd_mobilenetv2 *", "afd_resnet50", "sympie_224 *", "sympie_nem", "deepcorrect_alexnet_bottleneck *"):
+    for name in (
+        "film_afd_mobilenetv2_mixed_pipeline *",
+        "afd_resnet50",
+        "sympie_224",
+        "deepcorrect_alexnet_bottleneck",
+    ):
         assert name in done.stdout
     assert "int8" in done.stdout and "pal6" in done.stdout
 
@@ -250,7 +255,7 @@ def test_options_change_the_recipe_and_without_one_the_default_ones_are_built(
     changed, default = recipes
     assert changed.artifacts.pairs() == [("tflite", "fp32"), ("tflite", "int8")]
     assert changed.backbone.seed == 7 and changed.weights.file.endswith("w.safetensors")
-    assert default.name == "afd_mobilenetv2"
+    assert default.name == "film_afd_mobilenetv2_mixed_pipeline"
 
 
 def test_bad_input_as_a_user_sees_it(command: Command, tmp_path: Path) -> None:
