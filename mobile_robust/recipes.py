@@ -104,7 +104,7 @@ def _located(path: Path, text: str, keys: list[str]) -> str:
 def _explain(path: Path, text: str, error: ValidationError) -> str:
     """All validation errors, one per line, each with the line of the file and the key."""
     details = error.errors(include_url=False)
-    parts = []
+    messages = []
     for detail in details[:_MOST_MISTAKES]:
         keys = [str(k) for k in detail["loc"]]
         message = detail["msg"].removeprefix("Value error, ")
@@ -112,8 +112,9 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
             message = str(unknown("key", keys[-1], _allowed_keys(keys[:-1])))
         elif detail["type"] != "missing":
             message += f", got {_quoted(detail['input'])}"
-        parts.append(f"{_located(path, text, keys)}: {_shortened('.'.join(keys) or 'recipe')}: {_shortened(message)}")
-    return _joined(parts, len(details))
+        key = _shortened(".".join(keys) or "recipe")
+        messages.append(f"{_located(path, text, keys)}: {key}: {_shortened(message)}")
+    return _joined(messages, len(details))
 
 
 def _joined(lines: list[str], mistakes: int) -> str:
@@ -145,10 +146,10 @@ def _line_of(text: str, keys: list[str]) -> int | None:
     best, table, depth = None, [], 0
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[\[?([^\[\]]+)\]", line):
-            table = [part.strip().strip("\"'") for part in header[1].split(".")]
+            table = [key.strip().strip("\"'") for key in header[1].split(".")]
             found = table
         elif entry := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            found = table + [part.strip("\"'") for part in entry[1].split(".")]
+            found = table + [key.strip("\"'") for key in entry[1].split(".")]
         else:
             continue
         if found == keys[: len(found)] and len(found) > depth:

@@ -112,7 +112,7 @@ class Connection:
     def _packet(self, command: int, first: int, second: int, data: bytes) -> None:
         if not self._answering():
             return
-        if command == AUTH and first == _SIGNATURE and self._known():  # adb's server is never told "unauthorized"
+        if command == AUTH and first == _SIGNATURE and self._known():  # adb never lists it as unauthorized
             self.let_in()
         elif command == CNXN or (command == AUTH and first == _SIGNATURE):
             self.send(AUTH, _TOKEN, 0, os.urandom(20))

@@ -45,7 +45,7 @@ def test_the_cable_is_pulled_as_the_app_starts(harness: AdbHarness, phone: FakeP
     assert complete(harness.measured(phone)) and phone.starts in (1, 2)  # it may not have begun when it is seen again
 
 
-def test_an_app_that_is_stopped_as_it_begins_stands_in_no_ones_way(harness: AdbHarness, phone: FakePhone) -> None:
+def test_an_app_stopped_as_it_begins_does_not_block_the_next_start(harness: AdbHarness, phone: FakePhone) -> None:
     def stop_and_drop(data: bytes) -> bytes:
         wait_for(lambda: any(phone.files.glob("*/result.json")))
         phone.stop_app()

@@ -211,14 +211,14 @@ public class BenchActivityTest {
         }
     }
 
-    /** Of what the screen shows some parts, in their order. */
-    private void assertShown(String... parts) {
+    /** The screen shows some texts, in their order. */
+    private void assertShown(String... texts) {
         String shown = app.shown();
         int at = 0;
-        for (String part : parts) {
-            at = shown.indexOf(part, at);
-            assertTrue("not in its place: " + part + "\nthe screen shows:\n" + shown, at >= 0);
-            at += part.length();
+        for (String text : texts) {
+            at = shown.indexOf(text, at);
+            assertTrue("not where it should be: " + text + "\nthe screen shows:\n" + shown, at >= 0);
+            at += text.length();
         }
     }
 

@@ -39,20 +39,20 @@ public final class FileStore implements Store {
     @Override
     public void write(String name, byte[] content) throws IOException {
         File whole = new File(folder, name);
-        File part = new File(folder, name + ".part");
+        File partial = new File(folder, name + ".part");
         try {
-            FileOutputStream out = new FileOutputStream(part);
+            FileOutputStream out = new FileOutputStream(partial);
             try {
                 out.write(content);
                 out.getFD().sync(); // else the new name could be on the disk before the new content
             } finally {
                 out.close();
             }
-            if (!part.renameTo(whole)) {
+            if (!partial.renameTo(whole)) {
                 throw new IOException("cannot rename it");
             }
         } catch (IOException error) {
-            part.delete();
+            partial.delete();
             throw new IOException(name + ": cannot be written: " + error.getMessage(), error);
         }
     }
