@@ -67,6 +67,12 @@ def _default_layer(name: str, network: nn.Module) -> str:
     raise InputError(f"backbone {name}: no default insertion point, set backbone.layer; its first layers are {near}")
 
 
+def split_before(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
+    """A network, and what it takes beside the image, cut in front of a layer: (what the layer takes, the layer and what
+    follows). InputError: as of :func:`split`."""
+    return _halves(network, layer, name, clean=True, before=True)
+
+
 def split(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
     """(stem, tail) of a network; InputError: as of :func:`prefix_suffix`, or other paths go around the layer."""
     return _halves(network, layer, name, clean=True)
@@ -94,14 +100,19 @@ def layer_outputs(network: nn.Module, layers: Sequence[str], name: str) -> fx.Gr
     return _half(network, graph)
 
 
-def _halves(network: nn.Module, layer: str, name: str, clean: bool) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """What does not depend on the layer, and what does; ``clean``: with the layer's output alone between them."""
+def _halves(
+    network: nn.Module, layer: str, name: str, clean: bool, before: bool = False
+) -> tuple[fx.GraphModule, fx.GraphModule]:
+    """What does not depend on the layer, and what does; ``clean``: with the layer's output alone between them;
+    ``before``: with what it takes instead of its output."""
     graph, (end,) = trace_ends(network, (layer,), name)
-    image, *_, output = graph.nodes
-    from_image = _depending_on(image, graph)
+    if before:
+        end = end.all_input_nodes[0]
+    *_, output = graph.nodes
+    from_image = set().union(*(depending_on(node, graph) for node in graph.nodes if node.op == "placeholder"))
     if end not in from_image:
         raise InputError(f"layer {layer!r} of {name} does not see the image; choose another")
-    behind = _depending_on(end, graph) - {end} | {output}
+    behind = depending_on(end, graph) - {end} | {output}
     around = [node for node in graph.nodes if node in from_image - behind - {end} and behind.intersection(node.users)]
     if clean and around:
         others = ", ".join(map(str, around[:3]))
@@ -119,7 +130,7 @@ def _halves(network: nn.Module, layer: str, name: str, clean: bool) -> tuple[fx.
     return _half(network, first), _half(network, second)
 
 
-def _depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:
+def depending_on(source: fx.Node, graph: fx.Graph) -> set[fx.Node]:
     """A value and every value computed from it."""
     found = {source}
     for node in graph.nodes:
@@ -147,17 +158,25 @@ def trace_ends(network: nn.Module, layers: Sequence[str], name: str) -> tuple[fx
     for layer in layers:
         if layer not in known:
             raise unknown(f"layer of {name}", layer, known)
+    graph, ends = trace_layers(network, name)
+    for layer in layers:
+        if layer not in ends:
+            raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
+    return graph, [ends[layer] for layer in layers]
+
+
+def trace_layers(network: nn.Module, name: str) -> tuple[fx.Graph, dict[str, fx.Node]]:
+    """The network's graph, and the last node of every layer that is called; InputError: torch.fx cannot trace it."""
     tracer = _Tracer(leaf_modules=list(get_notrace_modules()), autowrap_functions=tuple(get_notrace_functions()))
     try:
         graph = tracer.trace(network)
     except (fx.proxy.TraceError, AssertionError, TypeError, RuntimeError, ValueError) as error:
         raise InputError(f"backbone {name} cannot be split: torch.fx does not trace it ({error})") from None
-    paths, ends = tracer.node_to_qualname, []
-    for layer in layers:
-        inside = [n for n in graph.nodes if n in paths and f"{paths[n]}.".startswith(f"{layer}.")]
-        if not inside:
-            raise InputError(f"layer {layer!r} of {name} is never called in a forward pass; choose another")
-        ends.append(inside[-1])
+    layers = {layer for layer, _ in network.named_modules() if layer}
+    ends: dict[str, fx.Node] = {}
+    for node in graph.nodes:
+        path = tracer.node_to_qualname.get(node, "").split(".")
+        ends |= {layer: node for length in range(len(path)) if (layer := ".".join(path[: length + 1])) in layers}
     return graph, ends
 
 

@@ -85,6 +85,8 @@ class Evaluator:
         if corrupted:
             if model not in self._opened:
                 self._opened[model] = self._models[model].open()
+            if self._models[model].needs_clean:
+                corrupted = [np.dstack(pair) for pair in zip(corrupted, self._crops.values(), strict=True)]
             logits = self._opened[model](corrupted)  # (photos, classes)
             for index, row in zip(self._crops, logits, strict=True):
                 ranks[index] = min(rank_of(self._labels[index], row), BEYOND_TOP5)

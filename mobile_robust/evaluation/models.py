@@ -46,6 +46,7 @@ class Model:
         label: What must be known about its weights, such as "untrained: latency only".
         trained: On what its module was; None: on nothing, or it is not known.
         sha256: Of the artifact's file; None for what is no file.
+        needs_clean: Whether it takes photos of six channels, degraded and clean: an oracle.
     """
 
     group: str
@@ -61,6 +62,7 @@ class Model:
     trained: TrainingRecord | None = field(default=None, compare=False)
     warnings: tuple[str, ...] = ()
     sha256: str | None = None
+    needs_clean: bool = False
 
 
 def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Sequence[str]) -> list[Model]:
@@ -186,6 +188,7 @@ def _pair(group: str, name: str, origin: Path | str) -> list[Model]:
         method=recipe.method,
         label=model.provenance.label,
         trained=model.trained,
+        needs_clean=pipeline.needs_clean,
     )
     return [baseline, whole]
 

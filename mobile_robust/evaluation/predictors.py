@@ -56,8 +56,9 @@ def open_file(path: Path, runtime: str, image: ArtifactTensor, logits: str) -> P
 def open_pipeline(origin: Path | str, baseline: bool) -> Predict:
     """The pipeline of :func:`model_of`, or its baseline."""
     model = model_of(origin)
-    assert model.pipeline is not None
-    return _pytorch(model.pipeline.baseline if baseline else model.pipeline, model.recipe.input)
+    pipeline = model.pipeline
+    assert pipeline is not None
+    return _pytorch(pipeline.baseline if baseline else pipeline.on_photos, model.recipe.input)
 
 
 def open_timm(name: str) -> Predict:

@@ -27,10 +27,16 @@ class Pipeline(nn.Module, ABC):
     where: str  # where the adapter edits, as text
     folds: bool = True  # whether the adapter has a deploy form apart from the backbone's
     is_baseline: bool = False  # whether nothing is edited
+    needs_clean: bool = False  # whether it takes the clean image as well: an oracle, for comparison
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """Logits with the adapter."""
+
+    def on_photos(self, images: Tensor) -> Tensor:
+        """Logits of photos as evaluation has them: (B, 3, H, W), or with the clean photo beside them (B, 6, H, W) where
+        the pipeline needs it."""
+        return self(*images.split(3, 1))
 
     @abstractmethod
     def baseline(self, image: Tensor) -> Tensor:

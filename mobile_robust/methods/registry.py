@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -49,13 +49,20 @@ def option_errors(method: Method, error: ValidationError) -> list[tuple[list[str
         if detail["type"] == "extra_forbidden":
             message = str(unknown(f"option of method {method.name}", keys[-1], method.options.model_fields))
         elif detail["type"] == "literal_error" and isinstance(detail["input"], str):
-            known = get_args(method.options.model_fields[keys[0]].annotation)
+            known = _literals(method.options.model_fields[keys[0]].annotation)
             message = str(unknown(f"{method.name} {keys[0]}", detail["input"], known))
         else:
             reason = detail["msg"].removeprefix("Value error, ")
             message = f"{'.'.join(['options', *keys[:1]])}: {reason}, got {detail['input']!r}"
         found.append((keys, message))
     return found
+
+
+def _literals(annotation: Any) -> tuple[str, ...]:
+    """The values of a Literal, or of those inside an annotation."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(value for inner in get_args(annotation) for value in _literals(inner))
 
 
 def published_latencies() -> dict[str, PublishedLatency]:

@@ -53,6 +53,8 @@ class Task(nn.Module, ABC, Generic[P, A]):
         #: Gives, as a context, the pipeline that the loss is computed with.
         self.student: Callable[[], AbstractContextManager[Pipeline]] = lambda: nullcontext(self.pipeline)
         self.moving_statistics = MOVING_STATISTICS
+        #: Shares of the steps at which the learning rate rises anew, the first one 0.
+        self.stages: tuple[float, ...] = (0.0,)
 
     @abstractmethod
     def loss(self, student: P, batch: Batch) -> dict[str, Tensor]:
@@ -66,7 +68,7 @@ class Task(nn.Module, ABC, Generic[P, A]):
         """Called where another pipeline than the task's own becomes the student, before the first step."""
 
     def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        """The parameters that learn, in groups, with the share of the learning rate that each group gets."""
+        """The parameters that learn, in groups, with the share of the learning rate that each gets in this step."""
         return [(list(self.module.parameters()), 1.0)]
 
     def on_step_start(self, progress: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -47,7 +47,7 @@ def run_steps(
     """Trains the task's module in place, one step an iteration, from the last checkpoint on; in eval mode afterwards.
     Measures a few times before the end what it brings. Raises InputError where the loss is no finite number any more,
     or no photo can be read."""
-    groups = [{"params": parameters, "share": share} for parameters, share in task.param_groups()]
+    groups = [{"params": parameters} for parameters, _ in task.param_groups()]
     model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))
     first = checkpoints.load(task, optimizer, accelerator, validation)
     loader = DataLoader(
@@ -62,10 +62,10 @@ def run_steps(
         if batch.failure:
             raise InputError(batch.failure)
         torch.manual_seed(settings.seed + step)  # a resumed run draws what it would have drawn
-        rate = settings.rate * rate_factor(step, settings.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["share"]
+        rate = settings.rate * rate_factor(*_in_stage(step, settings.steps, task.stages))
         task.on_step_start(step / settings.steps)
+        for group, (_, share) in zip(optimizer.param_groups, task.param_groups(), strict=True):
+            group["lr"] = rate * share
         losses = model(*(tensor.to(accelerator.device) for tensor in batch.tensors))
         # the mean over all processes, so that all of them stop where one loss is no number
         means = {name: accelerator.reduce(value.detach(), "mean").item() for name, value in losses.items()}
@@ -90,6 +90,13 @@ def run_steps(
 def _is_checked(step: int, steps: int) -> bool:
     """Whether a step is one of the CHECKS that are evenly spread, without the last step."""
     return step < steps and step * CHECKS // steps > (step - 1) * CHECKS // steps
+
+
+def _in_stage(step: int, steps: int, stages: Sequence[float]) -> tuple[int, int]:
+    """A step's number in its stage, from 0, and how many steps that has."""
+    first = max(begin for share in stages if (begin := round(share * steps)) <= step)
+    end = min((begin for share in stages if (begin := round(share * steps)) > step), default=steps)
+    return step - first, end - first
 
 
 def rate_factor(step: int, steps: int) -> float:

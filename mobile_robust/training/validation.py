@@ -80,7 +80,7 @@ class Validation:
         with torch.no_grad():
             clean = self._predictions(task.pipeline.baseline, self.clean)
             self.right = clean if photos.labels is None else np.array(photos.labels)
-            self.baseline = (clean == self.right).astype(float), self._degraded(task.pipeline.baseline)
+            self.baseline = (clean == self.right).astype(float), self._right(task.pipeline.baseline, self.degraded)
         self.history: list[Accuracy] = []
         self._best: dict[str, Any] = {}
 
@@ -92,7 +92,7 @@ class Validation:
         training = self.task.module.training
         self.task.module.eval()
         with torch.no_grad(), self.task.student() as student:
-            right = self._measure(student)
+            right = self._measure(student.on_photos, student.needs_clean)
         self.task.module.train(training)
         now = self._accuracy(step, right)
         self.history.append(now)
@@ -135,13 +135,18 @@ class Validation:
     def load_checkpoint_state(self, state: Mapping[str, Any]) -> None:
         self.history, self._best = [Accuracy(**each) for each in state["history"]], state["best"]
 
-    def _measure(self, answers: Answers) -> tuple[Right, Right]:
+    def _measure(self, answers: Answers, needs_clean: bool) -> tuple[Right, Right]:
         """Whether each photo's class is found: clean (photos,), and how often degraded, (photos,) in [0, 1]."""
-        return (self._predictions(answers, self.clean) == self.right).astype(float), self._degraded(answers)
+        clean, *degraded = [self.clean, *self.degraded]
+        if needs_clean:
+            clean, *degraded = (
+                [np.dstack(pair) for pair in zip(each, self.clean, strict=True)] for each in (clean, *degraded)
+            )
+        return self._right(answers, [clean]), self._right(answers, degraded)
 
-    def _degraded(self, answers: Answers) -> Right:
-        rounds: list[NDArray[np.bool_]] = [self._predictions(answers, each) == self.right for each in self.degraded]
-        return np.stack(rounds).mean(0)
+    def _right(self, answers: Answers, rounds: Sequence[Sequence[Photo]]) -> Right:
+        found: list[NDArray[np.bool_]] = [self._predictions(answers, each) == self.right for each in rounds]
+        return np.stack(found).mean(0)
 
     def _predictions(self, answers: Answers, photos: Sequence[Photo]) -> NDArray[np.int64]:
         device = next(self.task.pipeline.parameters()).device

@@ -1,0 +1,145 @@
+"""Fidelity map (FG-NIC): Fidelity Estimation Improves Noisy-Image Classification With Pretrained Networks (Lin et al.,
+IEEE SPL 2021), and the report Learning degraded image classification with restoration data fidelity (EPFL 2021).
+
+A restorer cleans the photo, and an estimator says at which places it could not. The frozen network is calibrated by
+this fidelity map: its input and its feature maps get a factor and a shift at every place, its pooled features are
+multiplied and mixed with the map:
+
+    restored, errors = restorer(image)
+    context = calibration(fidelity(errors))
+    logits = classifier(edit(pool(edit(… edit(normalize(restored)), context …))))
+
+Where report and published code differ this follows the code, whose counts the paper prints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mobile_robust.backbones.pooling import pooling_points
+from mobile_robust.errors import InputError
+from mobile_robust.methods.adapter import Adapter, Component, image_component
+from mobile_robust.methods.fidelity.calibration import Calibration, Edit, Shape
+from mobile_robust.methods.fidelity.fidelity_map import FidelityMap
+from mobile_robust.methods.fidelity.method import MODULES, FidelityOptions
+from mobile_robust.methods.fidelity.restore import NanoRestorer, PaperRestorer
+from mobile_robust.methods.site import Site
+
+#: What restores in each variant.
+VARIANTS = {"fidelity": PaperRestorer, "fidelity_nano": NanoRestorer}
+
+
+class Fidelity(Adapter):
+    """Restorer, map and calibration.
+
+    Args:
+        restorer: image (B, 3, H, W) -> restored image, map of errors or None.
+        fidelity: Map of errors -> fidelity (B, 1, h, w); None: there is none, all places are taken for equal.
+        calibration: None: restores only.
+        layers: In front of the backbone's pools, one for every level but the first.
+        classifier: The layer that takes the pooled features.
+    """
+
+    def __init__(
+        self,
+        restorer: NanoRestorer | PaperRestorer,
+        fidelity: FidelityMap,
+        calibration: Calibration | None,
+        layers: tuple[str, ...],
+        classifier: str,
+        source: str,
+        top: float,
+    ) -> None:
+        super().__init__()
+        self.restorer, self.map, self.calibration = restorer, fidelity, calibration
+        self.classifier, self.source, self.top = classifier, source, top
+        self.layers = layers if calibration and calibration.contexts else ()
+        self.contexts = calibration.contexts if calibration else 0
+
+    def prepare(self, image: Tensor, clean: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """image (B, 3, H, W) -> restored image, context of all edits; ``clean``: what the oracle measures with."""
+        restored, errors = self.restorer(image)
+        return restored, self.context(restored, errors, clean)
+
+    def context(self, restored: Tensor, errors: Tensor | None, clean: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Of all edits, by the map that :attr:`source` names."""
+        if self.calibration is None:
+            return ()
+        if self.source == "constant":
+            height, width = (side // self.map.block for side in restored.shape[2:])
+            return self.calibration(restored.new_zeros(len(restored), 1, height, width))
+        if self.source == "oracle":
+            if clean is None:
+                raise InputError("options.source oracle: needs the clean photo, which a file never sees")
+            errors = self.map.measure(restored / self.top, clean / self.top)
+        assert errors is not None
+        return self.calibration(self.map(errors))
+
+    def edit_image(self, normalized: Tensor, *context: Tensor) -> Tensor:
+        """The normalized image, edited."""
+        return self.calibration.edit(0, normalized, context) if self.calibration else normalized
+
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        assert self.calibration is not None
+        return self.calibration.edit(1 + self.layers.index(layer), features, context)
+
+    def editor(self, layer: str) -> nn.Module:
+        assert self.calibration is not None
+        level = 1 + self.layers.index(layer)
+        return Edit(level, self.calibration.levels, bool(self.calibration.gains), bool(self.calibration.shifts))
+
+    def start_at_identity(self) -> None:
+        """Makes the module change nothing; the paper's mixture of pooled features, which has no shortcut, stays."""
+        for parameter in self.restorer.last.parameters():
+            nn.init.zeros_(parameter)
+        if self.calibration and self.calibration.nano:
+            self.calibration.start_at_identity()
+
+    def components(self, site: Site) -> dict[str, Component]:
+        """The restorer by itself."""
+        return {
+            "restorer": image_component(
+                _Restores(self.restorer).train(self.training), site, clamped=not self.restorer.unbounded
+            )
+        }
+
+
+class _Restores(Adapter):
+    """A restorer whose map nobody reads."""
+
+    def __init__(self, restorer: nn.Module) -> None:
+        super().__init__()
+        self.restorer = restorer
+
+    def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return self.restorer(image)[0], ()
+
+
+def build(site: Site, options: FidelityOptions) -> Fidelity:
+    """The module for a site's image and backbone; raises InputError for a backbone with no place to edit, or an image
+    that blocks of pixels do not fill."""
+    recipe, nano = site.recipe, options.variant == "fidelity_nano"
+    size, top, block = recipe.input.height_width, float(recipe.input.range), options.block if nano else 1
+    if nano and any(side % (2 * block) for side in size):
+        need = f"sides must be multiples of {2 * block}, not {recipe.input.size_text()}"
+        raise InputError(f"recipe {recipe.name}: fidelity_nano restores blocks of {block} pixels: {need}")
+    points = pooling_points(site.backbone, site.section.name, torch.zeros(1, 3, *size))
+    levels = tuple((height, width) for _, height, width in points.shapes)
+    map_size = (size[0] // block, size[1] // block)
+    if nano and any(whole % part for whole, part in zip(map_size, levels[-1], strict=True)):
+        need = f"its map of {map_size[0]}x{map_size[1]} does not divide into the {levels[-1][0]}x{levels[-1][1]} cells"
+        raise InputError(f"recipe {recipe.name}: {need} of the last feature map of {site.section.name}")
+    estimates = options.source == "estimated"
+    restorer = (
+        NanoRestorer(top, block, estimates)
+        if nano
+        else PaperRestorer(top, options.depth, options.batch_norm, estimates, options.estimate_from == "restored")
+    )
+    shape = Shape(size, map_size, levels, points.features, nano)
+    calibration = None
+    if set(options.without) != set(MODULES):
+        calibration = Calibration(shape, options.without, options.ensemble)
+    fidelity = FidelityMap(options.map, block, measured=nano)
+    layers = points.before_pools
+    return Fidelity(restorer, fidelity, calibration, layers, points.classifier, options.source, top)
