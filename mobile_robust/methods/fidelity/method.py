@@ -94,12 +94,13 @@ def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
         "map_cosine": {"map": "cosine"},
         **{f"no_{module}": {"without": (module,)} for module in MODULES},
     }
-    train = {"start": Path(recipe.weights.file), "restore": 0} if recipe.weights.file else {}
+    first_stage = {"start": Path(recipe.weights.file), "restore": 0} if recipe.weights.file else {}
+    oracles = list(rows)[2:]
     found = [
-        Ablation(name, recipe.with_options(**{"source": "oracle", **options} if index > 1 else options), train)
-        for index, (name, options) in enumerate(rows.items())
+        Ablation(name, recipe.with_options(**options, **({"source": "oracle"} if name in oracles else {})), first_stage)
+        for name, options in rows.items()
     ]
-    return [Ablation("restored_only", recipe.with_options(without=MODULES), {**train, "restore": None}), *found]
+    return [Ablation("restored_only", recipe.with_options(without=MODULES), first_stage), *found]
 
 
 _SIGMAS = (0.1, 0.2, 0.3, 0.4, 0.5)

@@ -71,7 +71,8 @@ class Fidelity(Adapter):
             return self.calibration(restored.new_zeros(len(restored), 1, height, width))
         if self.source == "oracle":
             if clean is None:
-                raise InputError("options.source oracle: needs the clean photo, which a file never sees")
+                reason = "a file never sees the clean photo that it measures with; train and evaluate such a recipe"
+                raise InputError(f'options.source "oracle": {reason}')
             errors = self.map.measure(restored / self.top, clean / self.top)
         assert errors is not None
         return self.calibration(self.map(errors))

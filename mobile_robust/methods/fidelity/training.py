@@ -40,10 +40,10 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         self.options, self.steps = options, steps
         if options.restore is not None and options.restore > steps:
             raise InputError(f"--restore {options.restore}: allowed are 0 to --steps {steps}")
-        if self.module.calibration is None and options.restore not in (None, steps):
+        if self.module.calibration is None and options.restore not in (None, 0, steps):
             raise InputError(f"--restore {options.restore}: the recipe leaves out all of the calibration")
-        restore = steps // 2 if options.restore is None else options.restore
-        self._begin(steps if self.module.calibration is None else restore)
+        restore = steps if self.module.calibration is None else steps // 2
+        self._begin(restore if options.restore is None else options.restore)
         self.module.start_at_identity()
         example = torch.zeros(1, 3, *image.size)
         self.teacher = TailMaps(pipeline.extractor, example, *self._neutral(example))

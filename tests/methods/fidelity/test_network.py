@@ -122,7 +122,7 @@ def test_the_map_decides() -> None:
     assert (oracle(image, image) - oracle(image, 1 - image)).abs().max() > 1e-3
     pairs = torch.cat([image, 1 - image], 1)
     torch.testing.assert_close(oracle.on_photos(pairs), oracle(image, 1 - image))
-    with pytest.raises(InputError, match=r"options.source oracle: needs the clean photo"):
+    with pytest.raises(InputError, match=r'options.source "oracle": a file never sees the clean photo'):
         oracle(image)
     constant = pipeline(source="constant")
     _, context = constant.module.prepare(image)

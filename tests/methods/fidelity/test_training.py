@@ -137,3 +137,10 @@ def test_what_cannot_be_trained() -> None:
     with pytest.raises(InputError, match="--restore 3: the recipe leaves out all of the calibration"):
         task(options={"without": MODULES}, restore=3)
     assert task(options={"without": MODULES}).restore == STEPS
+
+
+def test_restoring_alone_can_be_measured_without_a_step() -> None:
+    """As a row of an ablation: nothing is left to learn."""
+    learner = task(options={"without": MODULES}, restore=0)
+    learner.on_step_start(0)
+    assert not learner(*batch())["loss"].requires_grad
