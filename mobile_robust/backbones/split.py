@@ -108,8 +108,9 @@ def _halves(
     graph, (end,) = trace_ends(network, (layer,), name)
     if before:
         end = end.all_input_nodes[0]
-    *_, output = graph.nodes
-    from_image = set().union(*(depending_on(node, graph) for node in graph.nodes if node.op == "placeholder"))
+    image, *_, output = graph.nodes
+    inputs = [node for node in graph.nodes if node.op == "placeholder"] if before else [image]
+    from_image = set().union(*(depending_on(node, graph) for node in inputs))
     if end not in from_image:
         raise InputError(f"layer {layer!r} of {name} does not see the image; choose another")
     behind = depending_on(end, graph) - {end} | {output}

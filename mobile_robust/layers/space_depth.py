@@ -10,28 +10,30 @@ from mobile_robust.layers.fuse import Kernel, conv_of
 
 
 class BlocksConv(nn.Module):
-    """``F.pixel_unshuffle(x, block)`` and a 3x3 convolution behind it that pads 1, as one convolution of the image:
-    (B, 3, H, W) -> (B, C, H / block, W / block).
+    """``F.pixel_unshuffle(x, block)`` and a convolution behind it, 1x1 or 3x3 that pads 1, as one convolution of the
+    image: (B, 3, H, W) -> (B, C, H / block, W / block).
 
     The blocks' pixels of one row lie side by side as channels, which is how the image is in memory already (channels
     last), so that no pixel is moved; the convolution steps by whole blocks downwards only.
     """
 
     def __init__(self, kernel: Kernel, block: int) -> None:
-        """``kernel``: weight (C, 3 * block², 3, 3), as it is behind ``F.pixel_unshuffle``."""
+        """``kernel``: weight (C, 3 * block², k, k), as it is behind ``F.pixel_unshuffle``."""
         super().__init__()
         self.block = block
-        channels, inputs, *_ = kernel.weight.shape
+        channels, inputs, size, _ = kernel.weight.shape
+        self.ring = size // 2
         # (C, colour, row, column, block row, block column) -> (C, column, colour, block row, row, block column)
-        weight = kernel.weight.reshape(channels, inputs // block**2, block, block, 3, 3).permute(0, 3, 1, 4, 2, 5)
-        weight = weight.reshape(channels, -1, 3 * block, 3)  # (C, block * 3, 3 * block, 3)
+        weight = kernel.weight.reshape(channels, inputs // block**2, block, block, size, size).permute(0, 3, 1, 4, 2, 5)
+        weight = weight.reshape(channels, -1, size * block, size)  # (C, block * 3, k * block, k)
         self.conv = conv_of(Kernel(weight, kernel.bias), stride=(block, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         batch, colours, height, width = image.shape
         rows = image.permute(0, 2, 3, 1).reshape(batch, height, width // self.block, self.block * colours)
         rows = rows.permute(0, 3, 1, 2)  # (B, block * 3, H, W / block)
-        return self.conv(F.pad(rows, (1, 1, self.block, self.block)))
+        above = self.ring * self.block
+        return self.conv(F.pad(rows, (self.ring, self.ring, above, above)) if self.ring else rows)
 
 
 class DepthToSpace(nn.Module):

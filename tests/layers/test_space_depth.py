@@ -12,10 +12,11 @@ from mobile_robust.layers.space_depth import BlocksConv, DepthToSpace
 
 
 @pytest.mark.parametrize("block", [1, 2, 4])
+@pytest.mark.parametrize("size", [1, 3])
 @torch.no_grad()
-def test_convolution_of_blocks(block: int) -> None:
+def test_convolution_of_blocks(block: int, size: int) -> None:
     """At the borders too."""
-    conv, image = nn.Conv2d(3 * block**2, 5, 3, padding=1), torch.randn(2, 3, 4 * block, 6 * block)
+    conv, image = nn.Conv2d(3 * block**2, 5, size, padding=size // 2), torch.randn(2, 3, 4 * block, 6 * block)
     torch.testing.assert_close(
         BlocksConv(kernel_of(conv), block)(image), conv(F.pixel_unshuffle(image, block)), rtol=1e-4, atol=1e-5
     )

@@ -92,8 +92,9 @@ class Fidelity(Adapter):
 
     def start_at_identity(self) -> None:
         """Makes the module change nothing; the paper's mixture of pooled features, which has no shortcut, stays."""
-        for parameter in self.restorer.last.parameters():
-            nn.init.zeros_(parameter)
+        for layer in self.restorer.last:
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
         if self.calibration and self.calibration.nano:
             self.calibration.start_at_identity()
 

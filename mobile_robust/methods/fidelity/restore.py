@@ -83,11 +83,9 @@ class PaperRestorer(nn.Module):
         return restored * self.top, self.fidelity(seen) if self.fidelity else None
 
     @property
-    def last(self) -> nn.Conv2d:
-        """Gives what is subtracted from the image."""
-        last = self.restoration.model[-1]
-        assert isinstance(last, nn.Conv2d)
-        return last
+    def last(self) -> tuple[nn.Module, ...]:
+        """Give what is subtracted from the image."""
+        return (self.restoration.model[-1],)
 
     def fuse(self) -> DeployedPaperRestorer:
         return DeployedPaperRestorer(self)
@@ -111,8 +109,10 @@ class NanoRestorer(nn.Module):
     """One small U-Net: image (B, 3, H, W), RGB in [0, top] -> restored image, mean error of every block of pixels
     (B, 1, H / block, W / block).
 
-    Restorer and estimator share all but their last layers: what noise is there both have to find out. Single values may
-    leave the range: nothing is clamped, which int8 files would do in float. H and W are multiples of 2 blocks.
+    Restorer and estimator share all but their last layers: what noise is there both have to find out. What is
+    subtracted is, as in shrinkage of wavelets, a share of every coefficient of a block (the U-Net's features are fewer
+    than a block's values and could not hold its noise), and a correction. Single values may leave the range: nothing is
+    clamped, which int8 files would do in float. H and W are multiples of 2 blocks.
     """
 
     unbounded = True
@@ -124,23 +124,27 @@ class NanoRestorer(nn.Module):
         self.down = RepConv(WIDTH, DEEP, stride=2)
         self.deep = nn.ModuleList([RepConv(DEEP, DEEP) for _ in range(DEPTH)])
         self.up = RepConv(DEEP + WIDTH, WIDTH)
-        self.residual = nn.Conv2d(WIDTH, 3 * block**2, 3, padding=1)
+        values = 3 * block**2
+        self.analysis, self.synthesis = nn.Conv2d(values, values, 1), nn.Conv2d(values, values, 1)
+        self.gate, self.residual = nn.Conv2d(WIDTH, values, 1), nn.Conv2d(WIDTH, values, 3, padding=1)
         self.error = _map_head() if estimates else None
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         rgb = image / self.top
-        x = self.first(F.pixel_unshuffle(rgb - GREY, self.block))  # (B, 32, H/b, W/b)
+        blocks = F.pixel_unshuffle(rgb - GREY, self.block)  # (B, 3 b², H/b, W/b)
+        x = self.first(blocks)  # (B, 32, H/b, W/b)
         deep = self.down(x)  # (B, 64, H/2b, W/2b)
         for layer in self.deep:
             deep = layer(deep)
         x = self.up(torch.cat([F.interpolate(deep, scale_factor=2.0, mode="nearest"), x], 1))  # (B, 32, H/b, W/b)
-        restored = rgb - F.pixel_shuffle(self.residual(x), self.block)
+        noise = self.synthesis(torch.sigmoid(self.gate(x)) * self.analysis(blocks)) + self.residual(x)
+        restored = rgb - F.pixel_shuffle(noise, self.block)
         return restored * self.top, self.error(x) if self.error else None
 
     @property
-    def last(self) -> nn.Conv2d:
-        """Gives what is subtracted from the image."""
-        return self.residual
+    def last(self) -> tuple[nn.Module, ...]:
+        """Give what is subtracted from the image."""
+        return self.synthesis, self.residual
 
     def fuse(self) -> DeployedNanoRestorer:
         return DeployedNanoRestorer(self)
@@ -160,15 +164,20 @@ class DeployedNanoRestorer(nn.Module):
         self.shuffle = DepthToSpace(net.block)
         scaled = Kernel(residual.weight * net.top, residual.bias * net.top)
         self.residual = conv_of(self.shuffle.order(scaled), padding=1)
-        self.error = net.error
+        analysis, synthesis = kernel_of(net.analysis), kernel_of(net.synthesis)
+        self.analysis = BlocksConv(Kernel(analysis.weight / net.top, analysis.bias), net.block)
+        self.synthesis = conv_of(self.shuffle.order(Kernel(synthesis.weight * net.top, synthesis.bias * net.top)))
+        self.gate, self.error = net.gate, net.error
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        x = F.relu(self.first(image - GREY * self.top))
+        centred = image - GREY * self.top
+        x = F.relu(self.first(centred))
         deep = self.down(x)
         for layer in self.deep:
             deep = layer(deep)
         x = F.relu(self.up(deep) + self.beside(x))
-        return image - self.shuffle(self.residual(x)), self.error(x) if self.error else None
+        noise = self.synthesis(torch.sigmoid(self.gate(x)) * self.analysis(centred)) + self.residual(x)
+        return image - self.shuffle(noise), self.error(x) if self.error else None
 
 
 def _map_head() -> nn.Sequential:

@@ -28,8 +28,9 @@ ESTIMATOR_WEIGHT = 0.3
 LABEL_SMOOTHING = 0.1
 #: Steps of the second stage that give the map its mean and standard deviation.
 CALIBRATION_STEPS = 8
-#: Learning rate of what the first stage trained, as a share of the calibration's.
-RESTORER_RATE = 0.3
+#: Learning rates of the second stage, as shares of the first's: of the calibration, whose linear layers have a thousand
+#: inputs, and of what the first stage trained.
+CALIBRATION_RATE, RESTORER_RATE = 0.15, 0.05
 
 
 class Calibrating(Task[FidelityPipeline, Fidelity]):
@@ -80,7 +81,7 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
             shares = 1.0, 1.0, 0.0
         else:
             learns = self.options.learn
-            shares = RESTORER_RATE * (learns == "all"), RESTORER_RATE * (learns != "calibration"), 1.0
+            shares = RESTORER_RATE * (learns == "all"), RESTORER_RATE * (learns != "calibration"), CALIBRATION_RATE
         return [*zip((restorer, estimator, calibration), shares, strict=True)]
 
     def _parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:

@@ -84,9 +84,7 @@ def test_the_baseline_is_the_backbone() -> None:
 def test_the_small_form_can_begin_as_the_plain_network() -> None:
     built = pipeline()
     with torch.no_grad():
-        built.module.calibration.start_at_identity()
-        built.module.restorer.residual.weight.zero_()
-        built.module.restorer.residual.bias.zero_()
+        built.module.start_at_identity()
         torch.testing.assert_close(built(images()), built.baseline(images()), rtol=0, atol=1e-4)
 
 
@@ -169,7 +167,6 @@ def test_the_small_form_costs_what_a_phone_has() -> None:
 def test_both_forms_of_the_restorer(block: int) -> None:
     torch.manual_seed(0)
     restorer = randomize(NanoRestorer(255, block, True))
-    nn.init.normal_(restorer.residual.weight, std=0.01)
     image = images(48, 255)
     for expected, got in zip(restorer(image), restorer.fuse().eval()(image), strict=True):
         assert relative_error(expected, got) < 1e-5 and expected.std() > 1e-3

@@ -15,7 +15,7 @@ from mobile_robust.corruptions import corrupt
 from mobile_robust.data.images import built_in_photos
 from mobile_robust.errors import InputError
 from mobile_robust.methods.fidelity.method import MODULES, FidelityTraining
-from mobile_robust.methods.fidelity.training import RESTORER_RATE, Calibrating
+from mobile_robust.methods.fidelity.training import CALIBRATION_RATE, RESTORER_RATE, Calibrating
 from mobile_robust.training.loop import _in_stage
 from mobile_robust.training.run import initial_model, make_task
 from tests.methods.fidelity.test_network import recipe
@@ -75,9 +75,9 @@ def test_first_the_restorer_then_the_calibration() -> None:
 @pytest.mark.parametrize(
     ("learn", "shares", "parts"),
     [
-        ("calibration", [0, 0, 1], {"calibration"}),
-        ("end_to_end", [0, RESTORER_RATE, 1], {"calibration", "estimator"}),
-        ("all", [RESTORER_RATE, RESTORER_RATE, 1], {"calibration", "estimator", "restorer"}),
+        ("calibration", [0, 0, CALIBRATION_RATE], {"calibration"}),
+        ("end_to_end", [0, RESTORER_RATE, CALIBRATION_RATE], {"calibration", "estimator"}),
+        ("all", [RESTORER_RATE, RESTORER_RATE, CALIBRATION_RATE], {"calibration", "estimator", "restorer"}),
     ],
 )
 def test_what_learns_in_the_second_stage(learn: str, shares: list[float], parts: set[str]) -> None:
@@ -119,7 +119,7 @@ def test_weights_of_the_first_stage_serve_every_second_one(tmp_path: Path) -> No
         learner = task(options=options)
         learner.load(path, "method fidelity")
         assert learner.restore == 0 and learner.stages == (0.0,)
-        torch.testing.assert_close(learner.module.restorer.last.weight, first.module.restorer.last.weight)
+        torch.testing.assert_close(learner.module.restorer.gate.weight, first.module.restorer.gate.weight)
     save_file({"restorer.first": torch.zeros(1)}, path)
     with pytest.raises(InputError, match=r"restorer.safetensors does not fit method fidelity"):
         task().load(path, "method fidelity")
