@@ -58,7 +58,7 @@ def _check(row: Ablation, scored: PhotoDataset, seed: int) -> None:
     model = initial_model(row.recipe, seed)
     assert model.pipeline is not None
     with torch.no_grad():
-        logits = model.pipeline(torch.zeros(1, 3, *model.recipe.input.height_width))
+        logits = model.pipeline.baseline(torch.zeros(1, 3, *model.recipe.input.height_width))
     scored.check_classes(logits.shape[-1], f"the network of {row.name}")
 
 
