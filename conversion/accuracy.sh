@@ -20,9 +20,10 @@ cifar=(--images "$test" --labels folders --holdout 0.1)
 
 jpeg=(film_afd_mobilenetv2_pipeline film_mobilenetv1_pipeline)
 mixed=(film_afd_mobilenetv2_mixed_pipeline film_mobilenetv1_mixed_pipeline)
-robust convert {afd,film,sympie}_mobilenetv2_pipeline "${jpeg[@]}" "${mixed[@]}" \
+robust convert {afd,fidelity,film,sympie}_mobilenetv2_pipeline "${jpeg[@]}" "${mixed[@]}" \
   --calibration "$photos" "${split[@]}" --out "$out/build"
-robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur --calibration "$train" --out "$out/build"
+robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur fidelity_cifar10_resnet20 \
+  --calibration "$train" --out "$out/build"
 
 # The fp32 and int8 files of recipes.
 files() { for name; do printf '%s\n' "$out/build/$name/$name"_{fp32,int8}.tflite; done; }
@@ -31,12 +32,17 @@ mapfile -t film < <(files film_mobilenetv2_pipeline)
 mapfile -t jpeg < <(files "${jpeg[@]}")
 mapfile -t mixed < <(files "${mixed[@]}")
 mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)
+mapfile -t fidelity < <(files fidelity_mobilenetv2_pipeline)
+mapfile -t fidelity_small < <(files fidelity_cifar10_resnet20)
 mapfile -t noise < <(files deepcorrect_cifar10_resnet20)
 mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
 
 robust evaluate "$out/build/afd_mobilenetv2_pipeline" "${scored[@]}" --corruption jpeg:10 --out "$out/scores/afd_all_files"
 robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif --out "$out/scores/afd"
 robust evaluate "${film[@]}" "${scored[@]}" --corruption jpeg --out "$out/scores/film"
+noises=(fidelity_awgn fidelity_awgn_1d:0.5 fidelity_awgn_2d:0.5)
+robust evaluate "${fidelity[@]}" "${scored[@]}" --corruption "${noises[@]}" --out "$out/scores/fidelity"
+robust evaluate "${fidelity_small[@]}" "${cifar[@]}" --corruption "${noises[@]}" --out "$out/scores/fidelity_cifar"
 kinds=(jpeg jpeg_repeated avif webp)
 robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_held_out"
 robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/mixed_held_out"
