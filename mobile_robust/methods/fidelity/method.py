@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, StrictBool, model_validator
 
@@ -18,13 +18,7 @@ Module = Literal[
     "channel_multiplication",
     "channel_concatenation",
 ]
-MODULES: tuple[Module, ...] = (
-    "spatial_multiplication",
-    "spatial_addition",
-    "residual",
-    "channel_multiplication",
-    "channel_concatenation",
-)
+MODULES: tuple[Module, ...] = get_args(Module)
 
 
 class FidelityOptions(Options):

@@ -65,6 +65,9 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         apply_state(self.module, state, path, what)
         if self.options.restore is None and self.module.calibration is not None:
             self._begin(0)
+        norm = self.module.map.norm
+        if norm is not None and (self.restore or self.module.source == "oracle"):
+            norm.reset_running_stats()  # another restorer, or another map, than that of the file
 
     def use_student(self, pipeline: FidelityPipeline) -> None:
         example = torch.zeros(1, 3, *self.image.size)

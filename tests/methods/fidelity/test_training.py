@@ -125,6 +125,17 @@ def test_weights_of_the_first_stage_serve_every_second_one(tmp_path: Path) -> No
         task().load(path, "method fidelity")
 
 
+def test_a_map_is_measured_anew_where_it_is_another(tmp_path: Path) -> None:
+    first = task(restore=4)
+    train(first, 0, STEPS, 1e-3)
+    save_file(first.result(), path := tmp_path / "whole.safetensors")
+    for options, training, kept in (({}, {}, 8), ({}, {"restore": 4}, 0), ({"source": "oracle", "map": "l2"}, {}, 0)):
+        learner = task(options=options, **training)
+        learner.load(path, "method fidelity")
+        norm = learner.module.map.norm
+        assert norm is not None and int(norm.num_batches_tracked) == kept
+
+
 def test_stages_have_schedules_of_their_own() -> None:
     assert task(restore=5).stages == (0.0, 0.25) and task(restore=0).stages == task(restore=STEPS).stages == (0.0,)
     assert [_in_stage(step, 20, (0.0, 0.25)) for step in (0, 4, 5, 19)] == [(0, 5), (4, 5), (0, 15), (14, 15)]
