@@ -57,6 +57,8 @@ def test_wrong_values_are_named(words: list[str], message: str) -> None:
     assert str(error.value) == message
 
 
+#: Options of single methods' trainings: their pydantic models have the limits.
+OF_METHODS = [name for each in methods().values() if each.training for name in each.training.options.model_fields]
 COMMANDS = (
     (export.parser, ()),
     (parity.parser, ()),
@@ -65,7 +67,7 @@ COMMANDS = (
     (corruptions._parser, ()),
     (rank._parser, ("size", "mean", "std", "levels")),  # checked by recipe and corruption
     (ablation._parser, ()),
-    (training._parser, (*TrainSettings.model_fields, "fit")),  # see below
+    (training._parser, (*TrainSettings.model_fields, *OF_METHODS)),  # see below
 )
 
 
