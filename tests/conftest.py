@@ -146,6 +146,7 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     options = {
         "sympie": "",
         "deepcorrect": 'layers = ["conv1.0", "layer1.0.conv1"]',
+        "fidelity": "",
         "film": 'layers = ["layer1", "layer2"]',
     }
     pipelines = {

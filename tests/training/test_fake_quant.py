@@ -30,10 +30,13 @@ from tests.randomize import randomize
 Recipes = dict[str, Path]
 ALL = pytest.mark.parametrize("method", [name for name, method in methods().items() if method.training])
 
+#: Options with which all weights of a method learn by gradients.
+ALL_LEARNS: dict[str, dict[str, object]] = {"sympie": {"fit": 0}, "fidelity": {"restore": 0, "learn": "all"}}
+
 
 def task_of(recipes: Recipes, method: str) -> Task:
     """A task with a module that does something."""
-    task = small_task(recipes[method], **({"fit": 0} if method == "sympie" else {}))
+    task = small_task(recipes[method], **ALL_LEARNS.get(method, {}))
     randomize(task.module).requires_grad_(True)
     for parameter in task.module.parameters():
         if not parameter.any():

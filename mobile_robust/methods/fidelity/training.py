@@ -98,11 +98,12 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
     def on_step_start(self, progress: float) -> None:
         self.restoring = progress * self.steps < self.restore - 0.5
         fixed_from = 0.8 * self.restore / self.steps  # the last steps train the very function that is deployed
-        self.module.train()
-        self.module.restorer.train(self.restoring and progress < fixed_from)
+        moving = progress < self.moving_statistics  # not where an int8 file's rounding is learned
+        self.module.train(moving)
+        self.module.restorer.train(moving and self.restoring and progress < fixed_from)
         if (norm := self.module.map.norm) is not None:
             assert norm.num_batches_tracked is not None
-            norm.train(not self.restoring and int(norm.num_batches_tracked) < CALIBRATION_STEPS)
+            norm.train(moving and not self.restoring and int(norm.num_batches_tracked) < CALIBRATION_STEPS)
         for parameters, share in self.param_groups():
             for parameter in parameters:
                 parameter.requires_grad_(share > 0)
