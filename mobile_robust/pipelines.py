@@ -46,7 +46,7 @@ class Model:
 
     @property
     def where(self) -> str:
-        """Where the adapter edits, in words."""
+        """Where the adapter edits, as text."""
         return _where(self.pipeline)
 
     @property
@@ -196,7 +196,7 @@ def _where(pipeline: Pipeline | None) -> str:
 
 
 def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
-    """Where the backbone's weights are from, in words, and their hash (None: random) and that of the tensors, whatever
+    """Where the backbone's weights are from, as text, and their hash (None: random) and that of the tensors, whatever
     file they are in (None: random, or not all of them); those of a file are loaded.
 
     A component by itself may need only some layers of the backbone, so for it the file may hold no more.
@@ -235,7 +235,7 @@ def _tensors_hash(network: nn.Module, state: Mapping[str, Tensor]) -> str | None
 
 
 def _load_adapter(recipe: Recipe, adapter: Adapter, pipeline: Pipeline | None) -> tuple[str, str | None]:
-    """Where the adapter's weights are from, in words, and their hash (None: initial, or there are none)."""
+    """Where the adapter's weights are from, as text, and their hash (None: initial, or there are none)."""
     weights = recipe.weights
     if weights.file is None:
         return (f"initial weights, seed {weights.seed}" if adapter.state_dict() else "none"), None

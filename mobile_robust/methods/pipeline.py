@@ -147,7 +147,7 @@ class InsertPipeline(ImagePipeline):
     def deployed(self) -> Pipeline:
         adapter = self.module.deployed()
         if not self.folds and type(adapter).prepare is Adapter.prepare:
-            adapter = NoAdapter()  # it does not look at the image: the editors are all, and part of the network
+            adapter = NoAdapter()  # it does not look at the image: the editors are all, and belong to the network
         return FoldedInsertPipeline(self, adapter, None).eval()
 
 

@@ -1,5 +1,5 @@
-"""How the fidelity map calibrates a network (report, section 4.3, Fig. 4.2): by factors and shifts of every place, of
-the input, in front of every pool, and by factors and a mixture of the pooled features.
+"""How the fidelity map calibrates a network (report, section 4.3, Fig. 4.2): by factors and shifts of every position
+of the input and of what goes into every pool, and by factors and a mixture of the pooled features.
 """
 
 from __future__ import annotations
@@ -151,9 +151,9 @@ class Calibration(nn.Module):
         shifts = [like.new_zeros(1, 1, 1, 1)] * self.levels if self.shifts else []
         return (*gains, *shifts)
 
-    def edit(self, level: int, features: Tensor, context: Sequence[Tensor]) -> Tensor:
-        """The feature map of a level (0: the normalized image), edited."""
-        return Edit(level, self.levels, bool(self.gains), bool(self.shifts))(features, *context)
+    def editor(self, level: int) -> Edit:
+        """The edit of a level's feature map (0: the normalized image)."""
+        return Edit(level, self.levels, self.gains is not None, self.shifts is not None)
 
     def edit_pooled(self, features: Tensor, context: Sequence[Tensor]) -> Tensor:
         """The pooled features (B, F), edited."""

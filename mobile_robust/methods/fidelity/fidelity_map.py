@@ -1,4 +1,4 @@
-"""How far the restored image is from the clean one, at every place (report, sections 3.1 and 4.2, appendix B)."""
+"""How far the restored image is from the clean one, at every position (report, sections 3.1 and 4.2, appendix B)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class FidelityMap(nn.Module):
     def forward(self, errors: Tensor) -> Tensor:
         if self.norm:
             return 1 - self.norm(errors)
-        return _fidelity(errors, PAPER_STATISTICS.get(self.kind))
+        if self.kind == "cosine":
+            return errors
+        mean, deviation = PAPER_STATISTICS[self.kind]
+        return (1 - (errors - mean) / deviation).mean(1, keepdim=True)
 
     def fuse(self) -> nn.Module:
         if not self.norm:
@@ -62,10 +65,3 @@ class _Affine(nn.Module):
 
     def forward(self, errors: Tensor) -> Tensor:
         return errors * self.scale + self.shift
-
-
-def _fidelity(errors: Tensor, statistics: tuple[float, float] | None) -> Tensor:
-    if statistics is None:
-        return errors
-    mean, deviation = statistics
-    return (1 - (errors - mean) / deviation).mean(1, keepdim=True)

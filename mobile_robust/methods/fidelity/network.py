@@ -1,8 +1,8 @@
 """Fidelity map (FG-NIC): Fidelity Estimation Improves Noisy-Image Classification With Pretrained Networks (Lin et al.,
 IEEE SPL 2021), and the report Learning degraded image classification with restoration data fidelity (EPFL 2021).
 
-A restorer cleans the photo, and an estimator says at which places it could not. The frozen network is calibrated by
-this fidelity map: its input and its feature maps get a factor and a shift at every place, its pooled features are
+A restorer cleans the photo, and an estimator says where it could not. The frozen network is calibrated by
+this fidelity map: its input and its feature maps get a factor and a shift at every position, its pooled features are
 multiplied and mixed with the map:
 
     restored, errors = restorer(image)
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from mobile_robust.backbones.pooling import pooling_points
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import Adapter, Component, image_component
-from mobile_robust.methods.fidelity.calibration import Calibration, Edit, Shape
+from mobile_robust.methods.fidelity.calibration import Calibration, Shape
 from mobile_robust.methods.fidelity.fidelity_map import FidelityMap
 from mobile_robust.methods.fidelity.method import MODULES, FidelityOptions
 from mobile_robust.methods.fidelity.restore import NanoRestorer, PaperRestorer
@@ -35,10 +35,12 @@ class Fidelity(Adapter):
 
     Args:
         restorer: image (B, 3, H, W) -> restored image, map of errors or None.
-        fidelity: Map of errors -> fidelity (B, 1, h, w); None: there is none, all places are taken for equal.
+        fidelity: Map of errors -> fidelity (B, 1, h, w).
         calibration: None: restores only.
         layers: In front of the backbone's pools, one for every level but the first.
         classifier: The layer that takes the pooled features.
+        source: Of the map: "estimated", "oracle" or "constant".
+        top: Largest value of the image.
     """
 
     def __init__(
@@ -79,16 +81,14 @@ class Fidelity(Adapter):
 
     def edit_image(self, normalized: Tensor, *context: Tensor) -> Tensor:
         """The normalized image, edited."""
-        return self.calibration.edit(0, normalized, context) if self.calibration else normalized
+        return self.calibration.editor(0)(normalized, *context) if self.calibration else normalized
 
     def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
-        assert self.calibration is not None
-        return self.calibration.edit(1 + self.layers.index(layer), features, context)
+        return self.editor(layer)(features, *context)
 
     def editor(self, layer: str) -> nn.Module:
         assert self.calibration is not None
-        level = 1 + self.layers.index(layer)
-        return Edit(level, self.calibration.levels, bool(self.calibration.gains), bool(self.calibration.shifts))
+        return self.calibration.editor(1 + self.layers.index(layer))
 
     def start_at_identity(self) -> None:
         """Makes the module change nothing; the paper's mixture of pooled features, which has no shortcut, stays."""
@@ -119,8 +119,8 @@ class _Restores(Adapter):
 
 
 def build(site: Site, options: FidelityOptions) -> Fidelity:
-    """The module for a site's image and backbone; raises InputError for a backbone with no place to edit, or an image
-    that blocks of pixels do not fill."""
+    """The module for a site's image and backbone; raises InputError for a backbone without insertion points, or an
+    image that blocks of pixels do not fill."""
     recipe, nano = site.recipe, options.variant == "fidelity_nano"
     size, top, block = recipe.input.height_width, float(recipe.input.range), options.block if nano else 1
     if nano and any(side % (2 * block) for side in size):
@@ -129,7 +129,7 @@ def build(site: Site, options: FidelityOptions) -> Fidelity:
     points = pooling_points(site.backbone, site.section.name, torch.zeros(1, 3, *size))
     levels = tuple((height, width) for _, height, width in points.shapes)
     map_size = (size[0] // block, size[1] // block)
-    if nano and any(whole % part for whole, part in zip(map_size, levels[-1], strict=True)):
+    if nano and any(whole % cells for whole, cells in zip(map_size, levels[-1], strict=True)):
         need = f"its map of {map_size[0]}x{map_size[1]} does not divide into the {levels[-1][0]}x{levels[-1][1]} cells"
         raise InputError(f"recipe {recipe.name}: {need} of the last feature map of {site.section.name}")
     estimates = options.source == "estimated"

@@ -30,18 +30,19 @@ class FidelityPipeline(Pipeline):
 
     def forward(self, image: Tensor, clean: Tensor | None = None) -> Tensor:
         restored, context = self.module.prepare(image, clean)
-        return self.classifier(self.features(restored, context)[-1])
-
-    def features(self, restored: Tensor, context: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """The pooled features (B, F) as the extractor gives them, and edited."""
-        normalized, calibration = self.normalize(restored), self.module.calibration
+        normalized = self.normalize(restored)
         pooled = self.extract(self.module.edit_image(normalized, *context), *context)
+        return self.classifier(self.edit_pooled(pooled, normalized, context))
+
+    def edit_pooled(self, pooled: Tensor, normalized: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+        """The pooled features (B, F), edited; an ensemble mixes in those of the restored image, (B, 3, H, W)."""
+        calibration = self.module.calibration
         if calibration is None:
-            return pooled, pooled
+            return pooled
         edited = calibration.edit_pooled(pooled, context)
         if calibration.ensemble:
             edited = calibration.mix(edited, self.extract(normalized, *calibration.neutral(normalized)), context)
-        return pooled, edited
+        return edited
 
     def extract(self, normalized: Tensor, *context: Tensor) -> Tensor:
         """Normalized image (B, 3, H, W), spatial context -> pooled features."""

@@ -128,15 +128,13 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         return {**found, "loss": difference + ESTIMATOR_WEIGHT * wrong, "restorer": difference, "estimator": wrong}
 
     def _calibrate(self, student: FidelityPipeline, batch: Batch, clean: Tensor, degraded: Tensor) -> dict[str, Tensor]:
-        restored, context = student.module.prepare(degraded, clean)
         if self.options.loss == "answers":
-            answer = student.classifier(student.features(restored, context)[-1])
-            loss = F.cross_entropy(answer, self.targets(batch), label_smoothing=LABEL_SMOOTHING)
-            return {"loss": loss}
+            answer = student(degraded, clean)
+            return {"loss": F.cross_entropy(answer, self.targets(batch), label_smoothing=LABEL_SMOOTHING)}
+        restored, context = student.module.prepare(degraded, clean)
         normalized = student.normalize(restored)
         *maps, pooled = self.maps(student.module.edit_image(normalized, *context), *context[: student.module.contexts])
-        if calibration := student.module.calibration:
-            pooled = calibration.edit_pooled(pooled, context)
+        pooled = student.edit_pooled(pooled, normalized, context)
         with torch.no_grad():
             image = self.pipeline.normalize(clean)
             *wanted, target = self.teacher(image, *self._neutral(image))

@@ -105,6 +105,14 @@ def test_every_map_trains(options: dict[str, Any], loss: str) -> None:
     assert found[-1]["loss"] < found[4]["loss"]
 
 
+def test_an_ensemble_trains_its_mixture() -> None:
+    learner = task(options={"ensemble": True}, restore=0)
+    learner.on_step_start(0)
+    learner(*batch())["loss"].backward()
+    mixture = learner.module.calibration.ensemble
+    assert mixture is not None and mixture[-1].bias.grad is not None
+
+
 def test_the_paper_trains_with_labels() -> None:
     learner = task(options={"variant": "fidelity", "depth": 3}, restore=4, loss="answers")
     found = train(learner, 0, STEPS, 1e-3)
