@@ -15,8 +15,13 @@ from mobile_robust.backbones.split import Cut, cut, layer_outputs, prefix_suffix
 from mobile_robust.backbones.trained_image import with_input
 from mobile_robust.contracts.recipe import LEAST_CLASSES, BackboneSection, Recipe
 from mobile_robust.contracts.tensors import Role, TensorSpec
+from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.data.images import built_in_photos
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
+
+#: That :meth:`Site.photos` gives.
+_PHOTOS = 4
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,12 @@ class Site:
         return Normalize(
             ImageRange((mean[0] * top, mean[1] * top, mean[2] * top), (std[0] * top, std[1] * top, std[2] * top))
         )
+
+    def photos(self) -> Tensor:
+        """A few of the built-in photos, normalized: (B, 3, H, W)."""
+        image = self.recipe.input
+        photos = ImageSpec.of(image).array(built_in_photos(image.height_width, _PHOTOS))
+        return self.normalize()(torch.from_numpy(photos))
 
     def output_of(self, layer: str) -> Callable[[Tensor], Tensor]:
         """image (1, 3, H, W) -> the output of a layer, shortcuts around it or not."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mobile_robust.data.images import Size
+from mobile_robust.layers.channel_shift import ChannelShift
 
 #: Filters of a level's first convolution.
 _FILTERS = 16
@@ -31,6 +32,7 @@ class Shape:
         levels: Of the feature maps in front of the pools.
         features: How many are pooled.
         nano: Whether it is the small form: see the classes.
+        blocks: Height and width of the ends of blocks.
     """
 
     image: Size
@@ -38,6 +40,12 @@ class Shape:
     levels: tuple[Size, ...]
     features: int
     nano: bool
+    blocks: tuple[Size, ...] = ()
+
+    def scaled(self, size: Size, now: Size) -> Size:
+        """A size in a network that sees, instead of the image, a crop whose map is ``now``."""
+        height, width = (math.ceil(side * part / whole) for side, part, whole in zip(size, now, self.map, strict=True))
+        return height, width
 
 
 class SpatialLevels(nn.Module):
@@ -61,17 +69,35 @@ class SpatialLevels(nn.Module):
     def forward(self, fidelity: Tensor) -> list[Tensor]:
         first, *others = self.levels
         x = first(fidelity)
-        maps = [self._resize(x, self.shape.image, fidelity)]
+        now = fidelity.shape[2], fidelity.shape[3]
+        maps = [_resize(x, self.shape.scaled(self.shape.image, now), self.shape.nano)]
         for level, size in zip(others, self.shape.levels, strict=True):
-            x = self._resize(level(x) + x if self.residual else level(x), size, fidelity)
-            maps.append(x)
+            x = level(x) + x if self.residual else level(x)
+            maps.append(x := _resize(x, self.shape.scaled(size, now), self.shape.nano))
         return maps
 
-    def _resize(self, x: Tensor, size: Size, fidelity: Tensor) -> Tensor:
-        """To the size of a level, which is smaller for crops (in training) than for whole images."""
-        shares = zip(size, fidelity.shape[2:], self.shape.map, strict=True)
-        height, width = (math.ceil(side * now / whole) for side, now, whole in shares)
-        return _resize(x, (height, width), self.shape.nano)
+
+class BlockShifts(nn.Module):
+    """fidelity (B, 1, h, w) -> a shift of every channel at every position of each block's end, (B, C, h', w').
+
+    What noise does to the means of deeper layers is large and alike for most photos; what is left of it behind the
+    restorer the map says.
+
+    Args:
+        spreads: How far the channels of each block's end vary, (C,): the unit in which their shift is learned.
+    """
+
+    def __init__(self, shape: Shape, spreads: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.features = nn.Sequential(nn.Conv2d(1, _FILTERS, 3, padding=1), nn.ReLU(inplace=True))
+        self.shifts = nn.ModuleList([ChannelShift(_FILTERS, spread) for spread in spreads])
+
+    def forward(self, fidelity: Tensor) -> list[Tensor]:
+        x, now = self.features(fidelity), (fidelity.shape[2], fidelity.shape[3])  # (B, 16, h, w)
+        sizes = dict.fromkeys(self.shape.blocks)
+        features = {size: _resize(x, self.shape.scaled(size, now), True) for size in sizes}
+        return [shift(features[size]) for shift, size in zip(self.shifts, self.shape.blocks, strict=True)]
 
 
 class FlatFidelity(nn.Module):
@@ -105,14 +131,18 @@ class Calibration(nn.Module):
         shape: See there.
         without: Modules that are left out.
         ensemble: Whether unedited features are mixed in.
+        spreads: Of the ends of blocks, see :class:`BlockShifts`.
     """
 
-    def __init__(self, shape: Shape, without: Collection[str] = (), ensemble: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, without: Collection[str] = (), ensemble: bool = False, spreads: Sequence[Tensor] = ()
+    ) -> None:
         super().__init__()
         residual, features = "residual" not in without, shape.features
         self.nano = shape.nano
         self.gains = SpatialLevels(shape, residual) if "spatial_multiplication" not in without else None
         self.shifts = SpatialLevels(shape, residual) if "spatial_addition" not in without else None
+        self.blocks = BlockShifts(shape, spreads) if spreads else None
         self.flat = FlatFidelity(shape)
         factors, mixture = (NANO_FACTORS, NANO_MIXTURE) if shape.nano else (features // 2, features // 2)
         numbers = self.flat.numbers
@@ -121,7 +151,7 @@ class Calibration(nn.Module):
             _two_layers(features + numbers, mixture, features) if "channel_concatenation" not in without else None
         )
         self.ensemble = _two_layers(1, features // 2, features) if ensemble else None
-        self.levels = 1 + len(shape.levels)
+        self.levels, self.shape = 1 + len(shape.levels), shape
 
     def start_at_identity(self) -> None:
         """Makes the small form edit nothing: all last layers give zeros. The paper's mixture has no shortcut."""
@@ -130,30 +160,38 @@ class Calibration(nn.Module):
             if isinstance(layers, nn.Sequential):
                 for parameter in layers[-1].parameters():
                     nn.init.zeros_(parameter)
+        for parameter in self.blocks.shifts.parameters() if self.blocks else ():
+            nn.init.zeros_(parameter)
 
     @property
     def contexts(self) -> int:
         """How many tensors :meth:`forward` gives for the spatial edits."""
-        return self.levels * ((self.gains is not None) + (self.shifts is not None))
+        return self.levels * ((self.gains is not None) + (self.shifts is not None)) + len(self.shape.blocks)
 
     def forward(self, fidelity: Tensor) -> tuple[Tensor, ...]:
-        """Factors of all levels, shifts of all levels (each (B, 1, h, w)), what the pooled features need (B, numbers)
-        and, with an ensemble, the mean fidelity (B, 1)."""
+        """Factors of all levels, shifts of all levels (each (B, 1, h, w)), shifts of all blocks (B, C, h, w), what the
+        pooled features need (B, numbers) and, with an ensemble, the mean fidelity (B, 1)."""
         gains = [2 * torch.sigmoid(each) for each in self.gains(fidelity)] if self.gains else []
         shifts = self.shifts(fidelity) if self.shifts else []
+        blocks = self.blocks(fidelity) if self.blocks else []
         flat = [self.flat(fidelity)] if self.factors or self.mixture else []
         mean = [fidelity.mean((1, 2, 3))[:, None]] if self.ensemble else []
-        return (*gains, *shifts, *flat, *mean)
+        return (*gains, *shifts, *blocks, *flat, *mean)
 
     def neutral(self, like: Tensor) -> tuple[Tensor, ...]:
         """The spatial context that edits nothing."""
         gains = [like.new_ones(1, 1, 1, 1)] * self.levels if self.gains else []
         shifts = [like.new_zeros(1, 1, 1, 1)] * self.levels if self.shifts else []
-        return (*gains, *shifts)
+        blocks = [like.new_zeros(1, 1, 1, 1)] * len(self.shape.blocks)
+        return (*gains, *shifts, *blocks)
 
-    def editor(self, level: int) -> Edit:
-        """The edit of a level's feature map (0: the normalized image)."""
-        return Edit(level, self.levels, self.gains is not None, self.shifts is not None)
+    def editor(self, index: int) -> Edit:
+        """The edit of a level's feature map (0: the normalized image), then those of the blocks."""
+        gains = self.levels if self.gains is not None else 0
+        if index >= self.levels:
+            spatial = self.contexts - len(self.shape.blocks)
+            return Edit(None, spatial + index - self.levels)
+        return Edit(index if gains else None, gains + index if self.shifts is not None else None)
 
     def edit_pooled(self, features: Tensor, context: Sequence[Tensor]) -> Tensor:
         """The pooled features (B, F), edited."""
@@ -175,12 +213,12 @@ class Calibration(nn.Module):
 
 
 class Edit(nn.Module):
-    """features (B, C, h, w), context -> features * factor + shift, where there are such; no weights of its own."""
+    """features (B, C, h, w), context -> features * factor + shift, each given by its place in the context or left out;
+    no weights of its own."""
 
-    def __init__(self, level: int, levels: int, gains: bool, shifts: bool) -> None:
+    def __init__(self, gain: int | None, shift: int | None) -> None:
         super().__init__()
-        self.gain = level if gains else None
-        self.shift = level + levels * gains if shifts else None
+        self.gain, self.shift = gain, shift
 
     def forward(self, features: Tensor, *context: Tensor) -> Tensor:
         if self.gain is not None:

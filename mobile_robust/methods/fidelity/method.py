@@ -10,15 +10,20 @@ from pydantic import Field, StrictBool, model_validator
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.methods.method import Ablation, LazyImport, Method, Options, Published, Training, small_crop
 
-#: The modules that edit features, each of which can be left out (Table 6.1).
-Module = Literal[
+#: The modules that edit features, each of which can be left out: the report's (Table 6.1), and one of the small form.
+PaperModule = Literal[
     "spatial_multiplication",
     "spatial_addition",
     "residual",
     "channel_multiplication",
     "channel_concatenation",
 ]
-MODULES: tuple[Module, ...] = get_args(Module)
+Module = PaperModule | Literal["block_addition"]
+PAPER_MODULES: tuple[Module, ...] = get_args(PaperModule)
+MODULES: dict[str, tuple[Module, ...]] = {
+    "fidelity": PAPER_MODULES,
+    "fidelity_nano": (*PAPER_MODULES, "block_addition"),
+}
 
 
 class FidelityOptions(Options):
@@ -34,7 +39,7 @@ class FidelityOptions(Options):
         default="estimated",
         description="of the map; oracle: measured with the clean photo, constant: no map: both for comparison only",
     )
-    without: tuple[Module, ...] = Field(default=(), description="modules that are left out; all five: restores only")
+    without: tuple[Module, ...] = Field(default=(), description="modules that are left out; all: restores only")
     ensemble: StrictBool = Field(
         default=False, description="mix in the features of the restored photo as they are: a second backbone pass"
     )
@@ -50,7 +55,16 @@ class FidelityOptions(Options):
         other = {"fidelity": ("block",), "fidelity_nano": ("depth", "batch_norm", "estimate_from")}[self.variant]
         if wrong := [name for name in other if name in self.model_fields_set]:
             raise ValueError(f"{wrong[0]} is no option of variant {self.variant}")
+        if wrong := [name for name in self.without if name not in MODULES[self.variant]]:
+            raise ValueError(f"without {wrong[0]}: variant {self.variant} has no such module")
+        if self.restores_only and self.ensemble:
+            raise ValueError("ensemble: features are mixed with edited ones, and without leaves out all that edits")
         return self
+
+    @property
+    def restores_only(self) -> bool:
+        """Whether nothing edits features."""
+        return set(self.without) == set(MODULES[self.variant])
 
 
 class FidelityTraining(Options):
@@ -80,21 +94,23 @@ def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
     """What the map does: estimated, measured with the clean photo (oracle), constant; restored only. And the report's
     Table 6.1, whose maps are all the oracle's: other maps, and without each module. Where the recipe names weights,
     their restorer serves all rows, and only the calibration is trained."""
+    options = FidelityOptions.model_validate(recipe.options)
+    modules, left_out = MODULES[options.variant], options.without
     rows: dict[str, dict[str, Any]] = {
         "estimated": {},
         "constant_map": {"source": "constant"},
         "oracle": {},
         "map_l2": {"map": "l2"},
         "map_cosine": {"map": "cosine"},
-        **{f"no_{module}": {"without": (module,)} for module in MODULES},
+        **{f"no_{module}": {"without": (*left_out, module)} for module in modules if module not in left_out},
     }
     first_stage = {"start": Path(recipe.weights.file), "restore": 0} if recipe.weights.file else {}
     oracles = list(rows)[2:]
     found = [
-        Ablation(name, recipe.with_options(**options, **({"source": "oracle"} if name in oracles else {})), first_stage)
-        for name, options in rows.items()
+        Ablation(name, recipe.with_options(**changes, **({"source": "oracle"} if name in oracles else {})), first_stage)
+        for name, changes in rows.items()
     ]
-    return [Ablation("restored_only", recipe.with_options(without=MODULES), first_stage), *found]
+    return [Ablation("restored_only", recipe.with_options(without=modules), first_stage), *found]
 
 
 _SIGMAS = (0.1, 0.2, 0.3, 0.4, 0.5)

@@ -9,7 +9,8 @@ multiplied and mixed with the map:
     context = calibration(fidelity(errors))
     logits = classifier(edit(pool(edit(… edit(normalize(restored)), context …))))
 
-Where report and published code differ this follows the code, whose counts the paper prints.
+Where report and published code differ this follows the code, whose counts the paper prints. Networks that downsample by
+strides have hardly any pools to edit at: the small form edits the end of every block too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mobile_robust.backbones.pooling import pooling_points
+from mobile_robust.backbones.block_ends import block_ends
+from mobile_robust.backbones.pooling import PoolingPoints, pooling_points
+from mobile_robust.backbones.spread import channel_spreads
+from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
 from mobile_robust.methods.adapter import Adapter, Component, image_component
 from mobile_robust.methods.fidelity.calibration import Calibration, Shape
 from mobile_robust.methods.fidelity.fidelity_map import FidelityMap
-from mobile_robust.methods.fidelity.method import MODULES, FidelityOptions
+from mobile_robust.methods.fidelity.method import FidelityOptions
 from mobile_robust.methods.fidelity.restore import NanoRestorer, PaperRestorer
 from mobile_robust.methods.site import Site
 
@@ -37,7 +41,7 @@ class Fidelity(Adapter):
         restorer: image (B, 3, H, W) -> restored image, map of errors or None.
         fidelity: Map of errors -> fidelity (B, 1, h, w).
         calibration: None: restores only.
-        layers: In front of the backbone's pools, one for every level but the first.
+        layers: In front of the backbone's pools, one for every level but the first, and at the end of blocks.
         classifier: The layer that takes the pooled features.
         source: Of the map: "estimated", "oracle" or "constant".
         top: Largest value of the image.
@@ -138,10 +142,24 @@ def build(site: Site, options: FidelityOptions) -> Fidelity:
         if nano
         else PaperRestorer(top, options.depth, options.batch_norm, estimates, options.estimate_from == "restored")
     )
-    shape = Shape(size, map_size, levels, points.features, nano)
+    blocks = _blocks(site, points, map_size) if nano and "block_addition" not in options.without else {}
+    sizes = tuple((output.shape[2], output.shape[3]) for output in blocks.values())
+    shape = Shape(size, map_size, levels, points.features, nano, sizes)
     calibration = None
-    if set(options.without) != set(MODULES):
-        calibration = Calibration(shape, options.without, options.ensemble)
+    if not options.restores_only:
+        calibration = Calibration(shape, options.without, options.ensemble, [*channel_spreads(blocks).values()])
     fidelity = FidelityMap(options.map, block, measured=nano)
-    layers = points.before_pools
+    layers = (*points.before_pools, *blocks)
     return Fidelity(restorer, fidelity, calibration, layers, points.classifier, options.source, top)
+
+
+def _blocks(site: Site, points: PoolingPoints, map_size: Size) -> dict[str, Tensor]:
+    """Layer that ends a block and is edited -> its output (B, C, H, W) for some photos: all but those of a finer
+    resolution than the map's, and those that are pooled."""
+    photos = site.photos()
+    outputs = site.outputs(block_ends(site.backbone, site.section.name, photos[:1]), photos)
+    return {
+        layer: output
+        for layer, output in outputs.items()
+        if layer not in points.before_pools and output.shape[2] <= map_size[0] and output.shape[3] <= map_size[1]
+    }

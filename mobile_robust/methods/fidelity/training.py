@@ -29,7 +29,7 @@ LABEL_SMOOTHING = 0.1
 #: Steps of the second stage that give the map its mean and standard deviation.
 CALIBRATION_STEPS = 8
 #: Learning rates of the second stage, as shares of the first's: of the calibration, whose linear layers have a thousand
-#: inputs, and of what the first stage trained.
+#: inputs, and of what the first stage trained. The shifts of blocks learn at the first's.
 CALIBRATION_RATE, RESTORER_RATE = 0.15, 0.05
 
 
@@ -78,22 +78,18 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         return calibration.neutral(image) if calibration else ()
 
     def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        """Restorer, estimator, calibration."""
-        restorer, estimator, calibration = self._parts()
+        """Restorer, estimator, the shifts of blocks, all else of the calibration."""
         if self.restoring:
-            shares = 1.0, 1.0, 0.0
+            shares = 1.0, 1.0, 0.0, 0.0
         else:
             learns = self.options.learn
-            shares = RESTORER_RATE * (learns == "all"), RESTORER_RATE * (learns != "calibration"), CALIBRATION_RATE
-        return [*zip((restorer, estimator, calibration), shares, strict=True)]
-
-    def _parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
-        estimator = [
-            p for name, p in self.module.restorer.named_parameters() if name.startswith(("error.", "fidelity."))
-        ]
-        restorer = [p for p in self.module.restorer.parameters() if all(p is not other for other in estimator)]
-        calibration = [*self.module.calibration.parameters()] if self.module.calibration else []
-        return restorer, estimator, calibration
+            restorer, estimator = RESTORER_RATE * (learns == "all"), RESTORER_RATE * (learns != "calibration")
+            shares = restorer, estimator, 1.0, CALIBRATION_RATE
+        groups: list[list[nn.Parameter]] = [[], [], [], []]
+        prefixes = "restorer.", ("restorer.error.", "restorer.fidelity."), "calibration.blocks.", "calibration."
+        for name, parameter in self.module.named_parameters():
+            groups[next(i for i in (1, 0, 2, 3) if name.startswith(prefixes[i]))].append(parameter)
+        return [*zip(groups, shares, strict=True)]
 
     def on_step_start(self, progress: float) -> None:
         self.restoring = progress * self.steps < self.restore - 0.5

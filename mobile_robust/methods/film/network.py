@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mobile_robust.backbones.block_ends import block_ends
-from mobile_robust.data.image_spec import ImageSpec
-from mobile_robust.data.images import built_in_photos
+from mobile_robust.backbones.spread import channel_spreads
 from mobile_robust.errors import InputError
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
+from mobile_robust.layers.channel_shift import ChannelShift
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of
 from mobile_robust.layers.normalize import ImageRange
 from mobile_robust.methods.adapter import Adapter
@@ -38,10 +38,6 @@ from mobile_robust.methods.site import Site
 COEFFICIENTS = BLOCK * BLOCK
 #: Numbers that the shifts are computed from: the coefficients', above and below their mean, and three colours.
 STATISTICS = 2 * COEFFICIENTS + 3
-#: Least spread of a channel beside that of its layer's widest: a dead channel has none.
-LEAST_SPREAD = 1e-3
-#: Photos that the spread of the layers' channels is measured on.
-PHOTOS = 4
 
 
 class Statistics(nn.Module):
@@ -105,27 +101,6 @@ class Condition(nn.Module):
         return nn.Sequential(hidden, nn.ReLU(), self.out, nn.ReLU())
 
 
-class Shift(nn.Module):
-    """Condition (B, rank, 1, 1) -> shift of a layer's channels (B, C, 1, 1).
-
-    ``spread`` is how far each channel varies, the unit in which its shift is learned: backbones differ a hundredfold.
-    """
-
-    spread: Tensor
-
-    def __init__(self, rank: int, spread: Tensor) -> None:
-        super().__init__()
-        self.linear = nn.Conv2d(rank, len(spread), 1)
-        self.register_buffer("spread", spread)
-
-    def forward(self, condition: Tensor) -> Tensor:
-        return self.linear(condition) * self.spread[:, None, None]
-
-    def fuse(self) -> nn.Conv2d:
-        kernel = kernel_of(self.linear)
-        return conv_of(Kernel(kernel.weight * self.spread[:, None, None, None], kernel.bias * self.spread))
-
-
 class FiLM(Adapter):
     """Shifts the outputs of some layers.
 
@@ -145,7 +120,7 @@ class FiLM(Adapter):
         self.layers = (*stem.layers, *self.blocks) if stem else self.blocks
         self.contexts = len(self.blocks) + (stem is not None and stem.fde is not None)
         self.statistics, self.condition = Statistics(image_range), Condition(hidden, rank)
-        self.shifts = nn.ModuleList([Shift(rank, spread) for spread in spreads.values()])
+        self.shifts = nn.ModuleList([ChannelShift(rank, spread) for spread in spreads.values()])
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         condition = self.condition(self.statistics(image))
@@ -179,17 +154,13 @@ def build(site: Site, options: FiLMOptions) -> FiLM:
     if any(side % BLOCK for side in image.height_width):
         reason = f"reads blocks of {BLOCK} pixels: sides must be multiples of {BLOCK}, not {image.size_text()}"
         raise InputError(f"recipe {site.recipe.name}: method {site.recipe.method} {reason}")
-    photos = ImageSpec.of(image).array(built_in_photos(image.height_width, PHOTOS))
-    normalized = site.normalize()(torch.from_numpy(photos))
+    normalized = site.photos()
     outputs = site.outputs(options.layers or block_ends(site.backbone, site.section.name, normalized[:1]), normalized)
-    spreads = {}
     for layer, output in outputs.items():
         if output.dim() != 4:
             raise InputError(f"options.layers: the output of {layer!r} of {site.section.name} is no (B, C, H, W) map")
-        spread = output.std((0, 2, 3))
-        spreads[layer] = spread.clamp_min(LEAST_SPREAD * float(spread.max()))
     stem = build_afd(site, AFDOptions(variant=options.stem)) if options.stem else None
-    return FiLM(spreads, ImageRange.of(image.range), options.hidden, options.rank, stem)
+    return FiLM(channel_spreads(outputs), ImageRange.of(image.range), options.hidden, options.rank, stem)
 
 
 def pipeline(site: Site, adapter: FiLM) -> Pipeline:

@@ -14,7 +14,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.export.cost import count
 from mobile_robust.methods.fidelity.calibration import Calibration, Shape
 from mobile_robust.methods.fidelity.fidelity_map import FidelityMap
-from mobile_robust.methods.fidelity.method import MODULES
+from mobile_robust.methods.fidelity.method import MODULES, PAPER_MODULES
 from mobile_robust.methods.fidelity.network import Fidelity
 from mobile_robust.methods.fidelity.pipeline import FidelityPipeline
 from mobile_robust.methods.fidelity.restore import NanoRestorer, PaperRestorer
@@ -22,6 +22,7 @@ from mobile_robust.pipelines import build_pipeline
 from tests.randomize import randomize, relative_error
 
 SMALL: dict[str, Any] = {"variant": "fidelity", "depth": 3}
+NANO_MODULES = MODULES["fidelity_nano"]
 
 
 def recipe(backbone: str = "cifar_resnet20", size: int = 32, top: float = 1, **options: Any) -> Recipe:
@@ -53,7 +54,8 @@ def images(size: int = 32, top: float = 1) -> torch.Tensor:
         {},
         {"map": "l2", "block": 4},
         {"map": "cosine", "source": "constant"},
-        {"without": MODULES},
+        {"without": NANO_MODULES},
+        {"without": PAPER_MODULES},
         {"without": ("spatial_multiplication", "channel_concatenation"), "ensemble": True},
         SMALL,
         {**SMALL, "map": "l2", "batch_norm": True, "estimate_from": "restored", "ensemble": True},
@@ -71,7 +73,7 @@ def test_forms_are_equal(options: dict[str, Any], top: float) -> None:
 
 @torch.no_grad()
 def test_the_baseline_is_the_backbone() -> None:
-    for options in ({}, SMALL, {"without": MODULES}):
+    for options in ({}, SMALL, {"without": NANO_MODULES}):
         built = pipeline(**options)
         plain = build_pipeline(recipe().model_copy(update={"method": "none", "options": {}}))
         plain.load_state_dict(
@@ -97,7 +99,7 @@ def test_parameters_of_the_papers_calibration() -> None:
     assert counts == [10_493_734, 10_493_734 + 2_101_248]
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module != "residual"])
+@pytest.mark.parametrize("module", [module for module in NANO_MODULES if module != "residual"])
 def test_every_module_can_be_left_out(module: str) -> None:
     whole, less = (sum(p.numel() for p in pipeline(without=without).module.parameters()) for without in ((), (module,)))
     assert less < whole
@@ -127,6 +129,31 @@ def test_the_map_decides() -> None:
     torch.testing.assert_close(context[0][:1], context[0][1:])
     _, context = pipeline().module.prepare(image)
     assert (context[0][:1] - context[0][1:]).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_the_ends_of_blocks_are_shifted_where_the_map_says() -> None:
+    """Every channel by its own amount, at every position; not the blocks of a finer resolution than the map, 16x16."""
+    built, image = pipeline(), images()
+    module, calibration = built.module, built.module.calibration
+    assert calibration is not None and calibration.blocks is not None
+    assert calibration.shape.blocks == ((16, 16),) * 3 + ((8, 8),) * 3
+    _, context = module.prepare(image)
+    features = torch.rand(2, 32, 16, 16)
+    layer = module.layers[calibration.levels - 1]
+    shift = module.edit(layer, features, *context) - features
+    assert shift.std((2, 3)).min() > 0 and (shift[:, 0] - shift[:, 1]).abs().max() > 1e-4
+    spread = calibration.blocks.shifts[0].spread
+    calibration.blocks.shifts[0].spread = 2 * spread
+    _, context = module.prepare(image)
+    torch.testing.assert_close(module.edit(layer, features, *context) - features, 2 * shift, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_crops_are_shifted_at_their_own_size() -> None:
+    built = pipeline()
+    built.module.calibration.gains = built.module.calibration.shifts = None
+    assert built.module.prepare(images(16))[1][0].shape == (2, 32, 8, 8)
 
 
 @torch.no_grad()
@@ -184,6 +211,11 @@ def test_both_forms_of_the_restorer(block: int) -> None:
         ({"variant": "fidelity", "block": 4}, "block is no option of variant fidelity"),
         ({"map": "l3"}, "unknown fidelity map 'l3'"),
         ({"source": "guess"}, "unknown fidelity source 'guess'"),
+        (
+            {"variant": "fidelity", "without": ("block_addition",)},
+            "without block_addition: variant fidelity",
+        ),
+        ({"without": NANO_MODULES, "ensemble": True}, "ensemble: features are mixed with edited ones"),
         ({"without": ("spatial",)}, "unknown fidelity without 'spatial'; .*spatial_addition"),
     ],
 )
@@ -196,7 +228,7 @@ def test_a_file_of_another_stage(tmp_path: Any) -> None:
     """Weights without a calibration do not pass for the whole."""
     from safetensors.torch import save_file
 
-    save_file(build_pipeline(recipe(without=MODULES)).module.state_dict(), tmp_path / "restorer.safetensors")
+    save_file(build_pipeline(recipe(without=NANO_MODULES)).module.state_dict(), tmp_path / "restorer.safetensors")
     wanted = recipe()
     wanted = wanted.model_copy(
         update={"weights": wanted.weights.model_copy(update={"file": str(tmp_path / "restorer.safetensors")})}

@@ -75,9 +75,9 @@ def test_first_the_restorer_then_the_calibration() -> None:
 @pytest.mark.parametrize(
     ("learn", "shares", "parts"),
     [
-        ("calibration", [0, 0, CALIBRATION_RATE], {"calibration"}),
-        ("end_to_end", [0, RESTORER_RATE, CALIBRATION_RATE], {"calibration", "estimator"}),
-        ("all", [RESTORER_RATE, RESTORER_RATE, CALIBRATION_RATE], {"calibration", "estimator", "restorer"}),
+        ("calibration", [0, 0, 1, CALIBRATION_RATE], {"calibration"}),
+        ("end_to_end", [0, RESTORER_RATE, 1, CALIBRATION_RATE], {"calibration", "estimator"}),
+        ("all", [RESTORER_RATE, RESTORER_RATE, 1, CALIBRATION_RATE], {"calibration", "estimator", "restorer"}),
     ],
 )
 def test_what_learns_in_the_second_stage(learn: str, shares: list[float], parts: set[str]) -> None:
@@ -154,12 +154,12 @@ def test_what_cannot_be_trained() -> None:
     with pytest.raises(InputError, match=rf"--restore 21: allowed are 0 to --steps {STEPS}"):
         task(restore=STEPS + 1)
     with pytest.raises(InputError, match="--restore 3: the recipe leaves out all of the calibration"):
-        task(options={"without": MODULES}, restore=3)
-    assert task(options={"without": MODULES}).restore == STEPS
+        task(options={"without": MODULES["fidelity_nano"]}, restore=3)
+    assert task(options={"without": MODULES["fidelity_nano"]}).restore == STEPS
 
 
 def test_restoring_alone_can_be_measured_without_a_step() -> None:
     """As a row of an ablation: nothing is left to learn."""
-    learner = task(options={"without": MODULES}, restore=0)
+    learner = task(options={"without": MODULES["fidelity_nano"]}, restore=0)
     learner.on_step_start(0)
     assert not learner(*batch())["loss"].requires_grad
