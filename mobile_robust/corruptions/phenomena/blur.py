@@ -14,6 +14,7 @@ from mobile_robust.corruptions.papers import deepcorrect, fidelity, imagenet_c
 from mobile_robust.corruptions.pixels import (
     Border,
     Dtype,
+    Floats,
     convolve,
     from_planes,
     gaussian,
@@ -23,7 +24,11 @@ from mobile_robust.corruptions.pixels import (
     trail,
     zoomed,
 )
+from mobile_robust.corruptions.varying import across, away, convolve_by_tiles
 from mobile_robust.data.images import Photo
+
+#: Radius of the fidelity map's Gaussian kernel, and the least sigma, which changes nothing; in pixels.
+_RADIUS, _LEAST_SIGMA = 6, 0.1
 
 
 @imagenet_c("defocus_blur", "blur", "out of focus: a disk", ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)))
@@ -139,23 +144,57 @@ deepcorrect(
     small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
     limits=(0.1, 50),
 )(partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64))
-fidelity(
-    "fidelity_gaussian_blur",
-    "Gaussian blur, kernel 13x13; the level is sigma in pixels",
-    unit="sigma",
-    limits=(0.1, 50),
-)(partial(gaussian_blur, radius=lambda sigma: 6, border="reflect"))
-
-
-@fidelity(
-    "fidelity_motion_blur",
-    "motion at 45 degrees; the level is its length in pixels",
-    levels=(5, 10, 15, 20, 25),
-    unit="length",
-    limits=(1, 100),
+_gaussian = partial(fidelity, unit="sigma", limits=(_LEAST_SIGMA, 50))
+_gaussian("fidelity_gaussian_blur", "Gaussian blur, kernel 13x13; the level is sigma in pixels")(
+    partial(gaussian_blur, radius=lambda sigma: _RADIUS, border="reflect")
 )
+
+
+@_gaussian("fidelity_gaussian_blur_1d", "Gaussian blur, from none to the level across the image")
+def gaussian_blur_1d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
+    """Strips of 5 pixels, each blurred by a sigma linear from 0 at one border to the level at the opposite one."""
+    return _by_tiles(photo, across(photo, sigma, rng), _small_gaussian)
+
+
+@_gaussian("fidelity_gaussian_blur_2d", "Gaussian blur, from none to the level away from a random point")
+def gaussian_blur_2d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
+    """Tiles of 5x5 pixels, each blurred by a sigma linear in the distance from a random point."""
+    return _by_tiles(photo, away(photo, sigma, rng), _small_gaussian)
+
+
+_motion = partial(fidelity, levels=(5, 10, 15, 20, 25), unit="length", limits=(1, 100))
+
+
+@_motion("fidelity_motion_blur", "motion at 45 degrees; the level is its length in pixels")
 def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
     """The mean along an antialiased line of ``length`` pixels at 45 degrees; no randomness."""
+    return from_planes(convolve(planes(photo), _diagonal(length)))
+
+
+@_motion("fidelity_motion_blur_1d", "motion at 45 degrees, from none to the level across the image")
+def diagonal_motion_blur_1d(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
+    """Strips of 5 pixels, as :func:`gaussian_blur_1d`."""
+    return _by_tiles(photo, across(photo, length, rng), _diagonal)
+
+
+@_motion("fidelity_motion_blur_2d", "motion at 45 degrees, from none to the level away from a random point")
+def diagonal_motion_blur_2d(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
+    """Tiles of 5x5 pixels, as :func:`gaussian_blur_2d`."""
+    return _by_tiles(photo, away(photo, length, rng), _diagonal)
+
+
+def _by_tiles(photo: Photo, levels: Floats, kernel: Callable[[float], Floats]) -> Photo:
+    return from_planes(convolve_by_tiles(planes(photo), levels, kernel))
+
+
+def _small_gaussian(sigma: float) -> Floats:
+    line = gaussian_kernel(max(sigma, _LEAST_SIGMA), _RADIUS)
+    return np.outer(line, line)
+
+
+def _diagonal(length: float) -> Floats:
+    """Weights of an antialiased line of ``length`` pixels that rises to the right at 45 degrees, about its middle."""
+    length = max(1, length)
     reach = (length - 1) / 2 * np.sqrt(0.5)
     radius = int(np.ceil(reach))
     pixels = np.arange(-radius, radius + 1)
@@ -164,4 +203,4 @@ def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) 
     down = np.maximum(0, 1 - np.abs(pixels[:, None] + points))
     right = np.maximum(0, 1 - np.abs(pixels[:, None] - points))
     kernel = down @ right.T
-    return from_planes(convolve(planes(photo), kernel / kernel.sum()))
+    return kernel / kernel.sum()

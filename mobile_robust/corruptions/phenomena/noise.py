@@ -10,6 +10,7 @@ import numpy as np
 
 from mobile_robust.corruptions.papers import FIDELITY_NOISE, deepcorrect, fidelity, imagenet_c
 from mobile_robust.corruptions.pixels import Dtype, Floats, from_unit, unit
+from mobile_robust.corruptions.varying import across, away
 from mobile_robust.data.images import Photo
 
 _awgn = partial(fidelity, source=FIDELITY_NOISE, levels=(0.1, 0.2, 0.3, 0.4, 0.5), unit="sigma", limits=(0, 1))
@@ -27,10 +28,7 @@ def white_noise(
 @_awgn("fidelity_awgn_1d", "noise from 0 to sigma across the image")
 def white_noise_1d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
     """White Gaussian noise, linear from 0 at one border to ``sigma`` (of 1) at the opposite one; a random border."""
-    axis, backwards = rng.integers(0, 2, 2)
-    ramp = np.linspace(0, sigma, photo.shape[axis], dtype=np.float32)
-    ramp = ramp[::-1] if backwards else ramp
-    return _add_noise(photo, ramp[None, :, None] if axis else ramp[:, None, None], rng)
+    return _add_noise(photo, across(photo, sigma, rng)[..., None], rng)
 
 
 @_awgn("fidelity_awgn_2d", "noise from 0 to sigma away from a random point")
@@ -38,10 +36,7 @@ def white_noise_2d(photo: Photo, sigma: float, rng: np.random.Generator) -> Phot
     """White Gaussian noise from 0 at a random point to ``sigma`` (of 1) at the pixel farthest from it, linear in the
     Euclidean distance.
     """
-    height, width = photo.shape[:2]
-    y, x = rng.uniform(0, height), rng.uniform(0, width)
-    distance = np.hypot(np.arange(height)[:, None] - y, np.arange(width) - x).astype(np.float32)
-    return _add_noise(photo, (sigma * distance / distance.max())[..., None], rng)
+    return _add_noise(photo, away(photo, sigma, rng)[..., None], rng)
 
 
 def _add_noise(photo: Photo, sigma: Floats | np.floating, rng: np.random.Generator) -> Photo:
