@@ -7,6 +7,7 @@ import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,14 @@ def card(
     crop: Size,
     corruptions: Mapping[Corruption, tuple[float, ...]],
     steps: Sequence[Step],
+    stages: Sequence[float],
     accelerator: Accelerator,
     command: Sequence[str],
     verdict: str,
 ) -> str:
-    """Markdown. The weights file ``out`` is written already; where the card of the weights that the training began from
-    lies beside them, it is told here too."""
+    """Markdown; the training's ``stages`` begin at these shares of it. The weights file ``out`` is written already;
+    where the card of the weights that the training began from lies beside them, it is told here too."""
+    bounds = [*(round(share * len(steps)) for share in stages), len(steps)]
     recipe, start, losses = model.recipe, settings.start, [step.losses["loss"] for step in steps]
     ranking = f"; ranking {Path(recipe.weights.ranking).name}" if recipe.weights.ranking else ""
     words = f"{recipe.method}, {json.dumps(recipe.options)}, input {recipe.input.size_text()}"
@@ -63,7 +66,6 @@ def card(
     device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
     if accelerator.device.type == "cuda":
         device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
-    first, last = (f"{np.mean(some):.4f}" for some in (losses[:WINDOW], losses[-WINDOW:]))
     rows = {
         "recipe": f"{recipe.name}: {words}{ranking}",
         "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, of its tensors in half "
@@ -73,7 +75,7 @@ def card(
         "corruptions": "; ".join(f"{', '.join(every)} {levels}" for levels, every in names.items()),
         "training": ", ".join(training),
         "time": f"{sum(step.seconds for step in steps):.0f} s on {device}",
-        "loss": f"{first} over the first {min(WINDOW, len(losses))} steps, {last} over the last",
+        "loss": "; then ".join(_course(losses[first:end]) for first, end in pairwise(bounds)),
         "validation": verdict,
         "date": date.today().isoformat(),
         "versions": f"mobile-robust {__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}",
@@ -87,6 +89,12 @@ def card(
         f"{LICENCE}\n\nThe weights were computed from the photos and the backbone named above; "
         "what their licences ask for holds here too.\n"
     )
+
+
+def _course(losses: Sequence[float]) -> str:
+    """A stage's loss at first and at last; another stage's is another loss."""
+    first, last = (f"{np.mean(some):.4f}" for some in (losses[:WINDOW], losses[-WINDOW:]))
+    return f"{first} over the first {min(WINDOW, len(losses))} steps, {last} over the last"
 
 
 def _before(start: Path | None) -> str:

@@ -171,7 +171,9 @@ def _train(
     record = TrainingRecord.of(photos, model.provenance.backbone_tensors_sha256, start)
     write_output(out, save(weights, record.metadata()))
     write_output(out.with_suffix(".png"), plot(steps, f"{out.stem}: {recipe.name}, {len(steps)} steps", validation))
-    about = card(out, model, settings, options, photos, crop, corruptions, steps, accelerator, command, said)
+    about = card(
+        out, model, settings, options, photos, crop, corruptions, steps, task.stages, accelerator, command, said
+    )
     write_output(out.with_suffix(".md"), about)
     checkpoints.remove()
     return Trained(out, steps, sum(step.seconds for step in steps), said)

@@ -46,6 +46,7 @@ def train(recipes: Recipes, photos: Path, out: Path, *more: object, method: str 
         ("afd", ["--loss", "channels", "--corruption", "jpeg:7", "avif"]),
         ("sympie", ["--corruption", "fog:3", "--labels", "names"]),
         ("deepcorrect", ["--corruption", "awgn"]),
+        ("fidelity", ["--corruption", "fidelity_awgn"]),
     ],
 )
 def test_weights_log_plot_and_card(
@@ -67,6 +68,7 @@ def test_weights_log_plot_and_card(
     corruption = more[more.index("--corruption") + 1]
     assert f"train {method} {method}.toml" in card and f"    --corruption {corruption}" in card
     assert {path.suffix for path in tmp_path.iterdir()} == {".safetensors", ".jsonl", ".md", ".png"}
+    assert card.count("over the first") == (2 if method == "fidelity" else 1)  # once for each stage
     said, progress = capsys.readouterr()
     (verdict,) = [line for line in said.splitlines() if "on 1 validation photos" in line]
     assert verdict in card.replace("\\", "") and "step 2: " in progress
