@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
+from torch import Tensor, nn
 
-from mobile_robust.backbones.split import depending_on, trace_layers
+from mobile_robust.backbones.split import all_paths_lead_through, depending_on, shape_of, trace_with_shapes
 from mobile_robust.errors import InputError
 
 _KINDS = (nn.Conv2d, nn.Linear, nn.MaxPool2d)
@@ -38,43 +36,28 @@ def pooling_points(network: nn.Module, name: str, image: Tensor) -> PoolingPoint
     Raises:
         InputError: A network that torch.fx cannot trace, or one without such points.
     """
-    graph, ends = trace_layers(network, name)
-    with torch.no_grad():
-        ShapeProp(fx.GraphModule(network, graph)).propagate(image)
+    graph, ends = trace_with_shapes(network, name, image)
     modules = dict(network.named_modules())
     layers = {ends[layer]: layer for layer, module in modules.items() if isinstance(module, _KINDS) and layer in ends}
     called = [(node, modules[layers[node]]) for node in graph.nodes if node in layers]
     last = [node for node, module in called if isinstance(module, nn.Conv2d)][-1:]
     behind = depending_on(last[0], graph) if last else set()
     linear = next((node for node, module in called if node in behind and isinstance(module, nn.Linear)), None)
-    if linear is None or not _all_paths(linear, graph):
+    if linear is None or not all_paths_lead_through(linear, graph):
         raise InputError(f"backbone {name} has no place to edit: no linear layer takes pooled features of convolutions")
-    pools = [node for node, module in called if isinstance(module, nn.MaxPool2d) and _all_paths(node, graph)]
-    maps = [node for node in graph.nodes if len(shape := _shape(node)) == 4 and shape[-1] > 1]
+    pools = [
+        node for node, module in called if isinstance(module, nn.MaxPool2d) and all_paths_lead_through(node, graph)
+    ]
+    maps = [node for node in graph.nodes if len(shape := shape_of(node)) == 4 and shape[-1] > 1]
     pooled = next(node for node in maps[::-1] if linear in depending_on(node, graph))
     points = [*dict.fromkeys([*(node.all_input_nodes[0] for node in pools), pooled])]
     names = {node: layer for layer, node in ends.items()}  # of several layers that end there the innermost
     if missing := [node for node in points if node not in names]:
         raise InputError(f"backbone {name} has no place to edit: {missing[0]}, which is pooled, is no layer's output")
-    shapes = [_shape(node) for node in points]
+    shapes = [shape_of(node) for node in points]
     return PoolingPoints(
         tuple(names[node] for node in points),
         tuple((channels, height, width) for _, channels, height, width in shapes),
         layers[linear],
-        _shape(linear.all_input_nodes[0])[-1],
+        shape_of(linear.all_input_nodes[0])[-1],
     )
-
-
-def _shape(node: fx.Node) -> tuple[int, ...]:
-    found = node.meta.get("tensor_meta")
-    return tuple(found.shape) if isinstance(found, TensorMetadata) else ()
-
-
-def _all_paths(node: fx.Node, graph: fx.Graph) -> bool:
-    """Whether every path from the image to the output goes through a node."""
-    image, *_, output = graph.nodes
-    reached = {image}
-    for other in graph.nodes:
-        if other is not node and reached.intersection(other.all_input_nodes):
-            reached.add(other)
-    return output not in reached

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from timm.models import get_notrace_functions, get_notrace_modules
 from torch import Tensor, fx, nn
+from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 from torchvision.models.feature_extraction import NodePathTracer
 
 from mobile_robust.backbones.reparameterize import reparameterized
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.fold_batchnorms import fold_batchnorms
-
-#: Where the papers put their module (AFD, section IV-C1), by the timm name's beginning.
-DEFAULT_LAYERS = {
-    "resnet": "act1",  # the first ReLU
-    "repvgg": "stem",  # stage 0
-    "mobilenetv2": "bn1",  # the stem's convolution with its batch norm and ReLU6
-}
 
 
 @dataclass(frozen=True)
@@ -49,22 +45,9 @@ def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
     return fold_batchnorms(fx.GraphModule(network, graph))
 
 
-def cut(network: nn.Module, name: str, layer: str | None) -> Cut:
-    """Splits a network behind ``layer`` (default: the paper's point).
-
-    Raises:
-        InputError: No layer given where no default is known, or as of :func:`split`.
-    """
-    layer = layer or _default_layer(name, network)
+def cut(network: nn.Module, name: str, layer: str) -> Cut:
+    """Splits a network behind ``layer``; InputError: as of :func:`split`."""
     return Cut(name, layer, network, *split(network, layer, name))
-
-
-def _default_layer(name: str, network: nn.Module) -> str:
-    for prefix, layer in DEFAULT_LAYERS.items():
-        if name.startswith(prefix):
-            return layer
-    near = ", ".join(n for n, _ in list(network.named_children())[:6])
-    raise InputError(f"backbone {name}: no default insertion point, set backbone.layer; its first layers are {near}")
 
 
 def split_before(network: nn.Module, layer: str, name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
@@ -169,16 +152,62 @@ def trace_ends(network: nn.Module, layers: Sequence[str], name: str) -> tuple[fx
 def trace_layers(network: nn.Module, name: str) -> tuple[fx.Graph, dict[str, fx.Node]]:
     """The network's graph, and the last node of every layer that is called; InputError: torch.fx cannot trace it."""
     tracer = _Tracer(leaf_modules=list(get_notrace_modules()), autowrap_functions=tuple(get_notrace_functions()))
+    _forget_biases(network)
     try:
         graph = tracer.trace(network)
     except (fx.proxy.TraceError, AssertionError, TypeError, RuntimeError, ValueError) as error:
         raise InputError(f"backbone {name} cannot be split: torch.fx does not trace it ({error})") from None
+    finally:
+        _forget_biases(network)
     layers = {layer for layer, _ in network.named_modules() if layer}
     ends: dict[str, fx.Node] = {}
     for node in graph.nodes:
         path = tracer.node_to_qualname.get(node, "").split(".")
         ends |= {layer: node for length in range(len(path)) if (layer := ".".join(path[: length + 1])) in layers}
     return graph, ends
+
+
+def _forget_biases(network: nn.Module) -> None:
+    """timm's attentions keep the biases that they computed last: after a trace, a symbol of its graph."""
+    for module in network.modules():
+        if isinstance(kept := getattr(module, "attention_bias_cache", None), dict):
+            kept.clear()
+
+
+def trace_with_shapes(network: nn.Module, name: str, image: Tensor) -> tuple[fx.Graph, dict[str, fx.Node]]:
+    """As :func:`trace_layers`, every node's shape for an image known to :func:`shape_of`. InputError also: as of
+    :func:`try_image`."""
+    graph, ends = trace_layers(network, name)
+    try_image(network, name, image)  # ShapeProp would print a traceback
+    with torch.no_grad():
+        ShapeProp(fx.GraphModule(network, graph)).propagate(image)
+    return graph, ends
+
+
+def try_image(network: nn.Module, name: str, image: Tensor) -> Any:
+    """What a network gives for an image; raises InputError where it cannot take one."""
+    try:
+        with torch.no_grad():
+            return network(image)
+    except Exception as error:  # a network's options can make it raise nearly anything
+        height, width = image.shape[2:]
+        raise InputError(f"backbone {name} cannot take an RGB image of {height}x{width}: {error}") from None
+
+
+def shape_of(node: fx.Node) -> tuple[int, ...]:
+    """Of what a node gives; () where it is no tensor."""
+    found = node.meta.get("tensor_meta")
+    return tuple(found.shape) if isinstance(found, TensorMetadata) else ()
+
+
+def all_paths_lead_through(node: fx.Node, graph: fx.Graph) -> bool:
+    """Whether every path from the image to the output goes through a node."""
+    image, *_, output = graph.nodes
+    reached = {image}
+    for other in graph.nodes:
+        if other is not node and reached.intersection(other.all_input_nodes):
+            reached.add(other)
+    return output not in reached
 
 
 class Leaf(nn.Module):

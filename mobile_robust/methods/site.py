@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
-from mobile_robust.backbones.split import Cut, cut, layer_outputs, prefix_suffix
+from mobile_robust.backbones.split import Cut, cut, layer_outputs, prefix_suffix, try_image
+from mobile_robust.backbones.stem import stem_end
 from mobile_robust.backbones.trained_image import with_input
 from mobile_robust.contracts.recipe import LEAST_CLASSES, BackboneSection, Recipe
 from mobile_robust.contracts.tensors import Role, TensorSpec
@@ -50,8 +51,10 @@ class Site:
 
     @cached_property
     def cut(self) -> Cut:
-        """The backbone as stem | tail behind the recipe's layer; raises InputError where it cannot be cut there."""
-        return cut(self.backbone, self.section.name, self.section.layer)
+        """The backbone as stem | tail: behind the recipe's layer, or where its stem ends; raises InputError where it
+        cannot be cut there."""
+        name, image = self.section.name, torch.zeros(1, 3, *self.recipe.input.height_width)
+        return cut(self.backbone, name, self.section.layer or stem_end(self.backbone, name, image))
 
     def image_spec(self) -> TensorSpec:
         """The photo that an artifact takes."""
@@ -87,12 +90,7 @@ class Site:
     def try_image(self, network: nn.Module) -> Any:
         """What the backbone, or its stem, gives for a black image of the recipe's size; raises InputError where it
         cannot take one."""
-        try:
-            with torch.no_grad():
-                return network(torch.zeros(1, 3, *self.recipe.input.height_width))
-        except Exception as error:  # a network's options can make it raise nearly anything
-            size = self.recipe.input.size_text()
-            raise InputError(f"backbone {self.section.name} cannot take an RGB image of {size}: {error}") from None
+        return try_image(network, self.section.name, torch.zeros(1, 3, *self.recipe.input.height_width))
 
     def check_scores(self) -> None:
         """Raises InputError where the backbone is no classifier."""

@@ -199,7 +199,10 @@ def refusal(*arguments: object) -> str:
         (["{small}", "--out", "{small}/below"], "small.toml/below: cannot be written"),
         (["{unknown_backbone}"], "unknown backbone 'resnet5O'; close matches: "),
         (["{unknown_layer}"], "unknown layer of mobilenetv2_100 'bn'; "),
-        (["{no_default}"], "no default insertion point, set backbone.layer"),
+        (
+            ["{no_stem}"],
+            "behind layer patch_embed.proj are (192, 4, 4), which method afd cannot take: the stem must divide",
+        ),
     ],
 )
 def test_bad_input_is_answered(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -207,7 +210,7 @@ def test_bad_input_is_answered(tmp_path: Path, arguments: list[str], said: str) 
     backbones = {
         "unknown_backbone": 'name = "resnet5O"',
         "unknown_layer": 'name = "mobilenetv2_100"\nlayer = "bn"',
-        "no_default": 'name = "test_efficientnet"',
+        "no_stem": 'name = "vit_tiny_patch16_224"\noptions = { img_size = 64 }',
     }
     paths = {name: write_recipe(tmp_path, name, backbone=backbone) for name, backbone in backbones.items()}
     paths["int8"] = write_recipe(tmp_path, "int8", more='[artifacts]\ntflite = ["int8"]\ncoreml = []\n')
