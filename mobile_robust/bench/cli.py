@@ -14,7 +14,7 @@ from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.errors import InputError
-from mobile_robust.options import add_measurement
+from mobile_robust.options import MOST_TIMES, add_measurement, at_least
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
@@ -28,10 +28,12 @@ _EXAMPLES = """examples:
   python -m mobile_robust.bench report bench/result.json --scores scores/scores.json --out report/
 
 host: the mean over the test set, ten times, mean of the means; models take turns (A B C A B C), each in a process of
-its own, warmed up before every repetition for at least 1 s and 5 inferences. A run that was stopped is resumed when
-the command is given again. An accelerator that does not take every operation is an error, never a number.
+its own, warmed up before every repetition for at least 1 s and 5 inferences; then each with the base in one process,
+inference by inference (A B B A), for ratios that other load on the machine does not spoil. A run that was stopped is
+resumed when the command is given again. An accelerator that does not take every operation is an error, never a number.
 Exit code: 0 all measured, 1 some model could not be, 2 bad input.
 """
+_BASE = "recipe that ratios are to (default: resnet50 where it is, else the first)"
 
 
 def main(arguments: list[str]) -> int:
@@ -65,6 +67,9 @@ def _add_host(host: argparse.ArgumentParser) -> None:
     add("--baselines", action="store_true", help="also the peers of the paper's table; what is missing is built first")
     cores = "cores litert_cpu has to stay on, or none (default: the fastest, one a thread)"
     add("--pin", nargs="+", metavar="CPU", help=cores)
+    turns = "then every model takes turns with the base, inference by inference, N times (%(default)s)"
+    add("--pairs", type=int, action=at_least(0, most=MOST_TIMES), default=60, metavar="N", help=turns)
+    add("--base", metavar="NAME", help=_BASE)
     add("--out", type=Path, default=Path("bench"), metavar="DIR", help=f"gets {RESULT_NAME} (%(default)s)")
 
 
@@ -73,7 +78,7 @@ def _add_report(report: argparse.ArgumentParser) -> None:
     add = report.add_argument
     add("results", nargs="+", type=Path, metavar="RESULT", help="result.json of host or of an app")
     add("--out", type=Path, required=True, metavar="DIR", help="gets report.html, table.md, .csv, .json")
-    add("--base", metavar="NAME", help="recipe that ratios are to (default: resnet50 where it is, else the first)")
+    add("--base", metavar="NAME", help=_BASE)
     scores = "scores.json of evaluate, for the accuracy"
     add("--scores", nargs="+", type=Path, default=[], metavar="FILE", help=scores)
 
@@ -92,10 +97,12 @@ def _host(options: argparse.Namespace) -> int:
             threads=options.threads,
             pin=pin,
             cool_down=options.cool_down,
+            pairs=options.pairs,
+            base=options.base,
             on_progress=on_progress,
             on_warning=lambda sentence: console.print(Text(sentence, "yellow"), soft_wrap=True),
         )
-    _show(result, options.out / RESULT_NAME)
+    _show(result, options.out / RESULT_NAME, options.base)
     return 1 if any(run.errors for run in result.runs) else 0
 
 
@@ -129,11 +136,11 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
     return [out / name for name in peers()]
 
 
-def _show(result: Result, path: Path) -> None:
+def _show(result: Result, path: Path, base: str | None) -> None:
     from mobile_robust.bench.table import print_table, tabulate
 
     console = make_console()
-    print_table(tabulate([result], None), console)
+    print_table(tabulate([result], base), console)
     for run in result.runs:
         for error in run.errors:
             console.print(Text(f"{run.artifact} on {run.runtime.name}: {error.where}: {error.message}", "red"))

@@ -47,6 +47,7 @@ def _record(row: Row, cell: Cell, base: str, recovered: Recovered | None) -> dic
         **_values(measured and measured.samples, p50_ms="p50", p90_ms="p90", p99_ms="p99", deviation_ms="deviation"),
         "base": base,
         **_values(cell.ratio, ratio="value", ratio_low="low", ratio_high="high"),
+        **_values(cell.paired, paired_ratio="value", paired_ratio_low="low", paired_ratio_high="high"),
         "floor": row.floor,
         "regained": recovered.fraction.value if recovered else None,
         **_values(row.paper, paper_parameters="parameters", paper_macs="macs"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mobile_robust.contracts.result import RESULT_NAME, Result
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, unknown
 from mobile_robust.files import output_lock
 from mobile_robust.options import make_folder
 from mobile_robust.runtimes import registry
@@ -23,6 +23,8 @@ def benchmark(
     threads: int = 1,
     pin: Sequence[int] | None = None,
     cool_down: float = 1.0,
+    pairs: int = 60,
+    base: str | None = None,
     on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
     on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Result:
@@ -41,6 +43,8 @@ def benchmark(
         threads: Of "litert_cpu".
         pin: CPU cores that "litert_cpu" has to stay on; none: on any; None: the fastest, one a thread.
         cool_down: Idle seconds before every repetition.
+        pairs: Then every model takes turns with the base, inference by inference, so many times; 0: not at all.
+        base: The recipe that it is compared with; None: resnet50 where it is measured, else the first.
         on_progress: Called with what is done now, how many repetitions of all models are done, and how many there are.
         on_warning: Called with a sentence on images that are left out of the test set.
 
@@ -54,12 +58,24 @@ def benchmark(
     from mobile_robust.bench.inputs import describe, open_photos
     from mobile_robust.bench.models import resolve  # imports runtimes: too slow for mistyped options
     from mobile_robust.bench.protocol import make_protocol
+    from mobile_robust.bench.table import default_base
 
     registry.require(runtimes)
     models = resolve(builds, precisions, [registry.runtimes()[name] for name in runtimes])
+    names = list(dict.fromkeys(model.manifest.recipe.name for model in models))
+    if base is not None and base not in names:
+        raise unknown("recipe for --base", base, names)
     make_folder(out)
     photos = open_photos(images, on_warning)
     protocol = make_protocol(describe(photos), repetitions, threads, pin, cool_down)
     total = repetitions * len(models)
     with output_lock(out):
-        return measure(models, protocol, photos, out / RESULT_NAME, lambda what, done: on_progress(what, done, total))
+        return measure(
+            models,
+            protocol,
+            photos,
+            out / RESULT_NAME,
+            lambda what, done: on_progress(what, done, total),
+            pairs,
+            base or default_base(names),
+        )

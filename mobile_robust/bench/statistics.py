@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mobile_robust.contracts.result import Run
-from mobile_robust.reporting.intervals import Floats, Interval, mean_interval
+from mobile_robust.reporting.intervals import Floats, Interval, mean_interval, median_interval
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ def latency_ratio(run: Run, base: Run) -> Interval | None:
     ours, theirs = ({r.index: float(np.mean(r.samples_ns)) for r in each.repetitions} for each in (run, base))
     ratios = np.array([ours[index] / theirs[index] for index in sorted(ours.keys() & theirs.keys())])
     return mean_interval(ratios) if ratios.size else None
+
+
+def paired_ratio(run: Run, base: str) -> Interval | None:
+    """Median over pairs of inferences of the ratio in each, to an artifact of the recipe ``base``, bootstrap over
+    pairs; None where none was measured."""
+    if run.pairs is None or run.pairs.base != base:
+        return None
+    ours, theirs = np.array(run.pairs.samples_ns, np.float64).T
+    return median_interval(ours / theirs)
 
 
 def drift(run: Run) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from mobile_robust.bench.statistics import Latency, latency, latency_ratio
+from mobile_robust.bench.statistics import Latency, latency, latency_ratio, paired_ratio
 from mobile_robust.contracts.result import Result, Run
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.methods.method import PublishedLatency
@@ -23,11 +23,13 @@ DEFAULT_BASE = "resnet50"
 
 @dataclass(frozen=True)
 class Cell:
-    """One run in figures, and its latency as a multiple of the base's."""
+    """One run in figures, and its latency as a multiple of the base's: within repetitions, and within pairs of
+    inferences."""
 
     run: Run
     latency: Latency | None
     ratio: Interval | None
+    paired: Interval | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def tabulate(results: Sequence[Result], base: str | None) -> Summary:
     names = dict.fromkeys(run.name for run in runs)
     if base is not None and base not in names:
         raise unknown("recipe for --base", base, names)
-    chosen = base or (DEFAULT_BASE if DEFAULT_BASE in names else runs[0].name)
+    chosen = base or default_base(list(names))
     reason = "as asked for" if base else "the default" if chosen == DEFAULT_BASE else "the first that was measured"
     columns = tuple(dict.fromkeys((i, run.requested) for i, result in enumerate(results) for run in result.runs))
     macs = next((run.macs for run in runs if run.name == chosen and run.macs), None)
@@ -119,6 +121,11 @@ def tabulate(results: Sequence[Result], base: str | None) -> Summary:
     return Summary(chosen, reason, columns, _device_names(results), tuple(rows))
 
 
+def default_base(names: Sequence[str]) -> str:
+    """The recipe that ratios are to, of those that were measured, in their order."""
+    return DEFAULT_BASE if DEFAULT_BASE in names else names[0]
+
+
 def _device_names(results: Sequence[Result]) -> tuple[str, ...]:
     """Names that tell the results apart: those of one device are numbered."""
     names = [result.device.name for result in results]
@@ -131,7 +138,9 @@ def _cell(result: Result, accelerator: str, name: str, precision: str, base: str
         return next(fitting, None)
 
     run, other = find(name), find(base)
-    return Cell(run, latency(run), latency_ratio(run, other) if other else None) if run else None
+    if run is None:
+        return None
+    return Cell(run, latency(run), latency_ratio(run, other) if other else None, paired_ratio(run, base))
 
 
 def _paper(name: str, base: str) -> Paper | None:
@@ -149,7 +158,8 @@ def legend(summary: Summary) -> str:
     return (
         "Mean latency over the test set, mean of the repetitions, in ms with half its 95 % interval (bootstrap over "
         f"repetitions). Ratio: to {summary.base} ({summary.why}) in the same precision on the same device, mean over "
-        "the repetitions of the ratio in each, with half its 95 % interval. Floor: share of its multiply-accumulates."
+        "the repetitions of the ratio in each, with half its 95 % interval. Paired: the same, of inferences that took "
+        "turns in one process, median. Floor: share of its multiply-accumulates."
     )
 
 
@@ -157,8 +167,10 @@ def as_table(summary: Summary, *, paper: bool = False, names: bool = False, comp
     """The figures as text: with the ``paper``'s own where some row has them, with the recipes' ``names`` in place of
     their titles, which are longer; ``compact``: without the parameters, and the precision beside the name."""
     titles = ["model", "MACs", "floor"] if compact else ["model", "precision", "parameters", "MACs", "floor"]
-    for column in map(summary.column_title, summary.columns):
-        titles += [f"{column} ms", f"{column} ratio"]
+    columns = range(len(summary.columns))
+    paired = [any(cell is not None and cell.paired for cell in (row.cells[i] for row in summary.rows)) for i in columns]
+    for column, has_pairs in zip(map(summary.column_title, summary.columns), paired, strict=True):
+        titles += [f"{column} ms", f"{column} ratio", *([f"{column} paired"] if has_pairs else [])]
     with_paper = paper and any(row.paper for row in summary.rows)
     if with_paper:
         titles += ["paper: parameters", "MACs", "CPU ms", "GPU ms", "CPU ratio", "GPU ratio"]
@@ -166,23 +178,26 @@ def as_table(summary: Summary, *, paper: bool = False, names: bool = False, comp
     for row in summary.rows:
         name = row.name if names else row.title
         first = [f"{name} {row.precision}"] if compact else [name, row.precision, count_text(row.parameters)]
-        figures = [text for cell in row.cells for text in _cell_text(cell)]
+        figures = [t for cell, pairs in zip(row.cells, paired, strict=True) for t in _cell_text(cell, pairs)]
         theirs = _paper_text(row.paper) if with_paper else []
         rows.append([*first, count_text(row.macs), ratio(row.floor), *figures, *theirs])
     return Table.of(titles, rows, left=["precision"])
 
 
-def _cell_text(cell: Cell | None) -> list[str]:
-    if cell is None:
-        return ["", ""]
-    if cell.latency is None:
-        return ["error" if cell.run.errors else "–", ""]
-    mean, multiple = cell.latency.mean, cell.ratio
+def _cell_text(cell: Cell | None, pairs: bool) -> list[str]:
+    """Latency and ratio, and the paired one where the column has ``pairs``."""
+    if cell is None or cell.latency is None:
+        return ["" if cell is None else "error" if cell.run.errors else "–", *[""] * (1 + pairs)]
+    mean = cell.latency.mean
     latency_text = milliseconds(mean.value) + plus_minus(mean, decimals(mean.value))
+    return [latency_text, _ratio_text(cell.ratio), *([_ratio_text(cell.paired)] if pairs else [])]
+
+
+def _ratio_text(multiple: Interval | None) -> str:
     if multiple is None:
-        return [latency_text, ""]
+        return ""
     exact = multiple.low == multiple.high  # as the base's ratio to itself
-    return [latency_text, ratio(multiple.value) + ("" if exact else plus_minus(multiple, 3))]
+    return ratio(multiple.value) + ("" if exact else plus_minus(multiple, 3))
 
 
 def _paper_text(paper: Paper | None) -> list[str]:

@@ -112,6 +112,16 @@ class Repetition(Contract):
     state_after: State = State()
 
 
+class Pairs(Contract):
+    """The artifact and another one, inference by inference in turn, in one process on the same cores."""
+
+    base: str = Field(description="name of the other's recipe")
+    base_sha256: Sha256
+    samples_ns: tuple[tuple[Nanoseconds, Nanoseconds], ...] = Field(
+        min_length=1, description="the artifact's and the other's; each is first in every second pair"
+    )
+
+
 class ErrorRecord(Contract):
     """Something that went wrong, in place of a number."""
 
@@ -174,6 +184,7 @@ class Run(Contract):
     )
     outputs: tuple[Output, ...] = Field(default=(), description="of the first inputs, where they are small")
     repetitions: Annotated[tuple[Repetition, ...], AfterValidator(_ascending)] = ()
+    pairs: Pairs | None = Field(default=None, description="beside the artifact that ratios are to")
     errors: tuple[ErrorRecord, ...] = ()
 
     @property

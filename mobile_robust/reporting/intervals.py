@@ -69,6 +69,15 @@ def recovered(gain: Floats, loss: Floats, gains: Floats, losses: Floats) -> Inte
     return Interval.of((gain[counted] / loss[counted]).mean(), samples)
 
 
+def median_interval(values: Floats) -> Interval:
+    """Median of some values, by resampling them; a single value has no interval."""
+    if values.size < 2:
+        return Interval(float(values[0]))
+    random = np.random.default_rng(SEED)
+    drawn = values[random.integers(0, values.size, (RESAMPLES, values.size))]
+    return Interval.of(float(np.median(values)), np.median(drawn, axis=1))
+
+
 def mean_interval(values: Floats) -> Interval:
     """Mean of some values, by resampling them; a single value has no interval."""
     mean = float(values.mean())

@@ -59,6 +59,9 @@ def test_host_then_report(
     made, printed = read_result(path), capsys.readouterr().out
     assert made.protocol.repetitions == 1 and made.complete
     assert "pipeline" in printed and "CPU ratio" in printed and str(path) in printed
+    with pytest.raises(InputError, match="unknown recipe for --base 'resnet5O'"):
+        main([*words, "--base", "resnet5O", "--out", str(tmp_path / "other")])
+    assert not (tmp_path / "other").exists()
     assert main(["report", str(path), "--out", str(tmp_path / "report")]) == 0
     assert str(tmp_path / "report" / "report.html") in capsys.readouterr().out
     document = json.loads((tmp_path / "report" / "report.json").read_text())

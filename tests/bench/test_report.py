@@ -13,7 +13,7 @@ from rich.console import Console
 from mobile_robust.bench.comparability import warnings
 from mobile_robust.bench.report import read_all, write
 from mobile_robust.bench.table import Summary, print_table, tabulate
-from mobile_robust.contracts.result import ErrorRecord, Result
+from mobile_robust.contracts.result import ErrorRecord, Pairs, Result
 from mobile_robust.errors import InputError
 from tests.bench.fakes import MODELS, WHEN, device, digest, protocol, result, run, written
 from tests.export.test_report import Page
@@ -40,6 +40,19 @@ def rows_of(markdown: str) -> dict[tuple[str, str], dict[str, str]]:
     lines = [re.split(r"\s*\|\s*", line.strip().strip("|").strip()) for line in markdown.splitlines() if "|" in line]
     head = [title if lines[0].index(title) == i else f"paper: {title}" for i, title in enumerate(lines[0])]
     return {(line[0], line[1]): dict(zip(head, line, strict=False)) for line in lines[2:]}
+
+
+def test_paired_ratios_stand_beside_the_others(tmp_path: Path) -> None:
+    base, afd, other = (run(name) for name in ("resnet50", "afd_resnet50", "arcnn"))
+    pairs = Pairs(base="resnet50", base_sha256=base.sha256, samples_ns=((70_000, 1_000_000), (72_000, 1_000_000)))
+    files = report(tmp_path, result((base, afd.model_copy(update={"pairs": pairs}), other)))
+    rows = rows_of(files[".md"])
+    assert rows["AFD-Module for ResNet-50", "fp32"]["CPU paired"] == "0.071 ± 0.001"
+    assert rows["ResNet-50", "fp32"]["CPU paired"] == rows["AR-CNN", "fp32"]["CPU paired"] == ""
+    assert "took turns in one process, median" in files[".md"]
+    (record,) = [r for r in csv.DictReader(files[".csv"].splitlines()) if r["name"] == "afd_resnet50"]
+    assert float(record["paired_ratio"]) == pytest.approx(0.071)
+    assert "CPU paired" not in report(tmp_path, result((base, afd)))[".md"]
 
 
 def test_the_table_has_the_figures_of_the_samples_and_the_papers(tmp_path: Path, whole: Result) -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_robust.bench.statistics import drift, latency, latency_ratio
-from mobile_robust.contracts.result import Repetition, Run
+from mobile_robust.bench.statistics import drift, latency, latency_ratio, paired_ratio
+from mobile_robust.contracts.result import Pairs, Repetition, Run
 from mobile_robust.reporting.intervals import Interval
-from tests.bench.fakes import WHEN, protocol, run
+from tests.bench.fakes import WHEN, digest, protocol, run
 
 samples = st.lists(st.lists(st.integers(1, 10**12), min_size=3, max_size=3), min_size=2, max_size=6)
 
@@ -67,3 +67,17 @@ def test_a_ratio_is_of_common_repetitions_only() -> None:
 
 def test_the_fakes_drift_as_they_say() -> None:
     assert drift(run("resnet50", how=protocol(10, 200))) == pytest.approx(1.02**9 - 1, rel=0.1)
+
+
+def test_a_paired_ratio_is_the_median_whatever_hits_some_pairs() -> None:
+    """A machine that is ten times slower in some pairs for both, and in some in between."""
+    random = np.random.default_rng(0)
+    theirs = 1e6 * (1 + random.gamma(1.5, 0.01, 101)) * np.where(np.arange(101) % 7, 1, 10)
+    ours = 1.2 * theirs * (1 + 0.01 * random.standard_normal(101))
+    ours[::9] *= 5
+    pairs = [*zip(ours.astype(int).tolist(), theirs.astype(int).tolist(), strict=True)]
+    made = of([]).model_copy(update={"pairs": Pairs(base="base", base_sha256=digest("base"), samples_ns=tuple(pairs))})
+    found = paired_ratio(made, "base")
+    assert found is not None and found.low is not None and found.high is not None
+    assert found.value == pytest.approx(1.2, rel=0.005) and found.low < found.value < found.high < 1.21
+    assert paired_ratio(made, "another") is None and paired_ratio(of([]), "base") is None

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobile_robust.reporting.intervals import RESAMPLES, Interval, mean_interval, percentile_interval, resampled_means
+from mobile_robust.reporting.intervals import (
+    RESAMPLES,
+    Interval,
+    mean_interval,
+    median_interval,
+    percentile_interval,
+    resampled_means,
+)
 
 
 def test_the_bootstrap_is_the_same_on_every_call_and_paired() -> None:
@@ -37,3 +44,13 @@ def test_an_interval_has_no_end_that_is_not_finite() -> None:
 def test_a_single_value_has_no_interval_and_equal_values_a_narrow_one() -> None:
     assert mean_interval(np.array([3.0])) == Interval(3.0, None, None)
     assert mean_interval(np.array([3.0, 3.0])) == Interval(3.0, 3.0, 3.0)
+
+
+def test_95_of_100_intervals_hold_the_median() -> None:
+    random, held = np.random.default_rng(4), 0
+    for _ in range(100):
+        found = median_interval(random.gamma(2, size=61))
+        assert found.low is not None and found.high is not None
+        held += found.low <= 1.6783 <= found.high
+    assert 88 <= held <= 100
+    assert median_interval(np.array([3.0])) == Interval(3.0, None, None)

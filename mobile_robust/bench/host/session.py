@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mobile_robust import __version__
 from mobile_robust.bench.host import machine as device
+from mobile_robust.bench.host.pairs import alternate
 from mobile_robust.bench.host.worker import WorkerJob
 from mobile_robust.bench.inputs import Photos, TestSet, TestSets
 from mobile_robust.bench.models import Model
@@ -17,6 +18,7 @@ from mobile_robust.bench.resume import Key, key, missing, new_run, now, refused,
 from mobile_robust.contracts.result import (
     App,
     ErrorRecord,
+    Pairs,
     Protocol,
     Repetition,
     Result,
@@ -36,8 +38,17 @@ _WORKER = "mobile_robust.bench.host.worker"
 Notify = Callable[[str, int], None]
 
 
-def measure(models: Sequence[Model], protocol: Protocol, photos: Photos, path: Path, notify: Notify) -> Result:
-    """Measures what is missing in the result at ``path``, and writes it anew after every repetition.
+def measure(
+    models: Sequence[Model],
+    protocol: Protocol,
+    photos: Photos,
+    path: Path,
+    notify: Notify,
+    pairs: int = 0,
+    base: str = "",
+) -> Result:
+    """Measures what is missing in the result at ``path``, and writes it anew after every repetition; then ``pairs``
+    inferences of every model in turn with the recipe ``base``'s file of the same precision on the same runtime.
 
     Where there is a result, its repetitions are kept, and what went wrong before is tried again.
 
@@ -57,6 +68,10 @@ def measure(models: Sequence[Model], protocol: Protocol, photos: Photos, path: P
                 if index in session.missing(model):
                     notify(f"{model.artifact.file} on {model.runtime}", session.done)
                     session.repeat(model, index)
+        for model in models:
+            if other := session.partner(model, base, models, pairs):
+                notify(f"{model.artifact.file} and {other.artifact.file} in turn", session.done)
+                session.compare(model, other, sets, pairs)
     session.write(complete=True)
     return session.result
 
@@ -138,6 +153,30 @@ class _Session:
         run = self._runs[key(model)]
         ordered = tuple(sorted([*run.repetitions, measured], key=lambda repetition: repetition.index))
         self._runs[key(model)] = run.model_copy(update={"repetitions": ordered})
+        self.write()
+
+    def partner(self, model: Model, base: str, models: Sequence[Model], pairs: int) -> Model | None:
+        """What a model is still to be measured with in turn; None: nothing."""
+        if model.manifest.recipe.name == base or not pairs or key(model) in self._failed:
+            return None
+        wanted = base, model.artifact.precision, model.runtime
+        found = [m for m in models if (m.manifest.recipe.name, m.artifact.precision, m.runtime) == wanted]
+        there = self._runs[key(model)].pairs
+        if not found or (there and (there.base_sha256, len(there.samples_ns)) == (found[0].artifact.sha256, pairs)):
+            return None
+        return found[0]
+
+    def compare(self, model: Model, other: Model, sets: TestSets, pairs: int) -> None:
+        """Measures two models in turn and writes the result."""
+        both = (model.path, other.path), (sets.of(model), sets.of(other))
+        reply = alternate(*both, model.runtime, self._protocol, pairs)
+        if reply.kind == "error":
+            self._fail(model, f"in turn with {other.artifact.file}", reply.text)
+            return
+        samples = [*map(tuple, reply.arrays["ns"].tolist())]
+        fields = {"base": other.manifest.recipe.name, "base_sha256": other.artifact.sha256, "samples_ns": samples}
+        run = self._runs[key(model)]
+        self._runs[key(model)] = run.model_copy(update={"pairs": Pairs.model_validate(fields)})
         self.write()
 
     def write(self, complete: bool = False) -> None:

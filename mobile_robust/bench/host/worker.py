@@ -31,7 +31,7 @@ from mobile_robust.runtimes.process import Message, receive, reply_stream, send
 from mobile_robust.runtimes.registry import RuntimeInfo, runtimes
 
 #: What an engine raises where it cannot open or run a file.
-_FAILURES = (PlacementError, RuntimeError, ValueError, MemoryError)
+FAILURES = (PlacementError, RuntimeError, ValueError, MemoryError)
 
 
 class WorkerJob(BaseModel):
@@ -64,20 +64,21 @@ def main() -> None:
             os.sched_setaffinity(0, pinned)  # before the runtime makes its threads, which inherit it
         try:
             session, message = _open(job, info)
-        except _FAILURES as error:
-            send(stream, _error(error))
+        except FAILURES as error:
+            send(stream, failure(error))
             return
         send(stream, message)
         while True:
             receive(requests)
             try:
                 message = _repeat(job, session)
-            except _FAILURES as error:
-                message = _error(error)
+            except FAILURES as error:
+                message = failure(error)
             send(stream, message)
 
 
-def _error(error: Exception) -> Message:
+def failure(error: Exception) -> Message:
+    """The reply in place of numbers."""
     return Message("error", str(error) or type(error).__name__)
 
 
