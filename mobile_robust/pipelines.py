@@ -66,7 +66,7 @@ def build_pipeline(recipe: Recipe) -> Pipeline:
     InputError where it has no backbone, and as :func:`build_model` does."""
     if recipe.backbone is None:
         raise InputError(f"recipe {recipe.name}: method {recipe.method} needs a [backbone]")
-    model = build_model(recipe.model_copy(update={"scope": "pipeline", "part": None}))
+    model = build_model(recipe.model_copy(update={"scope": "pipeline", "component": None}))
     assert model.pipeline is not None
     return model.pipeline
 
@@ -172,7 +172,7 @@ def _model(
 def _reference(site: Site, adapter: Adapter, pipeline: Pipeline | None) -> Component:
     """What a recipe's artifacts must equal: the pipeline, or a component."""
     if site.recipe.scope == "module":
-        return select_component(adapter, site, site.recipe.part)
+        return select_component(adapter, site, site.recipe.component)
     assert pipeline is not None
     text = f"class scores of {site.section.name} before softmax, in the order of its training classes"
     return Component(pipeline, (site.image_spec(),), TensorSpec("logits", Role.LOGITS, text))

@@ -198,7 +198,7 @@ class Recipe(Contract):
     default: bool = Field(default=False, description="built when no recipe is named")
     method: str
     scope: Scope
-    part: str | None = Field(default=None, description="of a module: the piece to build; default: all of it")
+    component: str | None = Field(default=None, description="of a module: what of it is built; default: all of it")
     options: dict[str, Any] = Field(default_factory=dict, description="the method's own options, such as variant")
     backbone: BackboneSection | None = Field(default=None, description="not needed by a module that repairs images")
     input: InputSection = Field(default_factory=InputSection)
@@ -212,8 +212,8 @@ class Recipe(Contract):
     def _consistent(self) -> Recipe:
         if self.scope == "pipeline" and self.backbone is None:
             raise ValueError('scope "pipeline" needs a [backbone]')
-        if self.scope == "pipeline" and self.part is not None:
-            raise ValueError('part is for scope "module": a pipeline has all of them')
+        if self.scope == "pipeline" and self.component is not None:
+            raise ValueError('component is for scope "module": a pipeline has all of them')
         return self
 
     def tolerance(self, precision: Precision) -> Tolerance:

@@ -125,7 +125,7 @@ def _list(console: Console) -> None:
         recipe = load_recipe(name)
         files = "all" if recipe.artifacts == ArtifactsSection() else _forms(recipe.artifacts)
         backbone = recipe.backbone.name if recipe.backbone else "any"
-        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, recipe.part or recipe.scope, files])
+        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, recipe.component or recipe.scope, files])
     columns = [Column("recipe", "left"), *(Column(title, "left", fold=True) for title in ("backbone", "what", "files"))]
     console.print(Table(columns, rows).terminal())
     console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}")

@@ -92,7 +92,7 @@ def _lead(manifest: Manifest) -> str:
         backbone += f" behind {recipe.backbone.layer}"
     if recipe.scope == "pipeline":
         return f"{recipe.method} {backbone}. Pipeline: image → logits, one file to drop into an app."
-    what = f"Component {recipe.part}" if recipe.part else "Module"
+    what = f"Component {recipe.component}" if recipe.component else "Module"
     first = manifest.artifacts[0]
     names = [" and ".join(tensor.name for tensor in side) for side in (first.inputs, first.outputs)]
     return f"{recipe.method} {backbone}. {what}: {' → '.join(names)}."

@@ -111,11 +111,13 @@ def select_component(adapter: Adapter, site: Site, name: str | None) -> Componen
     if not known:
         raise InputError(f'{method} has no module; its scope must be "pipeline"')
     if name is None and "module" not in known and len(known) > 1:
-        raise InputError(f'{method} of scope "module" builds one component; name it as part: {", ".join(known)}')
+        raise InputError(
+            f'{method} of scope "module" builds one component; set component to one of: {", ".join(known)}'
+        )
     name = name or ("module" if "module" in known else next(iter(known)))
     if name not in known:
-        parts = [other for other in known if other != "module"]
-        if not parts:
+        named = [other for other in known if other != "module"]
+        if not named:
             raise InputError(f"{method} has no components, got {name!r}")
-        raise unknown(f"component of method {recipe.method}", name, parts)
+        raise unknown(f"component of method {recipe.method}", name, named)
     return known[name]

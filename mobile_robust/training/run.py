@@ -191,7 +191,7 @@ def _best(task: Task, validation: Validation | None, steps: int) -> dict[str, to
 def initial_model(recipe: Recipe, seed: int) -> Model:
     """A recipe's model with an adapter at its initial weights, drawn with ``seed``."""
     weights = WeightsSection(seed=seed, ranking=recipe.weights.ranking)
-    return build_model(recipe.model_copy(update={"weights": weights, "part": None, "scope": "pipeline"}))
+    return build_model(recipe.model_copy(update={"weights": weights, "component": None, "scope": "pipeline"}))
 
 
 def make_task(model: Model, crop: tuple[int, int], options: Options, steps: int) -> Task:

@@ -36,8 +36,8 @@ def test_tolerances_are_the_defaults_unless_given() -> None:
 def test_a_pipeline_is_whole() -> None:
     with pytest.raises(ValidationError, match=r'scope "pipeline" needs a \[backbone\]'):
         recipe("pipeline", backbone=None)
-    with pytest.raises(ValidationError, match='part is for scope "module"'):
-        recipe("pipeline", part="nem")
+    with pytest.raises(ValidationError, match='component is for scope "module"'):
+        recipe("pipeline", component="nem")
 
 
 def test_changes_leave_the_recipe_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def models(recipe: Recipe) -> Iterator[tuple[str, Model]]:
     yield "pipeline", pipeline
     assert recipe.backbone is not None
     for name in pipeline.adapter.components(Site(recipe, create_backbone(recipe.backbone))):
-        yield name, build_model(recipe.model_copy(update={"scope": "module", "part": name}))
+        yield name, build_model(recipe.model_copy(update={"scope": "module", "component": name}))
 
 
 def deploy_form(model: Model) -> nn.Module:

@@ -227,7 +227,7 @@ def build(site: Site, options: DeepCorrectOptions) -> DeepCorrect:
 
 def required(site: Site) -> tuple[nn.Module, str]:
     """All up to the layer whose unit is built: the unit by itself needs their weights."""
-    name, layer = site.section.name, site.recipe.part
+    name, layer = site.section.name, site.recipe.component
     if layer is None:
         return site.backbone, f"backbone {name}"
     return prefix_suffix(site.backbone, layer, name)[0], f"backbone {name} up to layer {layer}"

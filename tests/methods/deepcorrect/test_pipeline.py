@@ -33,7 +33,9 @@ def recipe(**changes: object) -> Recipe:
 
 def test_a_unit_needs_no_more_than_the_network_up_to_it(tmp_path: Path) -> None:
     state, first = create_network("cifar_resnet20", {}, None, 1).state_dict(), tmp_path / "first.safetensors"
-    unit = recipe(scope="module", part="layer1.0.conv1", backbone={"name": "cifar_resnet20", "weights": str(first)})
+    unit = recipe(
+        scope="module", component="layer1.0.conv1", backbone={"name": "cifar_resnet20", "weights": str(first)}
+    )
     save_file({name: x for name, x in state.items() if not name.startswith(("layer3", "linear"))}, first)
     assert build_model(unit).provenance.label == "module untrained: initial weights"
     save_file({name: x for name, x in state.items() if name.startswith("layer3")}, first)
@@ -44,8 +46,11 @@ def test_a_unit_needs_no_more_than_the_network_up_to_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scope": "module"}, "builds one component; name it as part: conv1, layer1.0.conv1, layer2.0.conv2"),
-        ({"scope": "module", "part": "layer3"}, "unknown component of method deepcorrect 'layer3'; known: conv1, "),
+        ({"scope": "module"}, "builds one component; set component to one of: conv1, layer1.0.conv1, layer2.0.conv2"),
+        (
+            {"scope": "module", "component": "layer3"},
+            "unknown component of method deepcorrect 'layer3'; known: conv1, ",
+        ),
         ({"scope": "module", "backbone": None}, r"recipe test: method deepcorrect needs a \[backbone\]"),
         ({"backbone": {"name": "cifar_resnet20", "options": {"classes": 3}}}, "unknown option of backbone"),
         ({"weights": {"ranking": "/nowhere/ranking.json"}}, r"ranking\.json"),

@@ -46,7 +46,7 @@ def model(weights: Path, **changes: object) -> Model:
 @torch.no_grad()
 def test_whole_estimator_and_repair(weights: Path, top: int) -> None:
     size = {"size": SIZE, "range": top}
-    whole, nem, dwm = (model(weights, part=part, input=size) for part in (None, "nem", "dwm"))
+    whole, nem, dwm = (model(weights, component=component, input=size) for component in (None, "nem", "dwm"))
     (image,) = whole.example(PHOTO).values()
     assert image.max() == top and list(nem.example(PHOTO)) == ["image"]
     numbers = nem.reference(image)
@@ -70,7 +70,7 @@ def test_initial_weights_change_the_image_a_little() -> None:
 
 def test_an_unknown_component_is_refused() -> None:
     with pytest.raises(InputError, match="unknown component of method sympie 'nme'; known: dwm, nem"):
-        build_model(recipe(part="nme"))
+        build_model(recipe(component="nme"))
 
 
 @pytest.mark.slow
