@@ -49,6 +49,7 @@ def main(argv: list[str]) -> int:
         options.out,
         settings,
         lambda number, count, name: errors.print(f"{number} of {count}: {name}"),
+        options.only,
     )
     with work_bar(errors, "photos x settings x models") as on_progress:
         scores = evaluate(
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
     add_split(parser, "of the photos: scored, never trained on", required=True)
     add("--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)")
+    add("--only", nargs="+", default=[], metavar="ROW", help="these rows, more of them later (default: all)")
     add("--steps", type=int, action=at_least(1), default=400, metavar="N", help="a row (default: %(default)s)")
     most = at_least(1, most=MOST_BATCH)
     add("--batch", type=int, action=most, default=16, metavar="N", help="crops a step (default: %(default)s)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tomli_w
@@ -11,7 +11,7 @@ import torch
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.data.dataset import PhotoDataset
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, unknown
 from mobile_robust.files import output_lock, write_output
 from mobile_robust.methods.method import Ablation
 from mobile_robust.methods.registry import method_of
@@ -27,9 +27,10 @@ def train_ablations(
     out: Path,
     settings: TrainSettings,
     on_row: Callable[[int, int, str], None],
+    only: Sequence[str] = (),
 ) -> list[Path]:
-    """Trains every row that is not there yet; the recipes of all rows, with their weights, both in ``out``. What cannot
-    be trained, or scored on the photos ``scored``, is refused before the first training.
+    """Trains every row that is not there yet, or those of ``only``; the recipes of these rows, with their weights,
+    both in ``out``. What cannot be trained, or scored on the photos ``scored``, is refused before the first training.
 
     ``settings`` are the same for all rows, but for what a row changes. ``on_row`` is called before a row is trained,
     with its number from 1, how many there are, and its name. After an InputError what was trained so far stays, and the
@@ -40,6 +41,10 @@ def train_ablations(
     make_folder(out)
     with output_lock(out):
         rows = method.ablations(recipe, out, settings.seed)
+        names = [row.name for row in rows]
+        if wrong := [name for name in only if name not in names]:
+            raise unknown(f"row of the ablation of {method.name}", wrong[0], names)
+        rows = [row for row in rows if not only or row.name in only]
         used = {name: str(value) for name, value in settings.model_dump().items()}
         _claim(out, [recipe.model_dump(mode="json"), used, photos.describe(), photos.labels_from])
         for row in rows:

@@ -26,6 +26,13 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
     words = ["sympie", recipes["sympie"], "--images", photos, "--holdout", "0.5", "--steps", 4, "--batch", 2]
     words += ["--corruption", "fog:3", "--out", tmp_path / "out", "--jobs", 1, "--threads", 1]
     out = tmp_path / "out"
+    with pytest.raises(
+        InputError, match="unknown row of the ablation of sympie 'hole'; known: loss_answers, no_closed_form, whole"
+    ):
+        main([str(word) for word in [*words, "--only", "hole"]])
+    assert main([str(word) for word in [*words, "--only", "whole"]]) == 0
+    assert [path.name for path in out.glob("*.toml")] == ["whole.toml"]
+    before = (out / "whole.safetensors").stat().st_mtime_ns
     assert main([str(word) for word in words]) == 0
     scores = json.loads((out / "scores" / "scores.json").read_text())
     assert [model["model"] for model in scores["models"]] == ["baseline", *["with module"] * 3]
@@ -35,8 +42,6 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
         "loss_answers.toml",
     ]
     assert "--loss answers" in (out / "loss_answers.md").read_text().replace("\\\n    ", "")
-    before = (out / "whole.safetensors").stat().st_mtime_ns
-    assert main([str(word) for word in words]) == 0
     assert (out / "whole.safetensors").stat().st_mtime_ns == before
     with output_lock(out), pytest.raises(InputError, match="another process is writing it"):
         main([str(word) for word in words])
