@@ -18,7 +18,7 @@ every = pytest.mark.parametrize("name", CORRUPTIONS)
 #: Severities that change the kind of the damage (warp to ripples, water to mud, less colour to more).
 CHANGING = {"elastic_transform", "spatter", "saturate"}
 #: Their random variation exceeds a step: only the mildest and the strongest level are compared.
-NOT_STEPWISE = {"imagenetc_mixed", "jpeg_repeated", "frost", "fog"}
+NOT_STEPWISE = {"imagenetc_mixed", "jpeg_repeated", "frost", "fog", "isp_default", "isp_demosaicing", "isp_gamma"}
 
 
 @cache
@@ -106,8 +106,9 @@ def test_what_is_there() -> None:
             "fidelity_awgn", "fidelity_awgn_1d", "fidelity_awgn_2d", "fidelity_gaussian_blur", "fidelity_motion_blur",
             "fidelity_salt_and_pepper", "fidelity_crop",
         ],
+        "isp": ["isp_default", "isp_low_light", "isp_ablation", "isp_demosaicing", "isp_gamma"],
     }  # fmt: skip
-    assert len(CORRUPTIONS) == 37
+    assert len(CORRUPTIONS) == 42
     assert list(CORRUPTIONS) == [entry.name for members in by_family().values() for entry in members]
 
 
