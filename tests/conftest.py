@@ -147,6 +147,7 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "sympie": "",
         "deepcorrect": 'layers = ["conv1.0", "layer1.0.conv1"]',
         "fidelity": "",
+        "dir": "",
         "film": 'layers = ["layer1", "layer2"]',
     }
     pipelines = {

@@ -11,6 +11,7 @@ from mobile_robust.corruptions.corruption import F, corruption
 IMAGENET_C_SOURCE = "ImageNet-C (Hendrycks & Dietterich, ICLR 2019), parameters of its published generator"
 AFD = "AFD-Module"
 SYMPIE = "SyMPIE (Barbato et al., MMSys 2024)"
+DIR = "DiR (Guo et al., CVPR 2024)"
 DEEPCORRECT = "DeepCorrect (Borkar & Karam, IEEE TIP 2019), section 3.2"
 #: The report prints the levels of its noise; those of its other degradations appear only in its plots.
 FIDELITY_NOISE = "fidelity-map report, section 3.2.1"

@@ -22,7 +22,7 @@ SMALL_SIDE = 64
 #: Order of the families in listings; any other family follows these.
 _FAMILIES = (
     *("noise", "blur", "weather", "digital", "extra"),  # ImageNet-C's
-    *("light", "mixed", "compression", "deepcorrect", "fidelity"),
+    *("light", "mixed", "compression", "deepcorrect", "fidelity", "isp"),
 )
 
 

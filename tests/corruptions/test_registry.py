@@ -18,7 +18,7 @@ every = pytest.mark.parametrize("name", CORRUPTIONS)
 #: Severities that change the kind of the damage (warp to ripples, water to mud, less colour to more).
 CHANGING = {"elastic_transform", "spatter", "saturate"}
 #: Their random variation exceeds a step: only the mildest and the strongest level are compared.
-NOT_STEPWISE = {"imagenetc_mixed", "jpeg_repeated", "frost", "fog"}
+NOT_STEPWISE = {"imagenetc_mixed", "jpeg_repeated", "frost", "fog", "isp_default", "isp_demosaicing", "isp_gamma"}
 #: All that they draw is one of four borders.
 FEW_DRAWS = {"fidelity_gaussian_blur_1d", "fidelity_motion_blur_1d"}
 
@@ -110,8 +110,9 @@ def test_what_is_there() -> None:
             "fidelity_motion_blur", "fidelity_motion_blur_1d", "fidelity_motion_blur_2d",
             "fidelity_salt_and_pepper", "fidelity_salt_and_pepper_1d", "fidelity_salt_and_pepper_2d", "fidelity_crop",
         ],
+        "isp": ["isp_default", "isp_low_light", "isp_ablation", "isp_demosaicing", "isp_gamma"],
     }  # fmt: skip
-    assert len(CORRUPTIONS) == 43
+    assert len(CORRUPTIONS) == 48
     assert list(CORRUPTIONS) == [entry.name for members in by_family().values() for entry in members]
 
 

@@ -31,7 +31,11 @@ Recipes = dict[str, Path]
 ALL = pytest.mark.parametrize("method", [name for name, method in methods().items() if method.training])
 
 #: Options with which all weights of a method learn by gradients.
-ALL_LEARNS: dict[str, dict[str, object]] = {"sympie": {"fit": 0}, "fidelity": {"restore": 0, "learn": "all"}}
+ALL_LEARNS: dict[str, dict[str, object]] = {
+    "sympie": {"fit": 0},
+    "fidelity": {"restore": 0, "learn": "all"},
+    "dir": {"represent": 0, "learn": "all"},
+}
 
 
 def task_of(recipes: Recipes, method: str) -> Task:

@@ -1,0 +1,168 @@
+"""Training DiR in two stages (Guo et al., CVPR 2024, Algorithm 1).
+
+Stage I: DiRNet from two degraded copies of every crop, whose representations shall hold what both have in common;
+DfRNet and its decoder from the clean crop. Stage II: the alignment, through the decoder and the frozen classifier,
+which the paper trains along. Of the copies of stage I the first is the batch's, the second is always of the ISP's
+default setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mobile_robust.corruptions import corrupt
+from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.errors import InputError
+from mobile_robust.methods.dir.auxiliary import Auxiliary
+from mobile_robust.methods.dir.method import DiRTraining
+from mobile_robust.methods.dir.network import Decoded, DiR
+from mobile_robust.methods.feature_maps import TailMaps, tail_error
+from mobile_robust.methods.pipeline import ImagePipeline
+from mobile_robust.methods.task import Batch, Task
+from mobile_robust.state_dicts import apply_state, read_state
+
+#: gamma1 and gamma2 of Eq. 8, as the paper has them for object detection.
+TASK_WEIGHT, PHOTO_WEIGHT = 2.0, 1.0
+#: Learning rate of what stage I trained, as a share of the alignment's, where all learns in stage II.
+ALONG_RATE = 0.3
+#: What degrades the second copy, and its severities.
+SECOND, SEVERITIES = "isp_default", 5
+#: Of the networks of stage I that are not shipped.
+_AUXILIARY = "auxiliary."
+
+
+class Refining(Task[ImagePipeline, DiR]):
+    """Both stages, one after the other; or the auto-encoder that they are compared with."""
+
+    def __init__(self, pipeline: ImagePipeline, image: ImageSpec, options: DiRTraining, steps: int) -> None:
+        super().__init__(pipeline, image, options, steps)
+        self.options, self.steps, self.direct = options, steps, options.objective == "autoencoder"
+        most = 0 if self.direct else steps
+        if options.represent is not None and options.represent > most:
+            whose = "of an auto-encoder" if self.direct else f"to --steps {steps}"
+            raise InputError(f"--represent {options.represent}: allowed is 0 {whose}")
+        default = 0 if self.direct else steps // 3
+        self._begin(default if options.represent is None else options.represent)
+        self.module.start_at_identity()
+        with torch.random.fork_rng(devices=[]):  # they are drawn alike in a resumed training
+            torch.manual_seed(0)
+            self.auxiliary = Auxiliary(self.module)
+        self.example = torch.zeros(1, 3, *image.size)
+        self.teacher = self.maps = TailMaps(pipeline.network, self.example)
+
+    def _begin(self, represent: int) -> None:
+        self.represent = represent
+        self.stages = (0.0, represent / self.steps) if 0 < represent < self.steps else (0.0,)
+        self.representing = represent > 0
+
+    def load(self, path: Path, what: str) -> None:
+        """The whole module, or both encoders and the decoder and what else of it fits; then stage I is over, unless
+        ``--represent`` says otherwise."""
+        state, own = read_state(path), self.module.state_dict()
+        needed = ("representation.dirnet.", "representation.dfrnet.", "decoder.")
+        if all(name in state for name in own if name.startswith(needed)):
+            state = {name: state.get(name, tensor) for name, tensor in own.items()}
+        apply_state(self.module, state, path, what)
+        if self.options.represent is None:
+            self._begin(0)
+
+    def use_student(self, pipeline: ImagePipeline) -> None:
+        if self.represent:
+            raise InputError("--quantized: of DiR stage II alone learns int8 rounding: give --start, or --represent 0")
+        self.maps = TailMaps(pipeline.network, self.example)
+
+    def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """DiRNet, DfRNet, decoder; alignment and mixer; what is not shipped."""
+        module, representation = self.module, self.module.representation
+        ends = [part for part in (representation.alignment, module.mixer) if part is not None]
+        if self.direct:
+            shares = (1.0, 1.0, 1.0, 1.0, 0.0)
+        elif self.representing:
+            shares = (1.0, 1.0, 1.0, 0.0, 1.0)
+        else:
+            along = ALONG_RATE * (self.options.learn == "all")
+            decoder = 1.0 if representation.alignment is None else along  # it reads another representation than before
+            shares = (along, along, decoder, 1.0, 0.0)
+        parts = ([representation.dirnet], [representation.dfrnet], [module.decoder], ends, [self.auxiliary])
+        groups = [[p for network in part for p in network.parameters()] for part in parts]
+        return [*zip(groups, shares, strict=True)]
+
+    def on_step_start(self, progress: float) -> None:
+        self.representing = progress * self.steps < self.represent - 0.5
+        moving = progress < self.moving_statistics  # not where an int8 file's rounding is learned
+        self.module.train(moving)
+        # the last steps of each stage train the very functions that the next one, or the file, has
+        ends = self.moving_statistics * self.represent / self.steps
+        moving_first = moving and (self.direct or (self.representing and progress < ends))
+        for part in (self.module.representation, self.module.decoder):
+            part.train(moving_first)
+        for parameters, share in self.param_groups():
+            for parameter in parameters:
+                parameter.requires_grad_(share > 0)
+
+    def loss(self, student: ImagePipeline, batch: Batch) -> dict[str, Tensor]:
+        clean, degraded = self.images(batch.clean), self.images(batch.degraded)
+        if self.representing:
+            return self._represent(batch, clean, degraded)
+        return self._refine(student, batch, clean, degraded)
+
+    def _represent(self, batch: Batch, clean: Tensor, degraded: Tensor) -> dict[str, Tensor]:
+        """Stage I: L0 + L*, which have no weights in common."""
+        module = self.module
+        first, second = (module.centred(x) for x in (degraded, self.images(_second_copy(batch.clean))))
+        baseline = self.auxiliary.baseline_losses(module, first, second)
+        reference = self.auxiliary.reference_losses(module, clean)
+        return {"loss": baseline["l0"] + reference["l_star"], **baseline, **reference}
+
+    def _refine(self, student: ImagePipeline, batch: Batch, clean: Tensor, degraded: Tensor) -> dict[str, Tensor]:
+        """Stage II: L+ (Eq. 8)."""
+        module = student.module
+        assert isinstance(module, DiR)
+        found = module.decode(degraded)
+        photo = self._photo_error(module, found, clean)
+        *maps, answer = self.maps(student.normalize(found.repaired).contiguous(memory_format=torch.channels_last))
+        task = self._task_error(batch, maps, answer, clean)
+        loss = TASK_WEIGHT * task["task"] + PHOTO_WEIGHT * photo
+        if self.direct or module.representation.alignment is None:
+            return {"loss": loss, "photo": photo, **task}
+        with torch.no_grad():
+            reference = module.representation.dfrnet(module.centred(clean))[0]
+        aligned = F.l1_loss(found.represented.refined, reference)
+        return {"loss": loss + aligned, "aligned": aligned, "photo": photo, **task}
+
+    def _photo_error(self, module: DiR, found: Decoded, clean: Tensor) -> Tensor:
+        """Of the decoded photo and, where that is another, of the repaired one."""
+        photos = [module.photo(found.decoded), *([] if module.mixer is None else [found.repaired])]
+        return torch.stack([F.l1_loss(x / module.top, clean / module.top) for x in photos]).sum()
+
+    def _task_error(self, batch: Batch, maps: list[Tensor], answer: Tensor, clean: Tensor) -> dict[str, Tensor]:
+        """Under "task": what the classifier makes of the repaired photo."""
+        if self.options.loss == "answers":
+            return {"task": F.cross_entropy(answer, self.targets(batch))}
+        with torch.no_grad():
+            wanted = self.teacher(self.pipeline.normalize(clean))
+        errors = tail_error([*maps, answer], wanted)
+        return {"task": errors.pop("tail"), **errors}
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        auxiliary = {f"{_AUXILIARY}{name}": tensor for name, tensor in self.auxiliary.state_dict().items()}
+        return {**self.module.state_dict(), **auxiliary}
+
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        auxiliary = {name: tensor for name, tensor in state.items() if name.startswith(_AUXILIARY)}
+        self.auxiliary.load_state_dict({name.removeprefix(_AUXILIARY): x for name, x in auxiliary.items()})
+        self.module.load_state_dict({name: x for name, x in state.items() if name not in auxiliary})
+
+
+def _second_copy(clean: Tensor) -> Tensor:
+    """Crops (B, H, W, 3) uint8, degraded anew, as PyTorch's generator says."""
+    draws = zip(torch.randint(2**31, (len(clean),)).tolist(), torch.randint(SEVERITIES, (len(clean),)), strict=True)
+    crops = zip(clean.cpu().numpy(), draws, strict=True)
+    copies = [corrupt(crop, SECOND, 1 + int(level), seed, 0) for crop, (seed, level) in crops]
+    return torch.from_numpy(np.stack(copies)).to(clean.device)
