@@ -129,7 +129,7 @@ METHOD = Method(
         description="Train restorer and fidelity map estimator on photos and their degraded selves, then the "
         "calibration of the network. Labels are optional.",
         options=FidelityTraining,
-        clean_share=1 / 4,
+        clean_share=1 / 2,
         corruptions=("fidelity_awgn",),
         steps=2000,
         batch=16,
