@@ -98,6 +98,9 @@ class ParityResult(Contract):
     """The verdict of one runtime on one artifact. ``failures`` are sentences for people; ``reason``: why skipped."""
 
     runtime: str
+    against: str | None = Field(
+        default=None, description="the runtime whose outputs of the same file were compared with; null: PyTorch"
+    )
     verdict: Verdict
     images: int | None = Field(default=None, description="how many were compared; null: none, or not recorded")
     tolerance: Tolerance | None = None
@@ -106,6 +109,11 @@ class ParityResult(Contract):
     failures: tuple[str, ...] = ()
     reason: str | None = None
     seconds: float = 0.0
+
+    @property
+    def comparison(self) -> str:
+        """What was compared with what, for tables."""
+        return f"{self.runtime} against {self.against}" if self.against else self.runtime
 
 
 class Artifact(Contract):

@@ -97,10 +97,10 @@ def render_table(manifest: Manifest, console: Console) -> None:
             measured, allowed = worst_text(result), tolerance_text(result.tolerance)
             if result.images is not None:
                 compared[result.images][artifact.precision] = None
-            rows.append([*first, result.runtime, measured, allowed, verdict_cell(result.verdict)])
+            rows.append([*first, result.comparison, measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             for sentence in result.failures:
-                failures.append(Text.assemble((f"{artifact.file} on {result.runtime}: ", "bold red"), sentence))
+                failures.append(Text.assemble((f"{artifact.file} on {result.comparison}: ", "bold red"), sentence))
         if first[0]:
             rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())

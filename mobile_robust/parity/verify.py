@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,11 @@ def plan(
         registry.require(runtimes)
     if against:
         known = registry.runtimes()
-        if against not in known:
+        if against.partition(":")[0] not in known:
             raise unknown("runtime", against, known)
         registry.require([against])
-        other = known[against]
-        chosen = [info for info in chosen if info.target == other.target]
+        other = registry.find(against)
+        chosen = [replace(info, integer_against=None) for info in chosen if info.target == other.target]
     if not {artifact.target for artifact in manifest.artifacts}.intersection(info.target for info in chosen):
         names = " or ".join(info.name for info in chosen) or against
         raise InputError(f"{folder}: holds no file that {names} runs")
