@@ -49,7 +49,7 @@ def check(
         reference: Inputs and expected output.
         checks: From the registry.
         on_step: Called with a description of each check as it begins.
-        file: What was already read from it, see :func:`read_once`.
+        file: What was already read from it, or was compiled from it.
 
     Returns:
         One result per check (of an int8 file two where the runtime is compared with another one too), and by runtime
@@ -70,11 +70,28 @@ def check(
         if not info.executes:
             results.append(info.load()(file))
             continue
-        made, errors = _check_on(info, file, artifact, recipe, reference)
+        made, errors = _check_on(info, file, folder, artifact, recipe, reference)
         results += made
         if errors is not None:
             samples[info.name] = errors
     return results, samples
+
+
+def check_compiled(
+    folder: Path,
+    file: PathLike[str],
+    artifact: Artifact,
+    recipe: Recipe,
+    reference: Reference,
+    checks: Iterable[RuntimeInfo],
+    on_step: Callable[[str], None] = lambda _: None,
+) -> list[ParityResult]:
+    """:func:`check` of a ``file`` that was compiled from an artifact into one operation, which stands for all of it."""
+    total = sum(artifact.operations.values())
+    results, _ = check(folder, artifact, recipe, reference, checks, on_step, file)
+    placed = {"total_ops": total, "placed_ops": total}
+    placements = [result.placement and result.placement.model_copy(update=placed) for result in results]
+    return [result.model_copy(update={"placement": where}) for result, where in zip(results, placements, strict=True)]
 
 
 def _read_once(folder: Path, artifact: Artifact) -> PathLike[str]:
@@ -97,7 +114,7 @@ def computed_by(info: RuntimeInfo, folder: Path, artifact: Artifact, reference: 
 
 
 def _check_on(
-    info: RuntimeInfo, file: PathLike[str], artifact: Artifact, recipe: Recipe, reference: Reference
+    info: RuntimeInfo, file: PathLike[str], folder: Path, artifact: Artifact, recipe: Recipe, reference: Reference
 ) -> tuple[list[ParityResult], Errors | None]:
     start = time.perf_counter()
     # Of a float32 file that is computed in half precision no more can be asked than of a half-precision one.
@@ -116,7 +133,7 @@ def _check_on(
     if info.integer_against and PRECISIONS[artifact.precision].integer:
         start, other = time.perf_counter(), find(info.integer_against)
         try:
-            integer, _ = _execute(other, file, artifact, reference, count)
+            integer, _ = _execute(other, _read_once(folder, artifact), artifact, reference, count)
             metrics, failures = _compared(integer, got, tolerance, reference)
         except EngineError as error:
             metrics, failures = {}, [str(error)]

@@ -57,7 +57,7 @@ def tolerance_text(tolerance: Tolerance | None) -> str:
 
 def verdict_text(manifest: Manifest) -> str:
     """The build's verdict as a phrase: "all 14 checks passed"."""
-    verdicts = [result.verdict for artifact in manifest.artifacts for result in artifact.parity]
+    verdicts = [result.verdict for artifact in manifest.files for result in artifact.parity]
     made = len(verdicts) - verdicts.count("skipped")
     if failed := verdicts.count("fail"):
         return f"{failed} of {made} checks failed"
@@ -103,12 +103,23 @@ def render_table(manifest: Manifest, console: Console) -> None:
                 failures.append(Text.assemble((f"{artifact.file} on {result.comparison}: ", "bold red"), sentence))
         if first[0]:
             rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
+    for npu in manifest.npu:
+        first = [f"TFLite int8 {npu.chip}", bytes_text(npu.bytes), ""]
+        for result in npu.parity:
+            measured, allowed = worst_text(result), tolerance_text(result.tolerance)
+            rows.append([*first, result.comparison, measured, allowed, verdict_cell(result.verdict)])
+            first = ["", "", ""]
+            failures += [
+                Text.assemble((f"{npu.file} on {result.comparison}: ", "bold red"), each) for each in result.failures
+            ]
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
     counts = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(compared.items()))
     if counts:
         console.print(Text(f"photos compared: {counts}", style="dim"))
     for failure in failures:
         console.print(failure)
+    for needs in dict.fromkeys(npu.needs for npu in manifest.npu):
+        console.print(Text(f"compiled for NPUs: needs {needs}", style="dim"))
     for note, count in skipped.items():
         console.print(Text(f"{note} ({count} artifacts)" if count > 1 else note, style="dim"))
     provenance = manifest.provenance

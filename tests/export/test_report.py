@@ -16,6 +16,7 @@ from mobile_robust.contracts.manifest import (
     Artifact,
     Manifest,
     Metrics,
+    NpuArtifact,
     ParityResult,
     Placement,
     Provenance,
@@ -178,6 +179,21 @@ def test_a_failure_is_shown_in_full(tmp_path: Path) -> None:
     text = page(manifest(fail=True), tmp_path).text
     for said in ("1 of 10 checks failed", FAILURE, "GATHER_ND, CUSTOM", "39 of 41"):
         assert said in text
+
+
+def test_a_failure_of_a_compiled_file_is_one_of_the_build(tmp_path: Path) -> None:
+    facts = {"sha256": "3" * 64, "bytes": 200_000, "operations": 38, "litert": "2.3.0", "qairt": "2.51.0"}
+    built = manifest()
+    for fail in (False, True):
+        (parity,) = [result("module", "int8", "snapdragon_npu:SM8650", fail)]
+        file = NpuArtifact(
+            file="x_SM8650.tflite", chip="SM8650", source="x.tflite", needs="a <phone>", parity=(parity,), **facts
+        )
+        found = built.model_copy(update={"npu": (file,)})
+        text, end = page(found, tmp_path).text, printed(found)
+        assert found.passed != fail and "Compiled for NPUs" in text and "Needs a <phone>." in text
+        assert (FAILURE in text and "x_SM8650.tflite on snapdragon_npu:SM8650" in end) == fail
+    assert "1 of 11 checks failed" in text and "Compiled for NPUs" not in page(built, tmp_path).text
 
 
 def test_without_samples_there_is_no_histogram(tmp_path: Path) -> None:

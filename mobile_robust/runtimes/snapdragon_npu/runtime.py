@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from mobile_robust.contracts.chips import CHIPS
 from mobile_robust.contracts.manifest import Placement
 from mobile_robust.runtimes.base import EngineError, Runtime
 from mobile_robust.runtimes.process import Message, Worker, WorkerSession, launch
-from mobile_robust.runtimes.snapdragon_npu import CHIPS, RUNTIMES, libraries, worker
+from mobile_robust.runtimes.snapdragon_npu import RUNTIMES, libraries, worker
 from mobile_robust.runtimes.snapdragon_npu.compiler import DISPATCH, compile_for
 from mobile_robust.runtimes.snapdragon_npu.payload import context_model
 from mobile_robust.tflite import file as tflite_file

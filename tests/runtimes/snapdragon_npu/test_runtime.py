@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mobile_robust.contracts.chips import CHIPS
 from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.errors import InputError
@@ -17,7 +18,7 @@ from mobile_robust.parity.reference import load_reference
 from mobile_robust.runtimes.base import EngineError, PlacementError
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.registry import find
-from mobile_robust.runtimes.snapdragon_npu import CHIPS, cli, libraries
+from mobile_robust.runtimes.snapdragon_npu import cli, libraries
 from mobile_robust.runtimes.snapdragon_npu.compiler import compile_for, versions
 from mobile_robust.runtimes.snapdragon_npu.payload import read_payload
 from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
