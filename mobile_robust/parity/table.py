@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.text import Text
@@ -73,6 +74,28 @@ _COLUMNS = (
     Column("tolerance", fold=True),
     Column("verdict", "left"),
 )
+
+
+def markdown(manifests: Iterable[Manifest]) -> str:
+    """All comparisons of some builds that were made, one row each, as a table of Markdown."""
+    rows = []
+    for manifest in manifests:
+        for made in manifest.files:
+            for result in made.parity:
+                if result.verdict != "skipped":
+                    rows.append([made.file, result.comparison, *_cells(result), result.verdict])
+    head = ["file", "on", "operations placed", "max error", "SNR", "top-1", "photos", "verdict"]
+    return Table.of(head, rows, left=("on", "verdict")).markdown()
+
+
+def _cells(result: ParityResult) -> list[str]:
+    placed, measured = result.placement, worst(result)
+    where = f"{placed.placed_ops} of {placed.total_ops}" if placed else "—"
+    if measured is None:
+        return [where, "—", "—", "—", "—"]
+    snr = "exact" if measured.snr_db is None else f"{measured.snr_db:.1f} dB"
+    top1 = "—" if measured.top1_agreement is None else f"{measured.top1_agreement:.1%}"
+    return [where, f"{measured.max_error:.1e}", snr, top1, str(result.images)]
 
 
 def verdict_cell(verdict: Verdict) -> Text:
