@@ -24,6 +24,7 @@ _COMMANDS = {
         "latency of TFLite files on this host and Android phones; report over results of any device",
     ),
     "arm64": ("runtimes.emulator.cli", "set up (or remove) the sandbox that runs a phone's CPU kernels here"),
+    "npu": ("runtimes.snapdragon_npu.cli", "set up what compiles for a Snapdragon's NPU and emulates it here"),
     "ablate": ("ablation.cli", "what each idea of a method is worth: trained with and without it"),
     "corrupt": ("corruptions.cli", "one labelled picture of a photo with every corruption at every level"),
 }

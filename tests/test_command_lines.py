@@ -29,6 +29,9 @@ WORK = [
     "bench.instructions.count.count_instructions",
     "runtimes.emulator.install.set_up",
     "runtimes.emulator.install.remove",
+    "runtimes.snapdragon_npu.libraries.set_up",
+    "runtimes.snapdragon_npu.libraries.remove",
+    "runtimes.snapdragon_npu.libraries.find",
     "corruptions.cli.ContactSheet",
     "methods.deepcorrect.rank.ranking.rank",
 ]

@@ -38,7 +38,7 @@ ORDER = (
     ("bench",),
     ("__init__",),
     ("cli",),
-    ("__main__", "convert", "train", "evaluate", "ablate", "rank", "corrupt", "arm64"),
+    ("__main__", "convert", "train", "evaluate", "ablate", "rank", "corrupt", "arm64", "npu"),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 #: Commands sit on top of their room: they may see the console script's frame, and nothing imports them.

@@ -5,11 +5,13 @@ Written last and atomically: a folder without a valid manifest is not a finished
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from mobile_robust.contracts.chips import Chip
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.recipe import Recipe, Tolerance
@@ -98,6 +100,9 @@ class ParityResult(Contract):
     """The verdict of one runtime on one artifact. ``failures`` are sentences for people; ``reason``: why skipped."""
 
     runtime: str
+    against: str | None = Field(
+        default=None, description="the runtime whose outputs of the same file were compared with; null: PyTorch"
+    )
     verdict: Verdict
     images: int | None = Field(default=None, description="how many were compared; null: none, or not recorded")
     tolerance: Tolerance | None = None
@@ -106,6 +111,11 @@ class ParityResult(Contract):
     failures: tuple[str, ...] = ()
     reason: str | None = None
     seconds: float = 0.0
+
+    @property
+    def comparison(self) -> str:
+        """What was compared with what, for tables."""
+        return f"{self.runtime} against {self.against}" if self.against else self.runtime
 
 
 class Artifact(Contract):
@@ -126,8 +136,34 @@ class Artifact(Contract):
     @property
     def verdict(self) -> Verdict:
         """fail if any runtime failed, pass if any passed, otherwise skipped."""
-        verdicts = {result.verdict for result in self.parity}
-        return "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "skipped"
+        return _verdict(self.parity)
+
+
+class NpuArtifact(Contract):
+    """An int8 TFLite file compiled for the NPU of one chip: every operation of it in one that dispatches to the NPU."""
+
+    file: FileName
+    chip: Chip
+    source: FileName = Field(description="the artifact that was compiled")
+    sha256: str
+    bytes: Count
+    operations: Positive = Field(description="of the source, all of them on the NPU")
+    litert: str = Field(description="version of LiteRT, whose plug-in compiled it")
+    qairt: str = Field(description="version of Qualcomm's libraries, which made the binary")
+    needs: str = Field(description="what an app needs to run it, in words")
+    parity: tuple[ParityResult, ...] = Field(
+        default=(), description="of the compiled file, executed by Qualcomm's emulator"
+    )
+
+    @property
+    def verdict(self) -> Verdict:
+        """As of an :class:`Artifact`."""
+        return _verdict(self.parity)
+
+
+def _verdict(results: Iterable[ParityResult]) -> Verdict:
+    verdicts = {result.verdict for result in results}
+    return "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "skipped"
 
 
 class Provenance(Contract):
@@ -170,6 +206,7 @@ class Manifest(Contract):
     weights: StoredFile = Field(description="safetensors: the training form's state, to rebuild it for --layers")
     report: StoredFile | None = Field(default=None, description="the page for people; null: of an older version")
     artifacts: tuple[Artifact, ...]
+    npu: tuple[NpuArtifact, ...] = Field(default=(), description="int8 files compiled for chips, where asked for")
     body_sha256: str | None = Field(
         default=None, description="of this document without this key; says whether it was edited, not who wrote it"
     )
@@ -184,7 +221,12 @@ class Manifest(Contract):
     @property
     def passed(self) -> bool:
         """True when no runtime failed on any artifact."""
-        return all(artifact.verdict != "fail" for artifact in self.artifacts)
+        return all(artifact.verdict != "fail" for artifact in self.files)
+
+    @property
+    def files(self) -> tuple[Artifact | NpuArtifact, ...]:
+        """The artifacts, and those compiled for chips."""
+        return (*self.artifacts, *self.npu)
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> Manifest:
@@ -239,7 +281,7 @@ def verify_hashes(manifest: Manifest, folder: Path) -> None:
     Raises:
         InputError: A file is missing or its SHA-256 differs; names all such files.
     """
-    stored = [(a.file, a.sha256) for a in manifest.artifacts]
+    stored = [(a.file, a.sha256) for a in manifest.files]
     stored += [(s.file, s.sha256) for s in (manifest.reference, manifest.weights)]
     wrong = []
     for name, expected in stored:

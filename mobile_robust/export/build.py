@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import product
 from os import PathLike
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import torch
 from safetensors.torch import save
 
 from mobile_robust import __version__
-from mobile_robust.contracts.manifest import Artifact, Manifest, Provenance, StoredFile, write_manifest
+from mobile_robust.contracts.chips import Chip
+from mobile_robust.contracts.manifest import Artifact, Manifest, NpuArtifact, Provenance, StoredFile, write_manifest
 from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.contracts.targets import TARGETS
@@ -31,6 +33,7 @@ from mobile_robust.export.cost import count
 from mobile_robust.export.coverage import check_coverage
 from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
+from mobile_robust.export.npu import compile_artifact, require_npu
 from mobile_robust.export.report import write_report
 from mobile_robust.export.rounding import Rounder
 from mobile_robust.export.shown_photos import show_photos
@@ -41,6 +44,7 @@ from mobile_robust.parity.check import check
 from mobile_robust.parity.reference import Reference
 from mobile_robust.pipelines import Model, build_model
 from mobile_robust.runtimes import registry
+from mobile_robust.runtimes.snapdragon_npu import RUNTIMES
 
 WEIGHTS_NAME = "weights.safetensors"
 Step = Callable[[str], None]
@@ -63,6 +67,7 @@ def convert(
     out: str | Path = "build",
     *,
     calibration: PhotoDataset | None = None,
+    npu: Sequence[Chip] = (),
     force: bool = False,
     on_step: Step | None = None,
 ) -> Build:
@@ -74,6 +79,7 @@ def convert(
         recipe: What to build; :func:`~mobile_robust.export.override.override` changes single settings.
         out: Folder of all builds; made where missing.
         calibration: The user's photos; None: those that ship with the dependencies.
+        npu: Chips that the int8 TFLite file is compiled for, into further files.
         force: Build even if nothing has changed.
         on_step: Called with the name of each step as it begins, :func:`count_steps` times at most.
 
@@ -81,20 +87,22 @@ def convert(
         InputError: Bad input of any kind, or an int8 file that still computes in float.
     """
     folder = Path(out) / recipe.name
-    key = fingerprint(recipe, calibration.identity() if calibration else [])
+    if npu:
+        require_npu(recipe, npu)
+    key = fingerprint(recipe, calibration.identity() if calibration else [], npu)
     recover(folder)
     if not force and (manifest := reusable(folder, key)):
         return Build(folder, manifest, reused=True)
     refuse_foreign(folder)
     with workspace(folder) as hidden:
-        manifest, notice = _Builder(recipe, hidden, calibration, key, on_step or (lambda _: None)).run()
+        manifest, notice = _Builder(recipe, hidden, calibration, npu, key, on_step or (lambda _: None)).run()
     return Build(folder, manifest, reused=False, notice=notice)
 
 
-def count_steps(recipe: Recipe) -> int:
+def count_steps(recipe: Recipe, npu: Sequence[Chip] = ()) -> int:
     """How often :func:`convert` calls ``on_step`` for a recipe that is built."""
     checks = sum(info.target == target for target, _ in recipe.artifacts.pairs() for info in registry.select(None))
-    return 3 + len(recipe.artifacts.pairs()) + checks
+    return 3 + len(recipe.artifacts.pairs()) + checks + len(npu)
 
 
 @dataclass
@@ -104,6 +112,7 @@ class _Builder:
     recipe: Recipe
     folder: Path
     calibration: PhotoDataset | None
+    chips: Sequence[Chip]
     fingerprint: str
     step: Step
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -133,6 +142,7 @@ class _Builder:
         with temporary_files(self.folder):
             made = self._convert(model, provenance, calibration)
         artifacts, errors = self._verify(made, reference)
+        compiled = self._compile(artifacts, reference)
         self.step("report")
         manifest = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -145,6 +155,7 @@ class _Builder:
             reference=StoredFile(file=reference_path.name, sha256=sha256(reference_path)),
             weights=StoredFile(file=WEIGHTS_NAME, sha256=sha256(weights_path)),
             artifacts=tuple(artifacts),
+            npu=compiled,
         )
         report = write_report(manifest, self.folder, errors, shown)
         stored = StoredFile(file=report.name, sha256=sha256(report))
@@ -196,6 +207,14 @@ class _Builder:
             verified.append(artifact.model_copy(update={"parity": tuple(results)}))
             errors |= {(artifact.file, runtime): sample for runtime, sample in sampled.items()}
         return verified, errors
+
+    def _compile(self, artifacts: Sequence[Artifact], reference: Reference) -> tuple[NpuArtifact, ...]:
+        int8 = [artifact for artifact in artifacts if (artifact.target, artifact.precision) == ("tflite", "int8")]
+        compiled = []
+        for artifact, chip in product(int8, self.chips):
+            with self._clock(f"{RUNTIMES[0].name}:{chip}"):
+                compiled.append(compile_artifact(self.folder, artifact, self.recipe, reference, chip, self.step))
+        return tuple(compiled)
 
     @contextmanager
     def _clock(self, stage: str) -> Iterator[None]:

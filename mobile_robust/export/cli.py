@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from mobile_robust.contracts.chips import CHIPS
 from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.recipe import ArtifactsSection
 from mobile_robust.contracts.targets import TARGETS
@@ -30,6 +31,7 @@ EXAMPLES = """examples:
   python -m mobile_robust.convert --list                       what can be built
   python -m mobile_robust.convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
       --weights afd_nano.safetensors --calibration photos/     one file to drop into an app
+  python -m mobile_robust.convert --npu SM8550 SM8650 SM8750   int8 compiled for Snapdragon NPUs as well
   python -m mobile_robust.convert my_recipe.toml --target tflite --precision int8
 """
 
@@ -63,6 +65,15 @@ def parser() -> argparse.ArgumentParser:
         "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"
     )
     add_split(p, "of --calibration, never touch the photos that evaluate --holdout FRACTION scores")
+    p.add_argument(
+        "--npu",
+        nargs="+",
+        choices=CHIPS,
+        default=[],
+        metavar="CHIP",
+        help=f"also compile the int8 TFLite file for the NPU of these chips ({', '.join(sorted(CHIPS))}); an app needs "
+        "LiteRT 2 with Qualcomm's dispatch library to run it; see python -m mobile_robust.npu setup",
+    )
     p.add_argument("--list", action="store_true", help="list the built-in recipes and stop")
     p.add_argument("--json", action="store_true", help="print the manifests as JSON instead of tables")
     p.add_argument("--force", action="store_true", help="build again even if nothing has changed")
@@ -103,12 +114,12 @@ def main(arguments: list[str]) -> int:
     if options.calibration:
         photos = PhotoDataset.from_folder(options.calibration, split=split_of(options))
 
-    manifests = []
+    manifests, chips = [], list(dict.fromkeys(options.npu))
     notes = make_console(stderr=True)
     for number, recipe in enumerate(recipes, start=1):
         title = f"{recipe.name} ({number}/{len(recipes)})"
-        with progress_bar(notes, title, count_steps(recipe)) as step:
-            build = convert(recipe, options.out, calibration=photos, force=options.force, on_step=step)
+        with progress_bar(notes, title, count_steps(recipe, chips)) as step:
+            build = convert(recipe, options.out, calibration=photos, npu=chips, force=options.force, on_step=step)
         manifests.append(build.manifest)
         if build.notice:
             notes.print(f"warning: {build.notice}", style="yellow")

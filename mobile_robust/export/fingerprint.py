@@ -11,12 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mobile_robust import __version__
+from mobile_robust.contracts.chips import Chip
 from mobile_robust.contracts.manifest import Manifest, StoredFile, body_hash, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.data.class_names import class_names
 from mobile_robust.errors import InputError
 from mobile_robust.export.report import REPORT_NAME
 from mobile_robust.files import resume_key, sha256
+from mobile_robust.runtimes.snapdragon_npu.compiler import versions
 
 #: The packages whose version can change an artifact or its verification.
 PACKAGES = ("torch", "timm", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools", "numpy")
@@ -37,9 +39,9 @@ def tool_versions() -> dict[str, str]:
     return own | {name: version(name) for name in PACKAGES}
 
 
-def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
-    """Hex SHA-256 of the recipe, its weights files and class names, the calibration images, the tools and this
-    package's code; raises InputError where a file is missing.
+def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]], chips: Sequence[Chip] = ()) -> str:
+    """Hex SHA-256 of the recipe, its weights files and class names, the calibration images, the tools, this package's
+    code, and the chips that are compiled for with what compiles; raises InputError where a file is missing.
     """
     backbone = recipe.backbone
     files = [recipe.weights.file, recipe.weights.ranking, backbone.weights if backbone else None]
@@ -50,7 +52,8 @@ def fingerprint(recipe: Recipe, images: Sequence[tuple[str, int, int]]) -> str:
     digests = [sha256(path) for path in paths]
     if backbone and backbone.classes:
         digests.append(resume_key(class_names(backbone.classes)))
-    return resume_key([recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash()])
+    npu = [list(chips), versions()] if chips else []
+    return resume_key([recipe.model_dump_json(), digests, list(images), tool_versions(), code_hash(), *npu])
 
 
 def reusable(folder: Path, expected: str) -> Manifest | None:

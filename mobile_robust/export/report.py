@@ -31,6 +31,7 @@ def write_report(
     sections = [
         photo_section(photos),
         _parity(manifest),
+        _npu(manifest),
         _plots(manifest, errors or {}),
         _interfaces(manifest),
         _placement(manifest),
@@ -61,8 +62,8 @@ def _header(manifest: Manifest, title: str) -> Html:
     if provenance.warnings:
         parts.append(el("ul", *(el("li", warning) for warning in provenance.warnings), class_="label"))
     failures = [
-        el("li", el("b", f"{artifact.file} on {result.runtime}"), " ", sentence)
-        for artifact in manifest.artifacts
+        el("li", el("b", f"{artifact.file} on {result.comparison}"), " ", sentence)
+        for artifact in manifest.files
         for result in artifact.parity
         for sentence in result.failures
     ]
@@ -137,6 +138,28 @@ def _parity_rows(artifact: Artifact, largest: int) -> Html:
             )
         )
     return el("tbody", *rows)
+
+
+def _npu(manifest: Manifest) -> Html:
+    """The files compiled for chips."""
+    if not manifest.npu:
+        return Html("")
+    rows = []
+    for npu in manifest.npu:
+        placed = f"{npu.operations} of {npu.operations}"
+        first = [npu.file, npu.chip, bytes_text(npu.bytes), placed, npu.qairt, npu.litert]
+        for result in npu.parity:
+            compared = f"with {result.against or 'PyTorch'}, {result.images or 0} images"
+            measured = f"{worst_text(result)} ({tolerance_text(result.tolerance)})"
+            rows.append([*first, compared, measured, _pill(result.verdict, result.verdict)])
+            first = [""] * len(first)
+    head = ["File", "Chip", "Size", "Operations on the NPU", "QAIRT", "LiteRT", "Compared", "Worst error", "Verdict"]
+    note = (
+        "The int8 TFLite file compiled for the NPU of a chip; what was compiled was executed by Qualcomm's emulator. "
+        f"Needs {manifest.npu[0].needs}."
+    )
+    table = el("div", Table.of(head, rows, left=["Chip", "Compared"]).html(), class_="scroll")
+    return section("Compiled for NPUs", table, el("p", note, class_="note"))
 
 
 def _extent(result: ParityResult) -> str:
@@ -244,7 +267,7 @@ def _origin(manifest: Manifest) -> Html:
 
 
 def _hashes(manifest: Manifest) -> Html:
-    rows = [[a.file, f"{a.bytes:,}", el("code", a.sha256)] for a in manifest.artifacts]
+    rows = [[a.file, f"{a.bytes:,}", el("code", a.sha256)] for a in manifest.files]
     rows += [[s.file, "", el("code", s.sha256)] for s in (manifest.reference, manifest.weights)]
     again = join(
         "To verify these files again, in the folder of this page: ",

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_robust.contracts.manifest import Artifact, ParityResult, Placement
-from mobile_robust.contracts.recipe import Recipe
+from mobile_robust.contracts.manifest import Artifact, Metrics, ParityResult, Placement
+from mobile_robust.contracts.precisions import PRECISIONS
+from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.errors import InputError
 from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.runtimes.base import EngineError, PlacementError
-from mobile_robust.runtimes.registry import RuntimeInfo
+from mobile_robust.runtimes.registry import RuntimeInfo, find
 from mobile_robust.tflite import file as tflite_file
 
 #: A bound on agreement needs many images, a bound on the error shows on few: where the recipe does not say how many are
@@ -48,10 +49,11 @@ def check(
         reference: Inputs and expected output.
         checks: From the registry.
         on_step: Called with a description of each check as it begins.
-        file: What was already read from it, see :func:`read_once`.
+        file: What was already read from it, or was compiled from it.
 
     Returns:
-        One result per check, and by runtime name a sample of errors as fractions of the reference's range.
+        One result per check (of an int8 file two where the runtime is compared with another one too), and by runtime
+        name a sample of errors as fractions of the reference's range.
 
     Raises:
         InputError: The file is truncated or of another kind.
@@ -68,11 +70,28 @@ def check(
         if not info.executes:
             results.append(info.load()(file))
             continue
-        result, errors = _check_on(info, file, artifact, recipe, reference)
-        results.append(result)
+        made, errors = _check_on(info, file, folder, artifact, recipe, reference)
+        results += made
         if errors is not None:
             samples[info.name] = errors
     return results, samples
+
+
+def check_compiled(
+    folder: Path,
+    file: PathLike[str],
+    artifact: Artifact,
+    recipe: Recipe,
+    reference: Reference,
+    checks: Iterable[RuntimeInfo],
+    on_step: Callable[[str], None] = lambda _: None,
+) -> list[ParityResult]:
+    """:func:`check` of a ``file`` that was compiled from an artifact into one operation, which stands for all of it."""
+    total = sum(artifact.operations.values())
+    results, _ = check(folder, artifact, recipe, reference, checks, on_step, file)
+    placed = {"total_ops": total, "placed_ops": total}
+    placements = [result.placement and result.placement.model_copy(update=placed) for result in results]
+    return [result.model_copy(update={"placement": where}) for result, where in zip(results, placements, strict=True)]
 
 
 def _read_once(folder: Path, artifact: Artifact) -> PathLike[str]:
@@ -95,24 +114,58 @@ def computed_by(info: RuntimeInfo, folder: Path, artifact: Artifact, reference: 
 
 
 def _check_on(
-    info: RuntimeInfo, file: PathLike[str], artifact: Artifact, recipe: Recipe, reference: Reference
-) -> tuple[ParityResult, Errors | None]:
+    info: RuntimeInfo, file: PathLike[str], folder: Path, artifact: Artifact, recipe: Recipe, reference: Reference
+) -> tuple[list[ParityResult], Errors | None]:
     start = time.perf_counter()
-    tolerance = recipe.tolerance(artifact.precision)
+    # Of a float32 file that is computed in half precision no more can be asked than of a half-precision one.
+    half = info.arithmetic == "fp16" and artifact.precision == "fp32"
+    tolerance = recipe.tolerance("fp16" if half else artifact.precision)
     count = len(reference)
     if not tolerance.top1_agreement and not recipe.parity.images:
         count = min(count, ERROR_IMAGES)
-    expected, output = reference.expected[:count], reference.output.name
-    metrics, placement, errors = {}, None, None
+    expected = reference.expected[:count]
     try:
         got, placement = _execute(info, file, artifact, reference, count)
-        metrics[output] = compare(expected, got, reference.of_classifier, reference.unrepaired(count))
-        failures = check_tolerance(metrics[output], tolerance, output)
-        errors = _sample(expected, got)
-    except (PlacementError, EngineError, NotFiniteError) as error:
-        failures = [str(error)]
-    result = ParityResult(
+    except (PlacementError, EngineError) as error:
+        return [_result(info, tolerance, {}, [str(error)], start)], None
+    metrics, failures = _compared(expected, got, tolerance, reference)
+    results = [_result(info, tolerance, metrics, failures, start, placement, count)]
+    if info.integer_against and PRECISIONS[artifact.precision].integer:
+        start, other = time.perf_counter(), find(info.integer_against)
+        try:
+            integer, _ = _execute(other, _read_once(folder, artifact), artifact, reference, count)
+            metrics, failures = _compared(integer, got, tolerance, reference)
+        except EngineError as error:
+            metrics, failures = {}, [str(error)]
+        results.append(_result(info, tolerance, metrics, failures, start, placement, count, other.name))
+    return results, _sample(expected, got) if results[0].metrics else None
+
+
+def _compared(
+    expected: NDArray[np.float32], got: NDArray[np.float32], tolerance: Tolerance, reference: Reference
+) -> tuple[dict[str, Metrics], list[str]]:
+    """Metrics by output name, and a sentence per bound that is missed."""
+    output = reference.output.name
+    try:
+        metrics = compare(expected, got, reference.of_classifier, reference.unrepaired(len(expected)))
+    except NotFiniteError as error:
+        return {}, [str(error)]
+    return {output: metrics}, check_tolerance(metrics, tolerance, output)
+
+
+def _result(
+    info: RuntimeInfo,
+    tolerance: Tolerance,
+    metrics: dict[str, Metrics],
+    failures: list[str],
+    start: float,
+    placement: Placement | None = None,
+    count: int | None = None,
+    against: str | None = None,
+) -> ParityResult:
+    return ParityResult(
         runtime=info.name,
+        against=against,
         verdict="fail" if failures else "pass",
         images=count if metrics else None,
         tolerance=tolerance,
@@ -121,7 +174,6 @@ def _check_on(
         failures=tuple(failures),
         seconds=time.perf_counter() - start,
     )
-    return result, errors
 
 
 def _execute(

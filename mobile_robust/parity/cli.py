@@ -13,7 +13,7 @@ from rich.text import Text
 from mobile_robust.contracts.manifest import Artifact
 from mobile_robust.errors import InputError
 from mobile_robust.options import at_least
-from mobile_robust.parity.table import render_table
+from mobile_robust.parity.table import markdown, render_table
 from mobile_robust.parity.verify import Verification, plan, walk_failing
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
@@ -61,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
     images = "only the first N of the stored ones: quicker, says less"
     p.add_argument("--images", type=int, action=at_least(1), metavar="N", help=images)
     p.add_argument("--layers", action="store_true", help="walk failing TFLite files layer by layer, name the first bad")
-    p.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
+    written = p.add_mutually_exclusive_group()
+    written.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
+    written.add_argument("--markdown", action="store_true", help="print one table of Markdown over all builds instead")
     return p
 
 
@@ -75,8 +77,10 @@ def main(arguments: list[str]) -> int:
     for each in plans:
         with progress_bar(make_console(stderr=True), each.manifest.recipe.name, each.steps) as step:
             done.append(each.run(step))
-        if not options.json:
+        if not options.json and not options.markdown:
             _print(done[-1], options.layers, console)
+    if options.markdown:
+        print(markdown(verification.manifest for verification in done))
     if options.json:
         documents = [{"build": str(v.folder), "artifacts": list(map(_document, v.manifest.artifacts))} for v in done]
         print(json.dumps(documents, indent=2))

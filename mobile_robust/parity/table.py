@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.text import Text
@@ -57,7 +58,7 @@ def tolerance_text(tolerance: Tolerance | None) -> str:
 
 def verdict_text(manifest: Manifest) -> str:
     """The build's verdict as a phrase: "all 14 checks passed"."""
-    verdicts = [result.verdict for artifact in manifest.artifacts for result in artifact.parity]
+    verdicts = [result.verdict for artifact in manifest.files for result in artifact.parity]
     made = len(verdicts) - verdicts.count("skipped")
     if failed := verdicts.count("fail"):
         return f"{failed} of {made} checks failed"
@@ -73,6 +74,28 @@ _COLUMNS = (
     Column("tolerance", fold=True),
     Column("verdict", "left"),
 )
+
+
+def markdown(manifests: Iterable[Manifest]) -> str:
+    """All comparisons of some builds that were made, one row each, as a table of Markdown."""
+    rows = []
+    for manifest in manifests:
+        for made in manifest.files:
+            for result in made.parity:
+                if result.verdict != "skipped":
+                    rows.append([made.file, result.comparison, *_cells(result), result.verdict])
+    head = ["file", "on", "operations placed", "max error", "SNR", "top-1", "photos", "verdict"]
+    return Table.of(head, rows, left=("on", "verdict")).markdown()
+
+
+def _cells(result: ParityResult) -> list[str]:
+    placed, measured = result.placement, worst(result)
+    where = f"{placed.placed_ops} of {placed.total_ops}" if placed else "—"
+    if measured is None:
+        return [where, "—", "—", "—", "—"]
+    snr = "exact" if measured.snr_db is None else f"{measured.snr_db:.1f} dB"
+    top1 = "—" if measured.top1_agreement is None else f"{measured.top1_agreement:.1%}"
+    return [where, f"{measured.max_error:.1e}", snr, top1, str(result.images)]
 
 
 def verdict_cell(verdict: Verdict) -> Text:
@@ -97,18 +120,29 @@ def render_table(manifest: Manifest, console: Console) -> None:
             measured, allowed = worst_text(result), tolerance_text(result.tolerance)
             if result.images is not None:
                 compared[result.images][artifact.precision] = None
-            rows.append([*first, result.runtime, measured, allowed, verdict_cell(result.verdict)])
+            rows.append([*first, result.comparison, measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             for sentence in result.failures:
-                failures.append(Text.assemble((f"{artifact.file} on {result.runtime}: ", "bold red"), sentence))
+                failures.append(Text.assemble((f"{artifact.file} on {result.comparison}: ", "bold red"), sentence))
         if first[0]:
             rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
+    for npu in manifest.npu:
+        first = [f"TFLite int8 {npu.chip}", bytes_text(npu.bytes), ""]
+        for result in npu.parity:
+            measured, allowed = worst_text(result), tolerance_text(result.tolerance)
+            rows.append([*first, result.comparison, measured, allowed, verdict_cell(result.verdict)])
+            first = ["", "", ""]
+            failures += [
+                Text.assemble((f"{npu.file} on {result.comparison}: ", "bold red"), each) for each in result.failures
+            ]
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
     counts = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(compared.items()))
     if counts:
         console.print(Text(f"photos compared: {counts}", style="dim"))
     for failure in failures:
         console.print(failure)
+    for needs in dict.fromkeys(npu.needs for npu in manifest.npu):
+        console.print(Text(f"compiled for NPUs: needs {needs}", style="dim"))
     for note, count in skipped.items():
         console.print(Text(f"{note} ({count} artifacts)" if count > 1 else note, style="dim"))
     provenance = manifest.provenance

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobile_robust.contracts.manifest import Manifest, read_manifest, verify_hashes
+from mobile_robust.contracts.manifest import Manifest, NpuArtifact, read_manifest, verify_hashes
 from mobile_robust.errors import InputError, unknown
-from mobile_robust.parity.check import check, computed_by
-from mobile_robust.parity.reference import load_reference
+from mobile_robust.parity.check import check, check_compiled, computed_by
+from mobile_robust.parity.reference import Reference, load_reference
 from mobile_robust.runtimes import registry
 from mobile_robust.runtimes.registry import RuntimeInfo
 
@@ -48,7 +48,8 @@ class Plan:
     @property
     def steps(self) -> int:
         """How often :meth:`run` calls ``on_step``."""
-        return sum(info.target == artifact.target for artifact in self.manifest.artifacts for info in self.checks)
+        artifacts = sum(info.target == artifact.target for artifact in self.manifest.artifacts for info in self.checks)
+        return artifacts + sum(len(self._checks_of(npu)) for npu in self.manifest.npu)
 
     def run(self, on_step: Callable[[str], None] = lambda _: None) -> Verification:
         """Runs every check."""
@@ -61,8 +62,22 @@ class Plan:
                 expected = computed_by(self.against, self.folder, artifact, reference)
             results, _ = check(self.folder, artifact, self.manifest.recipe, expected, self.checks, on_step)
             artifacts.append(artifact.model_copy(update={"parity": tuple(results)}))
-        manifest = self.manifest.model_copy(update={"artifacts": tuple(artifacts)})
+        compiled = tuple(self._compiled(npu, reference, on_step) for npu in self.manifest.npu)
+        manifest = self.manifest.model_copy(update={"artifacts": tuple(artifacts), "npu": compiled})
         return Verification(self.folder, manifest, self.against.name if self.against else None)
+
+    def _checks_of(self, npu: NpuArtifact) -> list[RuntimeInfo]:
+        """Those for the chip that a file was compiled for."""
+        return [info for info in self.checks if info.chips and (info.chip or info.chips[0]) == npu.chip]
+
+    def _compiled(self, npu: NpuArtifact, reference: Reference, on_step: Callable[[str], None]) -> NpuArtifact:
+        """A compiled file with what it did now: nothing, where its chip was not asked for."""
+        (source,) = [artifact for artifact in self.manifest.artifacts if artifact.file == npu.source]
+        if self.against and self.against.target == source.target:
+            reference = computed_by(self.against, self.folder, source, reference)
+        checks, file = self._checks_of(npu), self.folder / npu.file
+        results = check_compiled(self.folder, file, source, self.manifest.recipe, reference, checks, on_step)
+        return npu.model_copy(update={"parity": tuple(results)})
 
 
 def plan(
@@ -78,11 +93,11 @@ def plan(
         registry.require(runtimes)
     if against:
         known = registry.runtimes()
-        if against not in known:
+        if against.partition(":")[0] not in known:
             raise unknown("runtime", against, known)
         registry.require([against])
-        other = known[against]
-        chosen = [info for info in chosen if info.target == other.target]
+        other = registry.find(against)
+        chosen = [replace(info, integer_against=None) for info in chosen if info.target == other.target]
     if not {artifact.target for artifact in manifest.artifacts}.intersection(info.target for info in chosen):
         names = " or ".join(info.name for info in chosen) or against
         raise InputError(f"{folder}: holds no file that {names} runs")

@@ -7,7 +7,7 @@ a runtime is imported when one is made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -44,6 +44,12 @@ class RuntimeInfo:
     timed: bool = False
     #: The precision the accelerator is asked to compute in; None: what the file says.
     arithmetic: Literal["fp32", "fp16"] | None = None
+    #: A runtime whose outputs of an int8 file its own are compared with too.
+    integer_against: str | None = None
+    #: Those it compiles for: NAME:CHIP asks for one, NAME for the first.
+    chips: tuple[str, ...] = ()
+    #: The one that NAME:CHIP asks for.
+    chip: str | None = None
 
     def load(self) -> Any:
         module, _, name = self.implementation.partition(":")
@@ -51,7 +57,7 @@ class RuntimeInfo:
 
     def make(self) -> Runtime:
         """The runtime, if it executes."""
-        return self.load()()
+        return self.load()(self.chip) if self.chip else self.load()()
 
     def make_timed(self) -> TimedRuntime:
         """The runtime, if it is timed."""
@@ -71,19 +77,28 @@ def runtimes() -> Mapping[str, RuntimeInfo]:
     return {name: info for name, info in checks().items() if info.executes}
 
 
+def find(name: str) -> RuntimeInfo:
+    """A check by its name, or by NAME:CHIP. Raises InputError where either is unknown."""
+    known = checks()
+    base, colon, chip = name.partition(":")
+    if base not in known or (colon and not known[base].chips):
+        raise unknown("runtime", name, known)
+    if not colon:
+        return known[base]
+    if chip not in known[base].chips:
+        raise unknown(f"chip of {base}", chip, known[base].chips)
+    return replace(known[base], name=name, chip=chip)
+
+
 def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
     """The named checks, or those of every build. Raises InputError where a name is unknown."""
-    known = checks()
-    for name in names or ():
-        if name not in known:
-            raise unknown("runtime", name, known)
-    return [known[name] for name in names or ()] or [info for info in known.values() if info.default]
+    return [find(name) for name in names or ()] or [info for info in checks().values() if info.default]
 
 
 def require(names: Iterable[str]) -> None:
     """Raises InputError, with the reason, where a runtime that was asked for by name cannot run here."""
     for name in names:
-        info = checks()[name]
+        info = find(name)
         reason = info.make().unavailable() if info.executes else None
         if reason:
             raise InputError(f"--runtime {name}: not available on this machine: {reason}")
@@ -92,4 +107,9 @@ def require(names: Iterable[str]) -> None:
 def help_text() -> str:
     """One line a check, for the end of a ``--help``."""
     notes = {True: "", False: " (only where named: slow)"}
-    return "\n".join(f"  {info.name:16} {info.description}{notes[info.default]}" for info in checks().values())
+    lines = []
+    for info in checks().values():
+        lines.append(f"  {info.name:16} {info.description}{notes[info.default]}")
+        if info.chips:
+            lines.append(f"  {'':16} {info.name}:CHIP, of {', '.join(sorted(info.chips))}; without: {info.chips[0]}")
+    return "\n".join(lines)

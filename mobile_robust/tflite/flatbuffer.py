@@ -23,3 +23,15 @@ def pack(model: Any) -> bytes:
     from ai_edge_litert.tools import flatbuffer_utils
 
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def one_relu() -> bytes:
+    """The smallest TFLite file, to try an engine with: y = relu(x), of shape (1, 1, 1, 4), float32."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    relu = schema.BuiltinOperator.RELU
+    tensors = [schema.TensorT(shape=[1, 1, 1, 4], name=name) for name in ("x", "y")]
+    operators = [schema.OperatorT(inputs=[0], outputs=[1])]
+    graph = schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=operators)
+    codes = [schema.OperatorCodeT(builtinCode=relu, deprecatedBuiltinCode=relu)]
+    return pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=[schema.BufferT()]))

@@ -20,7 +20,7 @@ REPORT = (
 )
 
 
-def test_it_follows_recipe_weights_and_photos(tmp_path: Path) -> None:
+def test_it_follows_recipe_weights_photos_and_chips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = load_recipe(str(write_recipe(tmp_path)))
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"1")
@@ -28,7 +28,11 @@ def test_it_follows_recipe_weights_and_photos(tmp_path: Path) -> None:
     found = [fingerprint(recipe, []), fingerprint(recipe, [("a.jpg", 1, 1)]), fingerprint(trained, [])]
     weights.write_bytes(b"2")
     found += [fingerprint(trained, []), fingerprint(recipe.model_copy(update={"title": "other"}), [])]
-    assert len(set(found)) == 5 and fingerprint(recipe, []) == found[0]
+    monkeypatch.setattr("mobile_robust.export.fingerprint.versions", lambda: {"qairt": "2.51.0"})
+    found += [fingerprint(recipe, [], ["SM8650"]), fingerprint(recipe, [], ["SM8750"])]
+    monkeypatch.setattr("mobile_robust.export.fingerprint.versions", lambda: {"qairt": "2.52.0"})
+    found.append(fingerprint(recipe, [], ["SM8650"]))
+    assert len(set(found)) == 8 and fingerprint(recipe, []) == found[0]
     weights.unlink()
     with pytest.raises(InputError, match="w.safetensors: no such file"):
         fingerprint(trained, [])

@@ -16,6 +16,7 @@ from mobile_robust.contracts.manifest import (
     Artifact,
     Manifest,
     Metrics,
+    NpuArtifact,
     ParityResult,
     Placement,
     Provenance,
@@ -30,7 +31,7 @@ from mobile_robust.contracts.targets import Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.report import write_report
-from mobile_robust.parity.table import render_table, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import markdown, render_table, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.text import bytes_text, count_text
 
 FAILURE = "output repaired: worst at index [2, 17, 40, 3]: expected 0.8112, got 0.7405; max_error = 9e-03 would pass"
@@ -178,6 +179,29 @@ def test_a_failure_is_shown_in_full(tmp_path: Path) -> None:
     text = page(manifest(fail=True), tmp_path).text
     for said in ("1 of 10 checks failed", FAILURE, "GATHER_ND, CUSTOM", "39 of 41"):
         assert said in text
+
+
+def test_a_failure_of_a_compiled_file_is_one_of_the_build(tmp_path: Path) -> None:
+    facts = {"sha256": "3" * 64, "bytes": 200_000, "operations": 38, "litert": "2.3.0", "qairt": "2.51.0"}
+    built = manifest()
+    for fail in (False, True):
+        (parity,) = [result("module", "int8", "snapdragon_npu:SM8650", fail)]
+        file = NpuArtifact(
+            file="x_SM8650.tflite", chip="SM8650", source="x.tflite", needs="a <phone>", parity=(parity,), **facts
+        )
+        found = built.model_copy(update={"npu": (file,)})
+        text, end = page(found, tmp_path).text, printed(found)
+        assert found.passed != fail and "Compiled for NPUs" in text and "Needs a <phone>." in text
+        assert (FAILURE in text and "x_SM8650.tflite on snapdragon_npu:SM8650" in end) == fail
+    assert "1 of 11 checks failed" in text and "Compiled for NPUs" not in page(built, tmp_path).text
+
+
+def test_a_table_of_markdown_over_builds() -> None:
+    lines = markdown([manifest(), manifest("pipeline", fail=True)]).splitlines()
+    assert lines[0] == "| file | on | operations placed | max error | SNR | top-1 | photos | verdict |"
+    assert "| small_int8.tflite | litert_cpu | 41 of 41 | 2.1e-02 | 33.1 dB | — | 1 | pass |" in lines
+    assert "| small_fp16.tflite | litert_gpu | 39 of 41 | 7.8e-03 | 66.5 dB | 100.0% | 34 | fail |" in lines
+    assert len(lines) == 2 + 2 * 10
 
 
 def test_without_samples_there_is_no_histogram(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mobile_robust.runtimes.process import launch, receive
-from mobile_robust.tflite.flatbuffer import pack
+from mobile_robust.tflite.flatbuffer import one_relu
 
 #: The process that holds the engine.
 WORKER = "mobile_robust.runtimes.litert_gpu.worker"
@@ -36,7 +36,7 @@ def find() -> tuple[dict[str, str] | None, str | None]:
         (environment variables to add so that the engine runs, None), or (None, why it cannot run and what to install).
     """
     try:
-        probe = _one_relu()
+        probe = one_relu()
     except ImportError as error:
         return None, f"ai-edge-litert does not load: {error}; pip install ai-edge-litert"
     base = {} if os.environ.get("XDG_RUNTIME_DIR") else {"XDG_RUNTIME_DIR": tempfile.gettempdir()}
@@ -77,15 +77,3 @@ def _failure(path: Path, variables: dict[str, str]) -> str | None:
     log = done.stderr.decode(errors="replace")
     reason = re.search(r"Failed to initialize WebGPU environment: (?:[A-Z]+: )?([^\n]+)", log)
     return reason[1] if reason else " ".join(reply.text.split())
-
-
-def _one_relu() -> bytes:
-    """The smallest TFLite file: y = relu(x), four values."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    relu = schema.BuiltinOperator.RELU
-    tensors = [schema.TensorT(shape=[1, 1, 1, 4], name=name) for name in ("x", "y")]
-    operators = [schema.OperatorT(inputs=[0], outputs=[1])]
-    graph = schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=operators)
-    codes = [schema.OperatorCodeT(builtinCode=relu, deprecatedBuiltinCode=relu)]
-    return pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=[schema.BufferT()]))
