@@ -52,7 +52,8 @@ class Auxiliary(nn.Module):
         )
 
     def baseline_losses(self, module: DiR, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """L0 (Eq. 5) of two centred photos of the same scenes, degraded in two ways: "l0", and the information."""
+        """L0 (Eq. 5) of two centred photos of the same scenes, degraded in two ways: "l0", its terms, and "closeness",
+        how far the representations of one scene lie apart as a fraction of how far those of two scenes do."""
         dirnet = module.representation.dirnet
         views = [_gaussian(dirnet, self.variance, x) for x in (first, second)]
         both = _gaussian(self.pair, self.pair_variance, torch.cat([first, second], 1))
@@ -60,7 +61,11 @@ class Auxiliary(nn.Module):
         known = torch.stack([self.of_baseline.information(x, drawn) for x in (first, second)]).mean()
         redundancy = torch.stack([divergence(both, view) for view in views]).mean()
         prior = torch.stack([divergence(view, Gaussian.prior(view.mean)) for view in views]).mean()
-        return {"l0": -known + REDUNDANCY * redundancy + PRIOR * prior, "information": known, "redundancy": redundancy}
+        loss = -known + REDUNDANCY * redundancy + PRIOR * prior
+        with torch.no_grad():
+            one, other = (view.mean for view in views)
+            closeness = _distance(one, other) / _distance(one, other.roll(1, 0))
+        return {"l0": loss, "information": known, "redundancy": redundancy, "closeness": closeness}
 
     def reference_losses(self, module: DiR, clean: Tensor) -> dict[str, Tensor]:
         """L* (Eq. 6) of clean photos (B, 3, H, W), RGB in [0, top]: "l_star", and the photo's error."""
@@ -71,6 +76,10 @@ class Auxiliary(nn.Module):
         prior = divergence(reference, Gaussian.prior(reference.mean))
         known = self.of_reference.information(centred, drawn)
         return {"l_star": -known + error + REFERENCE_PRIOR * prior, "decoded": error}
+
+
+def _distance(one: Tensor, other: Tensor) -> Tensor:
+    return (one - other).flatten(1).norm(dim=1).mean()
 
 
 def _gaussian(encoder: NanoEncoder | PaperEncoder, variance: nn.Module, centred: Tensor) -> Gaussian:

@@ -68,7 +68,8 @@ def test_first_the_representations_then_their_alignment() -> None:
     before, auxiliary = state(learner), [p.clone() for p in learner.auxiliary.parameters()]
     first = train(learner, 0, STEPS)
     assert first[-1]["loss"] < first[0]["loss"] and first[-1]["decoded"] < first[0]["decoded"]
-    assert set(first[0]) == {"loss", "l0", "information", "redundancy", "l_star", "decoded"}
+    assert set(first[0]) == {"loss", "l0", "information", "redundancy", "closeness", "l_star", "decoded"}
+    assert 0 < first[-1]["closeness"] < first[0]["closeness"]
     assert changed(learner, before) == {"dirnet", "dfrnet", "decoder"}
     assert not any(torch.equal(p, q) for p, q in zip(learner.auxiliary.parameters(), auxiliary, strict=True))
     before, auxiliary = state(learner), [p.clone() for p in learner.auxiliary.parameters()]
