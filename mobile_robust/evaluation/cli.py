@@ -73,7 +73,6 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    runtimes = [name for name, info in registry.runtimes().items() if info.default]
     parser = argparse.ArgumentParser(
         prog="python -m mobile_robust.evaluate",
         usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
@@ -114,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, action=seed(), default=0, metavar="N", help="of the corruptions (default: 0)")
     add("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
-    which = f"what executes artifacts: {', '.join(runtimes)} (default: the first that is there)"
-    add("--runtime", nargs="+", default=[], choices=runtimes, metavar="NAME", help=which)
+    which = f"what executes artifacts: {', '.join(registry.runtimes())} (default: the first that is there)"
+    add("--runtime", nargs="+", default=[], metavar="NAME[:CHIP]", help=which)
     errors = "corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE"
     add("--alexnet-errors", type=Path, metavar="FILE.csv", help=errors)
     processes = "processes of one thread each (default: one a CPU core)"

@@ -20,7 +20,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.evaluation.predictors import Open, classifier, model_of, open_file, open_pipeline, open_timm
 from mobile_robust.files import resume_key, state_hash
 from mobile_robust.recipes import built_in_recipes, load_recipe
-from mobile_robust.runtimes.registry import require
+from mobile_robust.runtimes.registry import find, require
 from mobile_robust.runtimes.registry import runtimes as known_runtimes
 from mobile_robust.training_record import TrainingRecord
 
@@ -148,10 +148,10 @@ def _only(folder: Path, file: str, tensors: Sequence[ArtifactTensor], role: Role
 
 def _runtime_for(artifact: Artifact, wanted: Sequence[str]) -> str:
     """The first runtime wanted that takes the file; where none of them does, the first one of this machine."""
-    fitting = {name: info for name, info in known_runtimes().items() if info.target == artifact.target}
-    if asked := [name for name in wanted if name in fitting]:
+    if asked := [name for name in wanted if find(name).target == artifact.target]:
         require(asked[:1])
         return asked[0]
+    fitting = {name: info for name, info in known_runtimes().items() if info.target == artifact.target}
     reasons = []
     for name, info in fitting.items():
         reason = info.make().unavailable() if info.default else "only on request"
@@ -212,6 +212,6 @@ def _baseline(
 
 def _digest(runtime: str, facts: object, tensors: Mapping[str, Tensor]) -> str:
     """Hex SHA-256 of what a model's predictions depend on: facts, tensors, and the versions of what computes."""
-    packages = ("torch",) if runtime == "pytorch" else known_runtimes()[runtime].packages
+    packages = ("torch",) if runtime == "pytorch" else find(runtime).packages
     versions = {name: version(name) for name in ("numpy", "pillow", *packages)}
     return resume_key([runtime, facts, versions, state_hash(tensors)])

@@ -24,7 +24,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange, Normalize
 from mobile_robust.pipelines import Model, build_model, rebuild
 from mobile_robust.runtimes.base import PlacementError
-from mobile_robust.runtimes.registry import runtimes
+from mobile_robust.runtimes.registry import find
 
 #: uint8 photos of one size, height x width x 3 RGB -> float32 (photos, classes).
 Predict = Callable[[Sequence[Photo]], NDArray[np.float32]]
@@ -37,7 +37,7 @@ def open_file(path: Path, runtime: str, image: ArtifactTensor, logits: str) -> P
     assert image.value_range is not None  # what a recipe says of an image
     low, high = image.value_range
     try:
-        session = runtimes()[runtime].make().open(path)
+        session = find(runtime).make().open(path)
     except PlacementError as error:
         raise InputError(f"--runtime {runtime}: {error}") from None
 

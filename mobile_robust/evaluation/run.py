@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from mobile_robust.corruptions import select
 from mobile_robust.data.dataset import PhotoDataset, skipped_message
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, unknown
 from mobile_robust.evaluation.settings import CLEAN, select_settings
+from mobile_robust.runtimes import registry
 
 if TYPE_CHECKING:
     from mobile_robust.evaluation.models import Model
@@ -48,7 +49,7 @@ def evaluate(
         corruptions: Names, families or "imagenet_c", with or without ":LEVEL"; clean photos are always scored.
         seed: Of the corruptions.
         backbone_weights: Of recipes: a file, or timm:NAME.
-        runtimes: What executes artifacts: "litert_cpu", "litert_gpu", "coreml_device", "coreml_mil"; none: the first
+        runtimes: What executes artifacts, such as "litert_gpu" or "snapdragon_npu:SM8750"; none: the first of a build's
             that can run here.
         alexnet_errors: CSV file ``corruption,error`` with AlexNet's errors in % on ImageNet-C, for the mCE.
         jobs: Processes of one thread each; None: one a CPU core.
@@ -65,6 +66,9 @@ def evaluate(
     if out and out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; give a folder")
     select(text for text in corruptions if text != CLEAN.name)
+    for name in runtimes:
+        if not registry.find(name).executes:
+            raise unknown("runtime", name, registry.runtimes())
 
     # PyTorch: too slow for mistyped options
     from mobile_robust.evaluation import models as found

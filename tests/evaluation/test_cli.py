@@ -116,6 +116,9 @@ def test_photos_that_the_module_was_trained_on_are_refused(photos: Path, monkeyp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--runtime", "litert_gpx"], "unknown runtime 'litert_gpx'; known: "),
+        (["--runtime", "gpu_delegate_ops"], "unknown runtime 'gpu_delegate_ops'; "),
+        (["--runtime", "snapdragon_npu:SM1"], "unknown chip of snapdragon_npu 'SM1'; "),
         (["--corruption", "jpg"], "unknown corruption or family 'jpg'; close matches: "),
         (["--corruption", "fog:9"], "corruption fog: severity 9: allowed are"),
         (["--holdout", "1.5"], "--holdout 1.5: allowed"),

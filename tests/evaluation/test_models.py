@@ -22,6 +22,7 @@ from mobile_robust.pipelines import load_built
 from mobile_robust.runtimes.base import Arrays, PlacementError, Session
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
+from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
 from tests.recipes import RESNET, write_recipe
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
@@ -153,6 +154,16 @@ def test_the_gpu_engine_runs_the_file(pipeline_build: Path) -> None:
     (_, cpu), (baseline, gpu) = resolve([file], None, []), resolve([file], None, ["litert_gpu"])
     assert gpu.runtime == "litert_gpu" and gpu.fingerprint != cpu.fingerprint and baseline.fingerprint == cpu.baseline
     np.testing.assert_allclose(gpu.open()(PHOTOS[:1]), cpu.open()(PHOTOS[:1]), atol=1e-3)
+
+
+def test_the_npu_runs_the_file_for_a_chip(pipeline_build: Path) -> None:
+    if reason := SnapdragonNpu().unavailable():
+        pytest.skip(reason)
+    file = str(pipeline_build / "pipeline_fp32.tflite")
+    (_, cpu), (_, npu) = resolve([file], None, []), resolve([file], None, ["snapdragon_npu:SM8750"])
+    assert npu.runtime == "snapdragon_npu:SM8750" and npu.fingerprint != cpu.fingerprint
+    expected = cpu.open()(PHOTOS[:1])
+    np.testing.assert_allclose(npu.open()(PHOTOS[:1]), expected, atol=5e-3 * np.ptp(expected))
 
 
 def test_what_gives_no_classes_is_refused(pipeline_build: Path, tmp_path: Path) -> None:
