@@ -263,8 +263,15 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _upgraded(document: Any) -> Any:
-    """A manifest of schema version 1, whose tensors had no role: there the names, which were fixed, said it."""
-    if not isinstance(document, dict) or document.get("schema_version") != 1:
+    """A manifest of an earlier version of this package. In schema version 1 tensors had no role: their names, which
+    were fixed, said it. A recipe's component was called its part."""
+    if not isinstance(document, dict):
+        return document
+    recipe = document.get("recipe")
+    if isinstance(recipe, dict) and "part" in recipe:
+        named = {"component" if key == "part" else key: value for key, value in recipe.items()}
+        document = {**document, "recipe": named}
+    if document.get("schema_version") != 1:
         return document
     for artifact in document["artifacts"]:
         names = {tensor["name"] for tensor in artifact["inputs"]}

@@ -79,6 +79,14 @@ def test_a_manifest_of_schema_version_1_gets_its_roles(module_build: Path, tmp_p
     assert read_manifest(tmp_path) == read_manifest(module_build)
 
 
+def test_a_recipe_whose_component_was_called_its_part_is_read(module_build: Path, tmp_path: Path) -> None:
+    document = json.loads((module_build / MANIFEST_NAME).read_text())
+    del document["recipe"]["component"]
+    document["recipe"]["part"] = "module"
+    (tmp_path / MANIFEST_NAME).write_text(json.dumps(document))
+    assert read_manifest(tmp_path).recipe.component == "module"
+
+
 def test_a_folder_without_a_readable_manifest_is_no_finished_build(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no manifest.json, so this is not a finished build; run convert again"):
         read_manifest(tmp_path)
