@@ -155,6 +155,8 @@ OWN = {
     "runtimes.litert_cpu",
     "bench.host.session",
     "bench.host.worker",
+    "bench.host.pairs",
+    "runtimes.snapdragon_npu.worker",
     "evaluation.predictors",
     "methods.deepcorrect.rank.cli",
     "data.images",  # bytes alone, of what is no regular file
