@@ -20,7 +20,7 @@ cifar=(--images "$test" --labels folders --holdout 0.1)
 
 jpeg=(film_afd_mobilenetv2_pipeline film_mobilenetv1_pipeline)
 mixed=(film_afd_mobilenetv2_mixed_pipeline film_mobilenetv1_mixed_pipeline)
-robust convert {afd,fidelity,film,sympie}_mobilenetv2_pipeline "${jpeg[@]}" "${mixed[@]}" \
+robust convert {afd,fidelity,film,sympie}_mobilenetv2_pipeline fidelity_mobilenetv2_mixed_pipeline "${jpeg[@]}" "${mixed[@]}" \
   --calibration "$photos" "${split[@]}" --out "$out/build"
 robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur fidelity_cifar10_resnet20 \
   --calibration "$train" --out "$out/build"
@@ -33,6 +33,7 @@ mapfile -t jpeg < <(files "${jpeg[@]}")
 mapfile -t mixed < <(files "${mixed[@]}")
 mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)
 mapfile -t fidelity < <(files fidelity_mobilenetv2_pipeline)
+mapfile -t fidelity_mixed < <(files fidelity_mobilenetv2_mixed_pipeline)
 mapfile -t fidelity_small < <(files fidelity_cifar10_resnet20)
 mapfile -t noise < <(files deepcorrect_cifar10_resnet20)
 mapfile -t blur < <(files deepcorrect_cifar10_resnet20_blur)
@@ -42,6 +43,8 @@ robust evaluate "${afd[@]}" "${scored[@]}" --corruption jpeg jpeg_repeated avif 
 robust evaluate "${film[@]}" "${scored[@]}" --corruption jpeg --out "$out/scores/film"
 noises=(fidelity_awgn fidelity_awgn_1d:0.5 fidelity_awgn_2d:0.5)
 robust evaluate "${fidelity[@]}" "${scored[@]}" --corruption "${noises[@]}" --out "$out/scores/fidelity"
+others=(fidelity_awgn:0.2 fidelity_salt_and_pepper:{0.1,0.3} fidelity_gaussian_blur:{2,4} fidelity_motion_blur:{10,20})
+robust evaluate "${fidelity_mixed[@]}" "${scored[@]}" --corruption "${others[@]}" --out "$out/scores/fidelity_mixed"
 robust evaluate "${fidelity_small[@]}" "${cifar[@]}" --corruption "${noises[@]}" --out "$out/scores/fidelity_cifar"
 kinds=(jpeg jpeg_repeated avif webp)
 robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_held_out"
