@@ -152,7 +152,8 @@ def test_a_tflite_file_is_read_once(monkeypatch: pytest.MonkeyPatch, module_buil
     monkeypatch.setattr(tflite_file, "_unpack", lambda path, *rest: read.append(path) or unpack(path, *rest))
     manifest = read_manifest(module_build)
     check(module_build, manifest.artifacts[0], manifest.recipe, reference, checks().values())
-    assert read == [module_build / "small_fp32.tflite"]
+    ours = [path for path in read if path.parent == module_build]  # the NPU reads what it compiled
+    assert ours == [module_build / "small_fp32.tflite"]
 
 
 def test_how_many_images_were_compared(fp32: Path, reference: Reference) -> None:
