@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -22,6 +22,8 @@ from PIL import Image
 
 from mobile_robust.data.images import built_in_photos
 from mobile_robust.runtimes.base import Runtime
+from mobile_robust.runtimes.snapdragon_npu import libraries
+from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
 from tests.recipes import RESNET, write_recipe
 from tests.shared import built_once
 
@@ -170,3 +172,15 @@ def require() -> Callable[[Runtime], None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture
+def npu(require: Callable[[Runtime], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The Snapdragon NPU's emulator with links of its own, where Qualcomm's libraries are installed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    libraries.forget()
+    if not libraries.missing():
+        libraries.set_up()
+    require(SnapdragonNpu())
+    yield
+    libraries.forget()

@@ -264,7 +264,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _upgraded(document: Any) -> Any:
     """A manifest of an earlier version of this package. In schema version 1 tensors had no role: their names, which
-    were fixed, said it. A recipe's component was called its part."""
+    were fixed, said it. The recipe's key "component" was "part"."""
     if not isinstance(document, dict):
         return document
     recipe = document.get("recipe")

@@ -13,6 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from mobile_robust.corruptions.pixels import Floats
 from mobile_robust.data.images import Photo
 
+#: (photo, largest level, random generator) -> the level of every row, column or pixel.
+Levels = Callable[[Photo, float, np.random.Generator], Floats]
 #: Side of what is blurred by one kernel, in pixels.
 TILE = 5
 
@@ -52,7 +54,7 @@ def convolve_by_tiles(image: Floats, levels: Floats, kernel: Callable[[float], F
 
 
 def _pieces(side: int, levels: int) -> list[tuple[int, int, int]]:
-    """Start, end and place of the level of every tile along a side; one where the level does not vary along it."""
+    """Start, end and index of the level of every tile along a side; one where the level does not vary along it."""
     if levels == 1:
         return [(0, side, 0)]
     return [(start, min(start + TILE, side), min(start + TILE // 2, side - 1)) for start in range(0, side, TILE)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from mobile_robust.corruptions import corrupt
 from mobile_robust.corruptions.phenomena.blur import _diagonal, _small_gaussian
-from mobile_robust.corruptions.pixels import convolve, planes
+from mobile_robust.corruptions.pixels import Floats, convolve, planes
 from mobile_robust.corruptions.varying import TILE, across, away, convolve_by_tiles
 from mobile_robust.data.images import Photo, built_in_photos
 
@@ -28,7 +30,9 @@ def test_levels_go_from_nothing_to_the_most(photo: Photo) -> None:
 
 @pytest.mark.parametrize(("kernel", "level"), [(_small_gaussian, 2.0), (_diagonal, 9.0)])
 @pytest.mark.parametrize("shape", [(64, 1), (1, 57), (64, 57)])
-def test_each_tile_is_the_original_blurred_by_the_level_at_its_centre(kernel, level, shape, photo: Photo) -> None:  # type: ignore[no-untyped-def]
+def test_each_tile_is_the_original_blurred_by_the_level_at_its_centre(
+    kernel: Callable[[float], Floats], level: float, shape: tuple[int, int], photo: Photo
+) -> None:
     image = planes(photo, np.float64)
     levels = np.linspace(0, level, shape[0] * shape[1]).reshape(shape)
     out = convolve_by_tiles(image, levels, kernel)

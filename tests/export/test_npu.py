@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,26 +18,13 @@ from mobile_robust.files import sha256
 from mobile_robust.parity.table import render_table
 from mobile_robust.parity.verify import verify
 from mobile_robust.recipes import load_recipe
-from mobile_robust.runtimes.base import PlacementError, Runtime
-from mobile_robust.runtimes.snapdragon_npu import libraries
+from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.snapdragon_npu.compiler import versions
 from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
 from mobile_robust.tflite import file as tflite_file
 from tests.recipes import ONE_FILE, write_recipe
 
 INT8 = '[artifacts]\ntflite = ["int8"]\ncoreml = []\n'
-
-
-@pytest.fixture
-def set_up(require: Callable[[Runtime], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """With links of its own, where Qualcomm's libraries are installed."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    libraries.forget()
-    if not libraries.missing():
-        libraries.set_up()
-    require(SnapdragonNpu())
-    yield
-    libraries.forget()
 
 
 def test_a_recipe_without_an_int8_file(tmp_path: Path) -> None:
@@ -71,7 +57,7 @@ def test_an_operation_that_is_left_over_ends_the_build(module_build: Path, monke
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("set_up")
+@pytest.mark.usefixtures("npu")
 def test_files_for_two_chips(tmp_path: Path) -> None:
     recipe, steps = load_recipe(str(write_recipe(tmp_path, more=INT8))), list[str]()
     build = convert(recipe, tmp_path, npu=["SM8550", "SM8650"], on_step=steps.append)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mobile_robust.data.images import read_image
+from mobile_robust.corruptions import corrupt
+from mobile_robust.data.images import built_in_photos, read_image
 from mobile_robust.methods.registry import methods
 from mobile_robust.methods.task import Batch, Task
 from mobile_robust.recipes import load_recipe
@@ -39,6 +40,13 @@ def batch(
     sampler, random = CropPair((SIDE, SIDE), degradations, clean_share), np.random.default_rng(seed)
     samples = [sampler(images[i % len(images)], labels[i % len(labels)], random) for i in range(count)]
     return Batch(*stack(samples))
+
+
+def corrupted_batch(name: str, level: float, count: int = 8) -> Batch:
+    """Photos of 32x32, all of them corrupted alike, each of a class of its own."""
+    photos = built_in_photos((32, 32), count)
+    degraded = [corrupt(photo, name, level, 0, index) for index, photo in enumerate(photos)]
+    return Batch(torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(degraded)), torch.arange(count))
 
 
 def losses_of(task: Task, fixed: Batch, steps: int, rate: float) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from mobile_robust.corruptions.pixels import (
     trail,
     zoomed,
 )
-from mobile_robust.corruptions.varying import across, away, convolve_by_tiles
+from mobile_robust.corruptions.varying import Levels, across, away, convolve_by_tiles
 from mobile_robust.data.images import Photo
 
 #: Radius of the fidelity map's Gaussian kernel, and the least sigma, which changes nothing; in pixels.
@@ -134,57 +135,11 @@ def _four_sigma_wide(sigma: float) -> int:
     return math.ceil((4 * sigma - 1) / 2)
 
 
-imagenet_c(
-    "gaussian_blur_imagenetc", "extra", "ImageNet-C's gaussian_blur: sigma 1, 2, 3, 4, 6 pixels", (1, 2, 3, 4, 6)
-)(partial(gaussian_blur, border="edge"))
-deepcorrect(
-    "gaussian_blur",
-    "Gaussian blur; the level is sigma in pixels",
-    levels=(1, 2, 3, 4, 5, 6),
-    small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
-    limits=(0.1, 50),
-)(partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64))
-_gaussian = partial(fidelity, unit="sigma", limits=(_LEAST_SIGMA, 50))
-_gaussian("fidelity_gaussian_blur", "Gaussian blur, kernel 13x13; the level is sigma in pixels")(
-    partial(gaussian_blur, radius=lambda sigma: _RADIUS, border="reflect")
-)
-
-
-@_gaussian("fidelity_gaussian_blur_1d", "Gaussian blur, from none to the level across the image")
-def gaussian_blur_1d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
-    """Strips of 5 pixels, each blurred by a sigma linear from 0 at one border to the level at the opposite one."""
-    return _by_tiles(photo, across(photo, sigma, rng), _small_gaussian)
-
-
-@_gaussian("fidelity_gaussian_blur_2d", "Gaussian blur, from none to the level away from a random point")
-def gaussian_blur_2d(photo: Photo, sigma: float, rng: np.random.Generator) -> Photo:
-    """Tiles of 5x5 pixels, each blurred by a sigma linear in the distance from a random point."""
-    return _by_tiles(photo, away(photo, sigma, rng), _small_gaussian)
-
-
-_motion = partial(fidelity, levels=(5, 10, 15, 20, 25), unit="length", limits=(1, 100))
-
-
-@_motion("fidelity_motion_blur", "motion at 45 degrees; the level is its length in pixels")
-def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
-    """The mean along an antialiased line of ``length`` pixels at 45 degrees; no randomness."""
-    return from_planes(convolve(planes(photo), _diagonal(length)))
-
-
-@_motion("fidelity_motion_blur_1d", "motion at 45 degrees, from none to the level across the image")
-def diagonal_motion_blur_1d(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
-    """Strips of 5 pixels, as :func:`gaussian_blur_1d`."""
-    return _by_tiles(photo, across(photo, length, rng), _diagonal)
-
-
-@_motion("fidelity_motion_blur_2d", "motion at 45 degrees, from none to the level away from a random point")
-def diagonal_motion_blur_2d(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
-    """Tiles of 5x5 pixels, as :func:`gaussian_blur_2d`."""
-    return _by_tiles(photo, away(photo, length, rng), _diagonal)
-
-
-def _by_tiles(photo: Photo, levels: Floats, kernel: Callable[[float], Floats]) -> Photo:
-    return from_planes(convolve_by_tiles(planes(photo), levels, kernel))
+def blur_by_tiles(
+    photo: Photo, level: float, rng: np.random.Generator, *, levels: Levels, kernel: Callable[[float], Floats]
+) -> Photo:
+    """Strips or tiles of 5 pixels, each blurred by the kernel of its level, which ``levels`` gives: 0 to ``level``."""
+    return from_planes(convolve_by_tiles(planes(photo), levels(photo, level, rng), kernel))
 
 
 def _small_gaussian(sigma: float) -> Floats:
@@ -204,3 +159,39 @@ def _diagonal(length: float) -> Floats:
     right = np.maximum(0, 1 - np.abs(pixels[:, None] - points))
     kernel = down @ right.T
     return kernel / kernel.sum()
+
+
+def _varying(register: Callable[..., Any], name: str, what: str, kernel: Callable[[float], Floats]) -> None:
+    """Registers a blur whose level varies across the image, and away from a point."""
+    for suffix, where, levels in (("1d", "across the image", across), ("2d", "away from a random point", away)):
+        apply = partial(blur_by_tiles, levels=levels, kernel=kernel)
+        register(f"{name}_{suffix}", f"{what}, from none to the level {where}")(apply)
+
+
+imagenet_c(
+    "gaussian_blur_imagenetc", "extra", "ImageNet-C's gaussian_blur: sigma 1, 2, 3, 4, 6 pixels", (1, 2, 3, 4, 6)
+)(partial(gaussian_blur, border="edge"))
+deepcorrect(
+    "gaussian_blur",
+    "Gaussian blur; the level is sigma in pixels",
+    levels=(1, 2, 3, 4, 5, 6),
+    small_levels=(0.5, 1, 1.5, 2, 2.5, 3),
+    limits=(0.1, 50),
+)(partial(gaussian_blur, radius=_four_sigma_wide, border="reflect", dtype=np.float64))
+_gaussian = partial(fidelity, unit="sigma", limits=(_LEAST_SIGMA, 50))
+_gaussian("fidelity_gaussian_blur", "Gaussian blur, kernel 13x13; the level is sigma in pixels")(
+    partial(gaussian_blur, radius=lambda sigma: _RADIUS, border="reflect")
+)
+_varying(_gaussian, "fidelity_gaussian_blur", "Gaussian blur", _small_gaussian)
+
+
+_motion = partial(fidelity, levels=(5, 10, 15, 20, 25), unit="length", limits=(1, 100))
+
+
+@_motion("fidelity_motion_blur", "motion at 45 degrees; the level is its length in pixels")
+def diagonal_motion_blur(photo: Photo, length: float, rng: np.random.Generator) -> Photo:
+    """The mean along an antialiased line of ``length`` pixels at 45 degrees; no randomness."""
+    return from_planes(convolve(planes(photo), _diagonal(length)))
+
+
+_varying(_motion, "fidelity_motion_blur", "motion at 45 degrees", _diagonal)

@@ -17,7 +17,7 @@ _PHOTO, _TOGETHER = 64, 512
 
 
 class Discriminator(nn.Module):
-    """F of Eq. 1: (centred photo (B, 3, H, W), representation (B, C, H / 8, W / 8)) -> a value for every place,
+    """F of Eq. 1: (centred photo (B, 3, H, W), representation (B, C, H / 8, W / 8)) -> a value for every cell,
     (B, 1, H / 8, W / 8), large where they belong together."""
 
     def __init__(self, channels: int, top: float) -> None:
@@ -32,7 +32,7 @@ class Discriminator(nn.Module):
     def information(self, centred: Tensor, representation: Tensor) -> Tensor:
         """Of the representations about their photos; pairs that do not belong together are of neighbours in the batch.
 
-        It is computed place by place: a representation of one place says little of the others.
+        It is computed cell by cell: a representation of one cell says little of the others.
         """
         photo = self.photo(centred / self.top)
         joint, marginal = (self.together(torch.cat([x, representation], 1)) for x in (photo, photo.roll(1, 0)))

@@ -80,7 +80,7 @@ class Refining(Task[ImagePipeline, DiR]):
     def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """DiRNet, DfRNet, decoder; alignment and mixer; what is not shipped."""
         module, representation = self.module, self.module.representation
-        ends = [part for part in (representation.alignment, module.mixer) if part is not None]
+        ends = [network for network in (representation.alignment, module.mixer) if network is not None]
         if self.direct:
             shares = (1.0, 1.0, 1.0, 1.0, 0.0)
         elif self.representing:
@@ -89,8 +89,8 @@ class Refining(Task[ImagePipeline, DiR]):
             along = ALONG_RATE * (self.options.learn == "all")
             decoder = 1.0 if representation.alignment is None else along  # it reads another representation than before
             shares = (along, along, decoder, 1.0, 0.0)
-        parts = ([representation.dirnet], [representation.dfrnet], [module.decoder], ends, [self.auxiliary])
-        groups = [[p for network in part for p in network.parameters()] for part in parts]
+        trained = ([representation.dirnet], [representation.dfrnet], [module.decoder], ends, [self.auxiliary])
+        groups = [[p for network in networks for p in network.parameters()] for networks in trained]
         return [*zip(groups, shares, strict=True)]
 
     def on_step_start(self, progress: float) -> None:
@@ -100,8 +100,8 @@ class Refining(Task[ImagePipeline, DiR]):
         # the last steps of each stage train the very functions that the next one, or the file, has
         ends = self.moving_statistics * self.represent / self.steps
         moving_first = moving and (self.direct or (self.representing and progress < ends))
-        for part in (self.module.representation, self.module.decoder):
-            part.train(moving_first)
+        for network in (self.module.representation, self.module.decoder):
+            network.train(moving_first)
         for parameters, share in self.param_groups():
             for parameter in parameters:
                 parameter.requires_grad_(share > 0)

@@ -44,7 +44,9 @@ class Shape:
 
     def scaled(self, size: Size, now: Size) -> Size:
         """A size in a network that sees, instead of the image, a crop whose map is ``now``."""
-        height, width = (math.ceil(side * part / whole) for side, part, whole in zip(size, now, self.map, strict=True))
+        height, width = (
+            math.ceil(side * cells / whole) for side, cells, whole in zip(size, now, self.map, strict=True)
+        )
         return height, width
 
 
@@ -213,7 +215,7 @@ class Calibration(nn.Module):
 
 
 class Edit(nn.Module):
-    """features (B, C, h, w), context -> features * factor + shift, each given by its place in the context or left out;
+    """features (B, C, h, w), context -> features * factor + shift, each given by its index in the context or left out;
     no weights of its own."""
 
     def __init__(self, gain: int | None, shift: int | None) -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mobile_robust.corruptions import corrupt
-from mobile_robust.data.images import built_in_photos
 from mobile_robust.errors import InputError
 from mobile_robust.methods.dir.method import METHOD, DiRTraining
 from mobile_robust.methods.dir.training import ALONG_RATE, Refining
 from mobile_robust.methods.registry import options_of
+from mobile_robust.methods.task import Batch
 from mobile_robust.training.run import initial_model, make_task, quantize
 from tests.methods.dir.test_network import recipe
+from tests.methods.training import corrupted_batch
 
 STEPS = 16
 
@@ -30,11 +29,8 @@ def task(steps: int = STEPS, options: dict[str, Any] | None = None, **training: 
     return made
 
 
-def batch(count: int = 8) -> tuple[Tensor, Tensor, Tensor]:
-    photos = built_in_photos((32, 32), count)
-    degraded = [corrupt(photo, "isp_ablation", 0.1, 0, index) for index, photo in enumerate(photos)]
-    clean, noisy = (torch.from_numpy(np.stack(each)) for each in (photos, degraded))
-    return clean, noisy, torch.arange(count)
+def batch() -> Batch:
+    return corrupted_batch("isp_ablation", 0.1)
 
 
 def train(learner: Refining, first: int, stop: int, rate: float = 2e-3) -> list[dict[str, float]]:

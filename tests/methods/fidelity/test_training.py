@@ -5,20 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mobile_robust.corruptions import corrupt
-from mobile_robust.data.images import built_in_photos
 from mobile_robust.errors import InputError
 from mobile_robust.methods.fidelity.method import MODULES, FidelityTraining
 from mobile_robust.methods.fidelity.training import CALIBRATION_RATE, RESTORER_RATE, Calibrating
+from mobile_robust.methods.task import Batch
 from mobile_robust.training.loop import _in_stage
 from mobile_robust.training.run import initial_model, make_task
 from tests.methods.fidelity.test_network import recipe
+from tests.methods.training import corrupted_batch
 
 STEPS = 20
 
@@ -30,11 +29,8 @@ def task(steps: int = STEPS, options: dict[str, Any] | None = None, **training: 
     return made
 
 
-def batch(count: int = 8) -> tuple[Tensor, Tensor, Tensor]:
-    photos = built_in_photos((32, 32), count)
-    noisy = [corrupt(photo, "fidelity_awgn", 0.2, 0, index) for index, photo in enumerate(photos)]
-    clean, degraded = (torch.from_numpy(np.stack(each)) for each in (photos, noisy))
-    return clean, degraded, torch.arange(count)
+def batch() -> Batch:
+    return corrupted_batch("fidelity_awgn", 0.2)
 
 
 def train(learner: Calibrating, first: int, stop: int, rate: float) -> list[dict[str, float]]:

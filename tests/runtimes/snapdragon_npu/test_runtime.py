@@ -24,20 +24,8 @@ from mobile_robust.runtimes.snapdragon_npu.payload import read_payload
 from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
 from mobile_robust.tflite import file as tflite_file
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("npu")]
 HALF, INT8 = Tolerance(max_error=5e-3), Tolerance(snr_db=25.0)
-
-
-@pytest.fixture(autouse=True)
-def npu(require, tmp_path, monkeypatch):
-    """With links of its own, where Qualcomm's libraries are installed."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    libraries.forget()
-    if not libraries.missing():
-        libraries.set_up()
-    require(SnapdragonNpu())
-    yield
-    libraries.forget()
 
 
 def test_the_chips_are_those_of_litert():
