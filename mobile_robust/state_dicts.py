@@ -6,7 +6,7 @@ import argparse
 import pathlib
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +249,8 @@ def _is_pickle(path: Path) -> bool:
             return file.read(1) == b"\x80"
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
+
+
+def entries_under(prefix: str, state: Mapping[str, Tensor]) -> State:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

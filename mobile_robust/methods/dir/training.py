@@ -8,6 +8,7 @@ default setting.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from mobile_robust.methods.dir.network import Decoded, DiR
 from mobile_robust.methods.feature_maps import TailMaps, tail_error
 from mobile_robust.methods.pipeline import ImagePipeline
 from mobile_robust.methods.task import Batch, Task
-from mobile_robust.state_dicts import apply_state, read_state
+from mobile_robust.state_dicts import apply_state, entries_under, read_state
 
 #: gamma1 and gamma2 of Eq. 8, as the paper has them for object detection.
 TASK_WEIGHT, PHOTO_WEIGHT = 2.0, 1.0
@@ -33,8 +34,8 @@ TASK_WEIGHT, PHOTO_WEIGHT = 2.0, 1.0
 ALONG_RATE = 0.3
 #: What degrades the second copy, and its severities.
 SECOND, SEVERITIES = "isp_default", 5
-#: Of the networks of stage I that are not shipped.
-_AUXILIARY = "auxiliary."
+#: Prefixes in a checkpoint: of the networks of stage I that are not shipped, and of what stage II aligns to.
+_AUXILIARY, _REFERENCE = "auxiliary.", "reference."
 
 
 class Refining(Task[ImagePipeline, DiR]):
@@ -53,6 +54,8 @@ class Refining(Task[ImagePipeline, DiR]):
         with torch.random.fork_rng(devices=[]):  # they are drawn alike in a resumed training
             torch.manual_seed(0)
             self.auxiliary = Auxiliary(self.module)
+        # What stage II aligns to: DfRNet as stage I left it. One that learns along would run away from the alignment.
+        self.reference = copy.deepcopy(self.module.representation.dfrnet).requires_grad_(False).eval()
         self.example = torch.zeros(1, 3, *image.size)
         self.teacher = self.maps = TailMaps(pipeline.network, self.example)
 
@@ -69,6 +72,7 @@ class Refining(Task[ImagePipeline, DiR]):
         if all(name in state for name in own if name.startswith(needed)):
             state = {name: state.get(name, tensor) for name, tensor in own.items()}
         apply_state(self.module, state, path, what)
+        self._keep_reference()
         if self.options.represent is None:
             self._begin(0)
 
@@ -106,6 +110,13 @@ class Refining(Task[ImagePipeline, DiR]):
             for parameter in parameters:
                 parameter.requires_grad_(share > 0)
 
+    def on_step_end(self) -> None:
+        if self.representing:
+            self._keep_reference()
+
+    def _keep_reference(self) -> None:
+        self.reference.load_state_dict(self.module.representation.dfrnet.state_dict())
+
     def loss(self, student: ImagePipeline, batch: Batch) -> dict[str, Tensor]:
         clean, degraded = self.images(batch.clean), self.images(batch.degraded)
         if self.representing:
@@ -132,7 +143,7 @@ class Refining(Task[ImagePipeline, DiR]):
         if self.direct or module.representation.alignment is None:
             return {"loss": loss, "photo": photo, **task}
         with torch.no_grad():
-            reference = module.representation.dfrnet(module.centred(clean))[0]
+            reference = self.reference(module.centred(clean))[0]
         aligned = F.l1_loss(found.represented.refined, reference)
         return {"loss": loss + aligned, "aligned": aligned, "photo": photo, **task}
 
@@ -152,12 +163,14 @@ class Refining(Task[ImagePipeline, DiR]):
 
     def checkpoint_state(self) -> dict[str, Tensor]:
         auxiliary = {f"{_AUXILIARY}{name}": tensor for name, tensor in self.auxiliary.state_dict().items()}
-        return {**self.module.state_dict(), **auxiliary}
+        reference = {f"{_REFERENCE}{name}": tensor for name, tensor in self.reference.state_dict().items()}
+        return {**self.module.state_dict(), **auxiliary, **reference}
 
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        auxiliary = {name: tensor for name, tensor in state.items() if name.startswith(_AUXILIARY)}
-        self.auxiliary.load_state_dict({name.removeprefix(_AUXILIARY): x for name, x in auxiliary.items()})
-        self.module.load_state_dict({name: x for name, x in state.items() if name not in auxiliary})
+        self.auxiliary.load_state_dict(entries_under(_AUXILIARY, state))
+        self.reference.load_state_dict(entries_under(_REFERENCE, state))
+        others = (_AUXILIARY, _REFERENCE)
+        self.module.load_state_dict({name: tensor for name, tensor in state.items() if not name.startswith(others)})
 
 
 def _second_copy(clean: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ from mobile_robust.methods.sympie.method import SyMPIETraining
 from mobile_robust.methods.sympie.network import NEM, NUMBERS, SyMPIE, identity
 from mobile_robust.methods.sympie.regression import Regression
 from mobile_robust.methods.task import Batch, Task
+from mobile_robust.state_dicts import entries_under
 
 #: beta: how slowly the second copy follows.
 SMOOTHING = 0.9
@@ -179,12 +180,12 @@ class Estimation(Task[ImagePipeline, SyMPIE]):
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
         fitting, self.calibrated = state["phase"].tolist()
         self.fitting = bool(fitting)
-        self.regression.load_state(_under("regression.", state))
+        self.regression.load_state(entries_under("regression.", state))
         if any(name.startswith("nem.out.parametrizations.") for name in state):
             self._whiten(torch.eye(self.nem.out.in_features))
         others = ("ema.", "regression.", "phase")
         super().load_checkpoint_state({name: tensor for name, tensor in state.items() if not name.startswith(others)})
-        self.ema.load_state_dict(_under("ema.", state))
+        self.ema.load_state_dict(entries_under("ema.", state))
 
     def result(self) -> dict[str, Tensor]:
         if self.fitting:
@@ -215,7 +216,3 @@ class _Whitened(nn.Module):
 def _seen(pipeline: ImagePipeline, repaired: Tensor) -> Tensor:
     """Repaired images as the network takes them; channels last in memory, which its convolutions want."""
     return pipeline.normalize(repaired).contiguous(memory_format=torch.channels_last)
-
-
-def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
