@@ -44,6 +44,13 @@ class DiRTraining(Options):
         default="alignment",
         description="in stage II. alignment: as in the paper (default); all: encoders and decoder as well",
     )
+    task_weight: float = Field(
+        default=2.0,
+        ge=0,
+        le=1e6,
+        description="gamma1 of Eq. 8: of the classifier's task beside the photo's error in stage II (default: 2, the "
+        "paper's for detection); 0: restores only, without the classifier, in half of the time a step",
+    )
     loss: Literal["tail", "answers"] = Field(
         default="tail",
         description="of the task. answers: cross-entropy with the class; tail: how far the network's maps and its "

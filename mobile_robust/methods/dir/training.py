@@ -28,8 +28,8 @@ from mobile_robust.methods.pipeline import ImagePipeline
 from mobile_robust.methods.task import Batch, Task
 from mobile_robust.state_dicts import apply_state, entries_under, read_state
 
-#: gamma1 and gamma2 of Eq. 8, as the paper has them for object detection.
-TASK_WEIGHT, PHOTO_WEIGHT = 2.0, 1.0
+#: gamma2 of Eq. 8, as the paper has it throughout.
+PHOTO_WEIGHT = 1.0
 #: Learning rate of what stage I trained, as a share of the alignment's, where all learns in stage II.
 ALONG_RATE = 0.3
 #: What degrades the second copy, and its severities.
@@ -137,23 +137,26 @@ class Refining(Task[ImagePipeline, DiR]):
         assert isinstance(module, DiR)
         found = module.decode(degraded)
         photo = self._photo_error(module, found, clean)
-        *maps, answer = self.maps(student.normalize(found.repaired).contiguous(memory_format=torch.channels_last))
-        task = self._task_error(batch, maps, answer, clean)
-        loss = TASK_WEIGHT * task["task"] + PHOTO_WEIGHT * photo
+        losses = {"loss": PHOTO_WEIGHT * photo, "photo": photo}
+        if self.options.task_weight:
+            seen = student.normalize(found.repaired).contiguous(memory_format=torch.channels_last)
+            task = self._task_error(batch, seen, clean)
+            losses |= task | {"loss": losses["loss"] + self.options.task_weight * task["task"]}
         if self.direct or module.representation.alignment is None:
-            return {"loss": loss, "photo": photo, **task}
+            return losses
         with torch.no_grad():
             reference = self.reference(module.centred(clean))[0]
         aligned = F.l1_loss(found.represented.refined, reference)
-        return {"loss": loss + aligned, "aligned": aligned, "photo": photo, **task}
+        return losses | {"loss": losses["loss"] + aligned, "aligned": aligned}
 
     def _photo_error(self, module: DiR, found: Decoded, clean: Tensor) -> Tensor:
         """Of the decoded photo and, where that is another, of the repaired one."""
         photos = [module.photo(found.decoded), *([] if module.mixer is None else [found.repaired])]
         return torch.stack([F.l1_loss(x / module.top, clean / module.top) for x in photos]).sum()
 
-    def _task_error(self, batch: Batch, maps: list[Tensor], answer: Tensor, clean: Tensor) -> dict[str, Tensor]:
-        """Under "task": what the classifier makes of the repaired photo."""
+    def _task_error(self, batch: Batch, seen: Tensor, clean: Tensor) -> dict[str, Tensor]:
+        """Under "task": what the classifier makes of the repaired photo, normalized for it."""
+        *maps, answer = self.maps(seen)
         if self.options.loss == "answers":
             return {"task": F.cross_entropy(answer, self.targets(batch))}
         with torch.no_grad():

@@ -109,6 +109,15 @@ def test_the_paper_trains_with_labels_and_the_faithful_form_in_both_stages() -> 
     assert set(found[7]) == {"loss", "aligned", "photo", "task"}
 
 
+def test_restoring_runs_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = task(4, represent=0, task_weight=0.0)
+    monkeypatch.setattr(learner, "maps", None)
+    monkeypatch.setattr(learner, "teacher", None)
+    (found,) = train(learner, 0, 1)
+    assert found["loss"] == pytest.approx(found["photo"] + found["aligned"])
+    assert set(found) == {"loss", "photo", "aligned"}
+
+
 def test_batch_norms_of_the_first_stage_stay_in_the_second() -> None:
     learner = task(20, represent=10)
     for step, moves, mixes in ((0, True, True), (9, False, True), (12, False, True), (17, False, False)):
