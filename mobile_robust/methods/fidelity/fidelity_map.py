@@ -49,7 +49,8 @@ class FidelityMap(nn.Module):
         if self.kind == "cosine":
             return errors
         mean, deviation = PAPER_STATISTICS[self.kind]
-        return (1 - (errors - mean) / deviation).mean(1, keepdim=True)
+        # Not as 1 - x: TFLite's converter folds that into the convolution before as x - 1.
+        return (errors * (-1 / deviation) + (1 + mean / deviation)).mean(1, keepdim=True)
 
     def fuse(self) -> nn.Module:
         if not self.norm:
