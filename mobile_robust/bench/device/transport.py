@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mobile_robust.bench.device.errors import StorageFullError
-from mobile_robust.contracts.result import Device
+from mobile_robust.contracts.result import Accelerator, Device
 
 #: Bytes that stay free on a device beside the files it is given.
 _SPARE_BYTES = 64 * 2**20
@@ -29,7 +29,7 @@ class DeviceRuntime:
     """
 
     name: str
-    accelerator: Literal["cpu", "gpu", "npu"]
+    accelerator: Accelerator
     version: str
     suffix: str
     arithmetic: Mapping[str, Literal["fp32", "fp16"]] = field(default_factory=dict)
