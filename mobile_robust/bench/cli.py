@@ -11,10 +11,12 @@ from rich.text import Text
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
+from mobile_robust.bench.models import split_argument
 from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
-from mobile_robust.options import MOST_TIMES, add_measurement, at_least
+from mobile_robust.options import MOST_TIMES, add_measurement, add_threads, at_least
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
@@ -60,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
     timed = [name for name, info in registry.runtimes().items() if info.timed]
-    add_measurement(host, 1, "litert_cpu", 1.0)
+    add_measurement(host, list(TARGETS), 1.0)
+    add_threads(host, 1, "litert_cpu")
     add = host.add_argument
     names = f"{', '.join(timed)} (default: litert_cpu)"
     add("--runtime", nargs="+", choices=timed, default=["litert_cpu"], metavar="NAME", help=names)
@@ -126,7 +129,7 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
 
     out = Path("build")
     if builds:
-        folder = builds[0].parent if builds[0].suffix == ".tflite" else builds[0]
+        folder, _ = split_argument(builds[0])
         out = folder.resolve().parent
     for name in peers():
         if not (out / name / MANIFEST_NAME).is_file():
