@@ -24,6 +24,7 @@ from mobile_robust.runtimes import registry
 _EXAMPLES = """examples:
   python -m mobile_robust.bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
   python -m mobile_robust.bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
+  python -m mobile_robust.bench host build/afd_resnet50 --precision fp16 --runtime coreml_cpu coreml_npu
   python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
   python -m mobile_robust.bench arm64 build/afd_resnet50
   python -m mobile_robust.bench report bench/result.json phone/result.json --base resnet50 --out report/
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_host(commands.add_parser("host", help="measure TFLite files on this machine"))
+    _add_host(commands.add_parser("host", help="measure TFLite files on this machine, Core ML packages on a Mac"))
     add_android(commands.add_parser("android", help="measure TFLite files on phones, and verify them there"))
     add_arm64(commands.add_parser("arm64", help="count the instructions of TFLite files on a phone's CPU kernels"))
     _add_report(commands.add_parser("report", help="tables and plots of one or more results"))
