@@ -129,7 +129,7 @@ class CoremlSession(Session):
         self._model = model
 
     def devices(self, units: str) -> list[tuple[str, str]]:
-        """Kind of every operation that computes something, and the device that Core ML plans it on: cpu, gpu, npu.
+        """Kind of every operation of an inference, and the device that Core ML plans it on: cpu, gpu, npu.
 
         Raises whatever the binding does on a system that has no compute plan."""
         coremltools = import_coremltools()
@@ -139,8 +139,10 @@ class CoremlSession(Session):
         placed = []
         for operation in plan.model_structure.program.functions["main"].block.operations:
             usage = plan.get_compute_device_usage_for_mlprogram_operation(operation)
-            if usage is not None:  # None: a constant
-                kind = operation.operator_name.rpartition(".")[2]
+            kind = operation.operator_name.rpartition(".")[2]
+            if usage is not None and not kind.startswith(
+                "constexpr_"
+            ):  # neither constants nor weights made at the load
                 placed.append((kind, _DEVICES[type(usage.preferred_compute_device).__name__]))
         return placed
 

@@ -61,7 +61,7 @@ class MLModel:
 
 
 class MLComputePlan:
-    """coremltools' of this name: three operations and a constant."""
+    """coremltools' of this name: three operations, a constant, and weights that are decompressed at the load."""
 
     @classmethod
     def load_from_path(cls, path: str, compute_units: ComputeUnit) -> MLComputePlan:
@@ -74,7 +74,7 @@ class MLComputePlan:
 
     @property
     def model_structure(self) -> Any:
-        kinds = "const", "ios16.conv", "ios16.conv", "ios16.relu"
+        kinds = "const", "constexpr_lut_to_dense", "ios16.conv", "ios16.conv", "ios16.relu"
         operations = [SimpleNamespace(operator_name=kind) for kind in kinds]
         main = SimpleNamespace(block=SimpleNamespace(operations=operations))
         return SimpleNamespace(program=SimpleNamespace(functions={"main": main}))
@@ -83,7 +83,8 @@ class MLComputePlan:
         kind = operation.operator_name.rpartition(".")[2]
         if kind == "const":
             return None
-        return SimpleNamespace(preferred_compute_device=_BY_NAME[self._changes.get(kind, self._device)]())
+        device = "cpu" if kind.startswith("constexpr_") else self._changes.get(kind, self._device)
+        return SimpleNamespace(preferred_compute_device=_BY_NAME[device]())
 
 
 def apply() -> None:
