@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
+from mobile_robust.bench.ios.cli import add_ios
 from mobile_robust.bench.models import split_argument
 from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
@@ -26,6 +27,7 @@ _EXAMPLES = """examples:
   python -m mobile_robust.bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
   python -m mobile_robust.bench host build/afd_resnet50 --precision fp16 --runtime coreml_cpu coreml_npu
   python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
+  python -m mobile_robust.bench ios build/afd_resnet50 build/resnet50 --team ABCDE12345
   python -m mobile_robust.bench arm64 build/afd_resnet50
   python -m mobile_robust.bench report bench/result.json phone/result.json --base resnet50 --out report/
   python -m mobile_robust.bench report bench/result.json --scores scores/scores.json --out report/
@@ -55,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_host(commands.add_parser("host", help="measure TFLite files on this machine, Core ML packages on a Mac"))
     add_android(commands.add_parser("android", help="measure TFLite files on phones, and verify them there"))
+    add_ios(commands.add_parser("ios", help="measure Core ML packages on iPhones, and verify them there"))
     add_arm64(commands.add_parser("arm64", help="count the instructions of TFLite files on a phone's CPU kernels"))
     _add_report(commands.add_parser("report", help="tables and plots of one or more results"))
     return parser
