@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from mobile_robust.contracts.precisions import precisions_of
+from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.recipe import MAX_SEED, MOST_NAME
+from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.data.split import Rule, Split
 from mobile_robust.errors import InputError
 
@@ -96,18 +97,23 @@ def add_split(
     parser.add_argument("--holdout-by", choices=get_args(Rule), default="content", help=by)
 
 
-def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: str, cool_down: float) -> None:
-    """Adds the options of a measurement of TFLite files, on whatever device, with these defaults."""
-    add = parser.add_argument
-    add("builds", nargs="*", type=Path, metavar="DIR", help="folder of a finished build, or one TFLite file in one")
-    add("--precision", nargs="+", choices=precisions_of("tflite"), default=[], help="only these (default: all)")
-    of = f"of {threads_of} (%(default)s)"
-    add("--threads", type=int, action=at_least(1, most=MOST_PROCESSES), default=threads, metavar="N", help=of)
+def add_measurement(parser: argparse.ArgumentParser, targets: Sequence[Target], cool_down: float) -> None:
+    """Adds the options of a measurement of such files, on whatever device."""
+    add, kind = parser.add_argument, " or ".join(TARGETS[target].title for target in targets)
+    add("builds", nargs="*", type=Path, metavar="DIR", help=f"folder of a finished build, or one {kind} file in one")
+    precisions = [name for name, spec in PRECISIONS.items() if set(targets) & set(spec.targets)]
+    add("--precision", nargs="+", choices=precisions, default=[], help="only these (default: all)")
     of = "of the test set (%(default)s)"
     add("--repetitions", type=int, action=at_least(1, most=MOST_TIMES), default=10, metavar="N", help=of)
     add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
     idle = "idle seconds before every repetition (%(default)s)"
     add("--cool-down", type=float, action=at_least(0, "seconds", MOST_TIMES), default=cool_down, metavar="S", help=idle)
+
+
+def add_threads(parser: argparse.ArgumentParser, default: int, of: str) -> None:
+    """Adds --threads, of a runtime or processor that ``of`` names."""
+    action, text = at_least(1, most=MOST_PROCESSES), f"of {of} (%(default)s)"
+    parser.add_argument("--threads", type=int, action=action, default=default, metavar="N", help=text)
 
 
 def split_of(options: argparse.Namespace) -> Split | None:

@@ -24,6 +24,7 @@ from mobile_robust.data.images import built_in_photos
 from mobile_robust.runtimes.base import Runtime
 from mobile_robust.runtimes.snapdragon_npu import libraries
 from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
+from tests import coreml_stand_in
 from tests.recipes import RESNET, write_recipe
 from tests.shared import built_once
 
@@ -130,6 +131,13 @@ def pipeline_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(module_build: Path, tmp_path: Path) -> Path:
     """The module's folder, to be changed."""
     return Path(shutil.copytree(module_build, tmp_path / "small"))
+
+
+@pytest.fixture
+def core_ml(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A stand-in for Core ML: see ``coreml_stand_in``."""
+    coreml_stand_in.use(monkeypatch)
+    return monkeypatch
 
 
 @pytest.fixture(scope="session")

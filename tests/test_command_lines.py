@@ -26,6 +26,8 @@ WORK = [
     "bench.cli.benchmark",
     "bench.android.measure.measure_on_android",
     "bench.android.apk.build.build_apk",
+    "bench.ios.measure.measure_on_ios",
+    "bench.ios.app.build_app",
     "bench.instructions.count.count_instructions",
     "runtimes.emulator.install.set_up",
     "runtimes.emulator.install.remove",
@@ -54,6 +56,7 @@ GOOD = {
     "N|HxW": "64",
     "KEY=VALUE": "num_classes=10",
     "CPU": "0",
+    "ID": "ABCDE12345",
 }
 
 

@@ -96,7 +96,10 @@ def test_no_arrow_runs_back_and_commands_are_imported_by_nobody() -> None:
 @pytest.mark.parametrize(
     ("seer", "unseen"),
     [
-        ("bench.device", "bench.android"),  # an iPhone's transport needs nothing of Android
+        ("bench.device", "bench.android"),  # a session is the same on any platform
+        ("bench.device", "bench.ios"),
+        ("bench.ios", "bench.android"),
+        ("bench.android", "bench.ios"),
         ("bench", "training"),
         ("bench", "evaluation"),
         ("export", "bench"),

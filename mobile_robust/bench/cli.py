@@ -11,10 +11,13 @@ from rich.text import Text
 
 from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
+from mobile_robust.bench.ios.cli import add_ios
+from mobile_robust.bench.models import split_argument
 from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
+from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
-from mobile_robust.options import MOST_TIMES, add_measurement, at_least
+from mobile_robust.options import MOST_TIMES, add_measurement, add_threads, at_least
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
@@ -22,7 +25,9 @@ from mobile_robust.runtimes import registry
 _EXAMPLES = """examples:
   python -m mobile_robust.bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
   python -m mobile_robust.bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
+  python -m mobile_robust.bench host build/afd_resnet50 --precision fp16 --runtime coreml_cpu coreml_npu
   python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
+  python -m mobile_robust.bench ios build/afd_resnet50 build/resnet50 --team ABCDE12345
   python -m mobile_robust.bench arm64 build/afd_resnet50
   python -m mobile_robust.bench report bench/result.json phone/result.json --base resnet50 --out report/
   python -m mobile_robust.bench report bench/result.json --scores scores/scores.json --out report/
@@ -50,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_host(commands.add_parser("host", help="measure TFLite files on this machine"))
+    _add_host(commands.add_parser("host", help="measure TFLite files on this machine, Core ML packages on a Mac"))
     add_android(commands.add_parser("android", help="measure TFLite files on phones, and verify them there"))
+    add_ios(commands.add_parser("ios", help="measure Core ML packages on iPhones, and verify them there"))
     add_arm64(commands.add_parser("arm64", help="count the instructions of TFLite files on a phone's CPU kernels"))
     _add_report(commands.add_parser("report", help="tables and plots of one or more results"))
     return parser
@@ -60,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_host(host: argparse.ArgumentParser) -> None:
     host.set_defaults(run=_host)
     timed = [name for name, info in registry.runtimes().items() if info.timed]
-    add_measurement(host, 1, "litert_cpu", 1.0)
+    add_measurement(host, list(TARGETS), 1.0)
+    add_threads(host, 1, "litert_cpu")
     add = host.add_argument
     names = f"{', '.join(timed)} (default: litert_cpu)"
     add("--runtime", nargs="+", choices=timed, default=["litert_cpu"], metavar="NAME", help=names)
@@ -126,7 +133,7 @@ def _baselines(builds: Sequence[Path], console: Console) -> list[Path]:
 
     out = Path("build")
     if builds:
-        folder = builds[0].parent if builds[0].suffix == ".tflite" else builds[0]
+        folder, _ = split_argument(builds[0])
         out = folder.resolve().parent
     for name in peers():
         if not (out / name / MANIFEST_NAME).is_file():

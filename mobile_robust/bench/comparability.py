@@ -18,7 +18,7 @@ def warnings(results: Sequence[tuple[Path, Result]]) -> list[str]:
     found = []
     first_path, first = results[0]
     for path, result in results[1:]:
-        if wrong := differences(first.protocol, result.protocol):
+        if wrong := _differences(first, result):
             found.append(f"{path} was measured by another protocol than {first_path}: {'; '.join(wrong)}")
     files: dict[str, tuple[Path, Run]] = {}
     for path, result in results:
@@ -44,6 +44,14 @@ def warnings(results: Sequence[tuple[Path, Result]]) -> list[str]:
                 found.append(f"{name}: {len(run.repetitions)} of {result.protocol.repetitions} repetitions")
         found += _unsteady(path, result)
     return found
+
+
+def _differences(first: Result, second: Result) -> list[str]:
+    """What two protocols do not share; where one is of Core ML, which takes no number of threads, without these."""
+    ours, theirs = first.protocol, second.protocol
+    if any(run.runtime.name.startswith("coreml") for result in (first, second) for run in result.runs):
+        theirs = theirs.model_copy(update={"threads": ours.threads})
+    return differences(ours, theirs)
 
 
 def _unsteady(path: Path, result: Result) -> list[str]:

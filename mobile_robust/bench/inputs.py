@@ -96,16 +96,16 @@ class TestSets:
 
 
 def _arrays(model: Model, photos: Photos) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """The artifact's inputs for every photo, by name, channels last."""
+    """The artifact's inputs for every photo, by name, laid out as it takes them."""
     spec, inputs = ImageSpec.of(model.manifest.recipe.input), model.artifact.inputs
     crops = photos.crops(spec.size)
     if [tensor.role for tensor in inputs] == [Role.IMAGE]:
-        yield from ({inputs[0].name: spec.array(crop[None], "NHWC")} for crop in crops)
+        yield from ({inputs[0].name: spec.array(crop[None], inputs[0].layout)} for crop in crops)
         return
     # PyTorch: only where layers of the backbone must run first
     from mobile_robust.export.targets.tflite import channels_last
     from mobile_robust.pipelines import rebuild
 
-    system = rebuild(model.folder, model.manifest)
+    system, lasts = rebuild(model.folder, model.manifest), {t.name for t in inputs if t.layout == "NHWC"}
     for crop in crops:
-        yield {name: channels_last(x).numpy() for name, x in system.example(crop).items()}
+        yield {name: (channels_last(x) if name in lasts else x).numpy() for name, x in system.example(crop).items()}

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
+from mobile_robust.contracts.precisions import PRECISIONS
+from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.errors import InputError, unknown
+
+#: Inputs and outputs of a kind of file that its runtimes take from, or give back as, float32.
+_FLOAT = {"tflite": ("float32",), "coreml": ("float32", "float16", "image (RGB)")}
 
 
 class Timed(Protocol):
@@ -18,6 +23,8 @@ class Timed(Protocol):
     def name(self) -> str: ...
     @property
     def accelerator(self) -> str: ...
+    @property
+    def target(self) -> Target: ...
 
 
 @dataclass(frozen=True)
@@ -40,39 +47,54 @@ def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequ
     """Everything that is measured for the DIRs of a command line, in their order, each once.
 
     Args:
-        arguments: Folders of finished builds, or TFLite files in such folders.
-        precisions: Only these; none: all there are.
-        runtimes: Of this machine or of a device.
+        arguments: Folders of finished builds, or files in such folders.
+        precisions: Only these, "int8" for Core ML's int8w as well; none: all there are.
+        runtimes: Of this machine or of a device; each takes the files of its target.
 
     Raises:
-        InputError: Not a finished build or not in one, a build that was changed, no file of these precisions, or inputs
-            or outputs that are not float32.
+        InputError: Not a finished build or not in one, a build that was changed, no file of these precisions for these
+            runtimes, or inputs or outputs that cannot be given or read as float32.
     """
     found: dict[tuple[str, str], Model] = {}
+    targets = list(dict.fromkeys(runtime.target for runtime in runtimes))
     for argument in arguments:
-        folder, file = (argument.parent, argument.name) if argument.suffix == ".tflite" else (argument, None)
+        folder, file = split_argument(argument)
         manifest = read_manifest(folder)
         verify_hashes(manifest, folder)
-        for artifact in _chosen(folder, manifest, file, precisions):
+        for artifact in _chosen(folder, manifest, file, precisions, targets):
             for runtime in runtimes:
-                model = Model(folder, manifest, artifact, runtime.name, runtime.accelerator)
-                found.setdefault((artifact.sha256, runtime.name), model)
+                if runtime.target == artifact.target:
+                    model = Model(folder, manifest, artifact, runtime.name, runtime.accelerator)
+                    found.setdefault((artifact.sha256, runtime.name), model)
     return list(found.values())
 
 
-def _chosen(folder: Path, manifest: Manifest, file: str | None, precisions: Sequence[str]) -> list[Artifact]:
-    files = {artifact.file: artifact for artifact in manifest.artifacts if artifact.target == "tflite"}
+def split_argument(argument: Path) -> tuple[Path, str | None]:
+    """A DIR of a command line as the folder of a build, and the name of the file in it where it is one."""
+    is_file = argument.suffix in [target.suffix for target in TARGETS.values()]
+    return (argument.parent, argument.name) if is_file else (argument, None)
+
+
+def _chosen(
+    folder: Path, manifest: Manifest, file: str | None, precisions: Sequence[str], targets: Sequence[Target]
+) -> list[Artifact]:
+    files = {artifact.file: artifact for artifact in manifest.artifacts if artifact.target in targets}
+    kind = " or ".join(TARGETS[target].title for target in targets)
     if file is not None and file not in files:
-        raise unknown(f"TFLite file of {folder / MANIFEST_NAME}", file, files)
-    fitting = (artifact for artifact in files.values() if not precisions or artifact.precision in precisions)
+        raise unknown(f"{kind} file of {folder / MANIFEST_NAME}", file, files)
+    fitting = (artifact for artifact in files.values() if not precisions or _is_asked(artifact, precisions))
     chosen = [files[file]] if file is not None else list(fitting)
     if not chosen:
         has = ", ".join(artifact.precision for artifact in files.values()) or "none"
         which = f" of --precision {' '.join(precisions)}" if precisions else ""
-        raise InputError(f"{folder}: no TFLite file{which}; it has: {has}")
+        raise InputError(f"{folder}: no {kind} file{which}; it has: {has}")
     for artifact in chosen:
         for tensor in (*artifact.inputs, *artifact.outputs):
-            if tensor.dtype != "float32":
+            if tensor.dtype not in _FLOAT[artifact.target]:
                 where = f"{folder / artifact.file}: {tensor.name}"
                 raise InputError(f"{where} is {tensor.dtype}; bench takes float32 inputs and outputs")
     return chosen
+
+
+def _is_asked(artifact: Artifact, precisions: Sequence[str]) -> bool:
+    return artifact.precision in precisions or PRECISIONS[artifact.precision].chosen_with in precisions

@@ -120,25 +120,28 @@ def _labelled(results: Results, label: str) -> str:
 
 
 def _paper(summary: Summary) -> Html:
-    """Our rows beside the paper's, and why some of its rows are not here."""
-    head = ["model", "parameters", "paper", "MACs", "paper", "CPU ratio", "paper", "GPU ratio", "paper", "paper's ms"]
-    first = {accelerator: i for i, (_, accelerator) in reversed(list(enumerate(summary.columns)))}
+    """The ratios of all devices beside the paper's, and why some of its rows are not here."""
+    on = {name: [i for i, (_, which) in enumerate(summary.columns) if which == name] for name in ("cpu", "gpu")}
+    titles = {i: f"{summary.column_title(summary.columns[i])} ratio" for columns in on.values() for i in columns}
+    ours = [[*(titles[i] for i in columns), f"paper's {name.upper()} ratio"] for name, columns in on.items()]
+    head = ["model", "parameters", "paper", "MACs", "paper", *ours[0], *ours[1], "paper's ms"]
     rows, sources = [], dict[str, None]()
     for row in summary.rows:
         if (paper := row.paper) is None:
             continue
         sources[paper.source] = None
-        cells = [row.cells[first[name]] if name in first else None for name in ("cpu", "gpu")]
-        cpu, gpu = (ratio(cell.ratio.value) if cell and cell.ratio else "" for cell in cells)
+        ratios = []
+        for name, theirs in (("cpu", paper.cpu_ratio), ("gpu", paper.gpu_ratio)):
+            cells = [row.cells[i] for i in on[name]]
+            ratios += [*(ratio(cell.ratio.value) if cell and cell.ratio else "" for cell in cells), ratio(theirs)]
         latencies = [f"{ms:g} {name}" for ms, name in ((paper.cpu_ms, "CPU"), (paper.gpu_ms, "GPU")) if ms is not None]
         costs = map(count_text, (row.parameters, paper.parameters, row.macs, paper.macs))
-        ratios = cpu, ratio(paper.cpu_ratio), gpu, ratio(paper.gpu_ratio)
         rows.append([f"{row.title}, {row.precision}", *costs, *ratios, ", ".join(latencies)])
     if not rows:
         return Html("")
     missing = (el("li", el("b", name), f": {why}.") for name, why in excluded().items())
     listed = el("details", el("summary", "Rows of the paper that are not here"), el("ul", *missing), class_="note")
-    where = f"Paper: {'; '.join(sources)}. Its phone: Snapdragon 865, Adreno 640. Ours: {summary.devices[0]}."
+    where = f"Paper: {'; '.join(sources)}. Its phone: Snapdragon 865, Adreno 640. Ours: {', '.join(summary.devices)}."
     table = Table.of(head, rows, left=head[-1:]).html("plain numbers")
     return section("Beside the paper", table, el("p", where, class_="note"), listed)
 
@@ -192,6 +195,7 @@ def _facts(path: Path, result: Result) -> Html:
     pinned = "no" if protocol.pinned_cpus is None else ", ".join(map(str, protocol.pinned_cpus))
     repetitions = [repetition for run in result.runs for repetition in run.repetitions]
     states = [state for r in repetitions for state in (r.state_before, r.state_after)]
+    of_core_ml = all(run.runtime.name.startswith("coreml") for run in result.runs)  # it chooses threads for itself
     facts = [
         ("file", path.name),
         ("begun", result.created),
@@ -202,7 +206,7 @@ def _facts(path: Path, result: Result) -> Html:
         ("memory", f"{device.memory_bytes / 1e9:.1f} GB" if device.memory_bytes else None),
         ("program", f"{result.app.name} {result.app.version}, {result.app.platform}"),
         ("runtimes", ", ".join(dict.fromkeys(f"{r.runtime.name} {r.runtime.version}" for r in result.runs))),
-        ("threads", str(protocol.threads)),
+        ("threads", None if of_core_ml else str(protocol.threads)),
         ("pinned to cores", pinned),
         ("warm-up", f"{protocol.warm_up_seconds:g} s and {protocol.warm_up_runs} inferences"),
         ("cool-down", f"{protocol.cool_down_seconds:g} s"),
@@ -210,6 +214,7 @@ def _facts(path: Path, result: Result) -> Html:
         ("inputs", f"{protocol.inputs.count}: {protocol.inputs.description}"),
         ("frequency", _range([k for state in states for k in state.cpu_khz if k is not None], 1e6, "GHz")),
         ("temperature", _range([t for state in states for t in state.temperatures_mc.values()], 1e3, "°C")),
+        ("thermal status", _range([s.thermal_status for s in states if s.thermal_status is not None], 1, "")),
         ("load", _range([state.load for state in states if state.load is not None], 1, "")),
     ]
     return fact_list((name, value) for name, value in facts if value)

@@ -1,4 +1,4 @@
-"""Measures the TFLite files of builds on this host."""
+"""Measures the files of builds on this host."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def benchmark(
     measured has records in ``errors`` of its run.
 
     Args:
-        builds: Folders of finished builds, or TFLite files in such folders.
+        builds: Folders of finished builds, or files in such folders.
         out: Folder that gets result.json, written anew after every repetition.
-        runtimes: Timed ones, such as "litert_cpu".
-        precisions: Only these of "fp32", "fp16", "int8"; none: all.
+        runtimes: Timed ones, such as "litert_cpu", or "coreml_npu" on a Mac; each measures the files it takes.
+        precisions: Only these, such as "fp16"; none: all.
         images: Folder of the test set; None: photos from installed packages.
         repetitions: Of the test set.
         threads: Of "litert_cpu".

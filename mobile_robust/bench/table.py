@@ -75,7 +75,8 @@ class Summary:
     def column_title(self, column: ColumnKey) -> str:
         """Such as CPU, with the device where there are several."""
         number, accelerator = column
-        return accelerator.upper() if len(self.devices) == 1 else f"{self.devices[number]} {accelerator.upper()}"
+        name = "all units" if accelerator == "all" else accelerator.upper()
+        return name if len(self.devices) == 1 else f"{self.devices[number]} {name}"
 
     def cells(self) -> Iterator[tuple[Row, ColumnKey, Cell]]:
         """All that are not empty, row by row."""

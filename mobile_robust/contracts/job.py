@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
-from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Protocol, Sha256
+from mobile_robust.contracts.result import INLINE_OUTPUTS, INLINE_VALUES, Accelerator, Protocol, Sha256
 
 JOB_NAME, PROGRESS_NAME, DONE_NAME = "job.json", "progress.json", "done.json"
 #: What a job says of a model as its run does.
@@ -61,7 +61,7 @@ class JobModel(Contract):
     parameters: int | None
     file: str = Field(description="SHA256 and the suffix that the runtime takes, such as .tflite; beside the job")
     total_ops: int = Field(ge=1, description="operations in the file")
-    requested: Literal["cpu", "gpu", "npu"]
+    requested: Accelerator
     arithmetic: Literal["fp32", "fp16"] | None = Field(
         description="what the accelerator computes floats in; null: as the file says"
     )

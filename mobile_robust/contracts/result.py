@@ -27,6 +27,8 @@ INLINE_OUTPUTS, INLINE_VALUES = 2, 4096
 Nanoseconds = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Utc = Annotated[str, Field(description="UTC, ISO 8601")]
+#: What can be asked for; "all": whichever the runtime chooses for each operation.
+Accelerator = Literal["cpu", "gpu", "npu", "all"]
 
 
 class App(Contract):
@@ -80,7 +82,7 @@ class Protocol(Contract):
     warm_up_seconds: float = Field(ge=0, description="at least this long before every repetition")
     warm_up_runs: int = Field(ge=0, description="and at least so many inferences")
     repetitions: int = Field(ge=1)
-    threads: int = Field(ge=1, description="of CPU runtimes")
+    threads: int = Field(ge=1, description="of CPU runtimes; Core ML takes no number and chooses for itself")
     pinned_cpus: tuple[int, ...] | None = Field(description="the cores CPU runtimes had to stay on; null: any")
     cool_down_seconds: float = Field(ge=0, description="idle time before every repetition")
     interleaved: bool = Field(description="A B C A B C, one repetition each, so that ratios are of the same minute")
@@ -90,7 +92,9 @@ class Protocol(Contract):
 class State(Contract):
     """How warm and how fast the device is at a moment."""
 
-    thermal_status: int | None = Field(default=None, ge=0, le=6, description="Android's: 0 none to 6 shutdown")
+    thermal_status: int | None = Field(
+        default=None, ge=0, le=6, description="Android's: 0 none to 6 shutdown; Apple's: 0 nominal to 3 critical"
+    )
     thermal_headroom: float | None = Field(default=None, description="Android's forecast; 1.0: severe throttling")
     temperatures_mc: dict[str, int] = Field(
         default_factory=dict, description="sensor -> thousandths of a degree Celsius"
@@ -99,6 +103,7 @@ class State(Contract):
     battery_percent: int | None = Field(default=None, ge=0, le=100)
     battery_mc: int | None = Field(default=None, description="thousandths of a degree C")
     charging: bool | None = None
+    low_power: bool | None = Field(default=None, description="Apple's low-power mode, in which all is slower")
     load: float | None = Field(default=None, ge=0, description="processes that ran or waited, mean of one minute")
 
 
@@ -133,8 +138,8 @@ class ErrorRecord(Contract):
 class RuntimeVersion(Contract):
     """What executed the artifact."""
 
-    name: str = Field(description="such as litert_cpu, litert_gpu, coreml_device")
-    version: str
+    name: str = Field(description="such as litert_cpu, tflite_gpu, coreml_npu")
+    version: str = Field(description='"system": that of the device\'s os, which the runtime is part of')
 
 
 class Output(Contract):
@@ -165,7 +170,7 @@ class Run(Contract):
     macs: int | None = Field(default=None, description="from the manifest")
     parameters: int | None = Field(default=None, description="from the manifest")
     runtime: RuntimeVersion
-    requested: Literal["cpu", "gpu", "npu"] = Field(description="the accelerator that was asked for")
+    requested: Accelerator = Field(description="the accelerator that was asked for")
     arithmetic: Literal["fp32", "fp16"] | None = Field(
         default=None, description="what float operations are computed in; null: as the file says"
     )

@@ -28,7 +28,7 @@ class RuntimeInfo:
 
     name: str
     target: Target
-    #: What it asks for: "cpu", "gpu", or "any" where the system chooses.
+    #: What it asks for: "cpu", "gpu", "npu", or "all" where the system chooses.
     accelerator: str
     #: "module:name" of its :class:`Runtime`; of a check, a function of the artifact that returns its ``ParityResult``.
     implementation: str
@@ -106,7 +106,7 @@ def require(names: Iterable[str]) -> None:
 
 def help_text() -> str:
     """One line a check, for the end of a ``--help``."""
-    notes = {True: "", False: " (only where named: slow)"}
+    notes = {True: "", False: " (only where named)"}
     lines = []
     for info in checks().values():
         lines.append(f"  {info.name:16} {info.description}{notes[info.default]}")

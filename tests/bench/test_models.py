@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.bench.device.transport import DeviceRuntime
 from mobile_robust.bench.host import machine as device
 from mobile_robust.bench.models import resolve
 from mobile_robust.bench.protocol import differences, make_protocol
@@ -17,6 +18,11 @@ from tests.bench.fakes import protocol
 
 INPUTS = protocol().inputs
 CPU = [runtimes()["litert_cpu"]]
+#: As apps have them.
+CORE_ML = [
+    DeviceRuntime("coreml_cpu", "cpu", "system", ".mlpackage", target="coreml"),
+    DeviceRuntime("coreml_all", "all", "system", ".mlpackage", target="coreml"),
+]
 
 
 def test_folders_and_files_are_taken_once(pipeline_build: Path) -> None:
@@ -24,6 +30,33 @@ def test_folders_and_files_are_taken_once(pipeline_build: Path) -> None:
     assert [model.artifact.file for model in found] == ["pipeline_fp32.tflite", "pipeline_int8.tflite"]
     (int8,) = resolve([pipeline_build], ["int8", "fp16"], CPU)
     assert int8.artifact.precision == "int8" and int8.path.is_file()
+
+
+def test_packages_are_for_core_ml(pipeline_build: Path) -> None:
+    everywhere = [*CPU, *CORE_ML]
+    found = {(m.artifact.file, m.runtime, m.accelerator) for m in resolve([pipeline_build], [], everywhere)}
+    assert {each for each in found if each[1] != "litert_cpu"} == {
+        ("pipeline_fp16.mlpackage", "coreml_cpu", "cpu"),
+        ("pipeline_fp16.mlpackage", "coreml_all", "all"),
+    }
+    assert {file for file, runtime, _ in found if runtime == "litert_cpu"} == {
+        "pipeline_fp32.tflite",
+        "pipeline_int8.tflite",
+    }
+    package = pipeline_build / "pipeline_fp16.mlpackage"
+    assert [model.path for model in resolve([package], [], CORE_ML)] == [package] * 2
+    with pytest.raises(InputError, match=r"unknown TFLite file of .*manifest.json 'pipeline_fp16.mlpackage'"):
+        resolve([package], [], CPU)
+    with pytest.raises(InputError, match="pipeline: no Core ML file of --precision int8; it has: fp16"):
+        resolve([pipeline_build], ["int8"], CORE_ML)
+
+
+def test_int8_asks_for_weights_in_8_bits_of_core_ml(pipeline_build: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
+    manifest = read_manifest(copy)
+    artifacts = [a.model_copy(update={"precision": "int8w"}) if a.target == "coreml" else a for a in manifest.artifacts]
+    write_manifest(manifest.model_copy(update={"artifacts": tuple(artifacts)}), copy)
+    assert {model.artifact.precision for model in resolve([copy], ["int8"], [*CPU, *CORE_ML])} == {"int8", "int8w"}
 
 
 def test_a_changed_file_is_named(pipeline_build: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from mobile_robust.bench.comparability import warnings
 from mobile_robust.bench.report import read_all, write
 from mobile_robust.bench.table import Summary, print_table, tabulate
-from mobile_robust.contracts.result import ErrorRecord, Pairs, Result
+from mobile_robust.contracts.result import App, ErrorRecord, Pairs, Result, Run, RuntimeVersion
 from mobile_robust.errors import InputError
 from tests.bench.fakes import MODELS, WHEN, device, digest, protocol, result, run, written
 from tests.export.test_report import Page
@@ -147,6 +147,40 @@ def test_devices_stand_side_by_side_without_a_warning_where_all_is_alike() -> No
     assert [summary.column_title(column) for column in summary.columns] == ["Host 1 CPU", "Phone CPU"]
     assert all(cell and cell.latency for row in summary.rows for cell in row.cells)
     assert tabulate([steady(*TWO), steady(*TWO)], None).devices == ("Host 1 #1", "Host 1 #2")
+
+
+def on_iphone(*names: str) -> Result:
+    """Of packages, on all of Core ML's compute units."""
+
+    def of_core_ml(made: Run) -> Run:
+        runtime = RuntimeVersion(name=f"coreml_{made.requested}", version="system")
+        file = {"artifact": made.artifact.replace(".tflite", ".mlpackage"), "sha256": digest(made.sha256)}
+        return made.model_copy(update={**file, "runtime": runtime, "requested": made.requested})
+
+    how = protocol(2)
+    runs = [of_core_ml(run(name, "fp32", unit, how)) for name in names for unit in ("cpu", "gpu", "npu", "all")]
+    app = App(platform="ios", name="org.mobilerobust.bench", version="0.1.0")
+    return result(tuple(runs), how).model_copy(update={"app": app, "device": device("Apple iPhone15,2")})
+
+
+def test_an_iphone_stands_beside_an_android_phone(tmp_path: Path) -> None:
+    how = protocol(2, threads=4)
+    runs = tuple(run(name, "fp32", unit, how) for name in TWO for unit in ("cpu", "gpu"))
+    android = result(runs, how).model_copy(update={"device": device("Phone")})
+    iphone = on_iphone(*TWO)
+    assert cautions(android, iphone) == []  # Core ML takes no number of threads
+    files = report(tmp_path, android, iphone)
+    row = rows_of(files[".md"])["AFD-Module for ResNet-50", "fp32"]
+    titles = ["Phone CPU", "Phone GPU", *(f"Apple iPhone15,2 {unit}" for unit in ("CPU", "GPU", "NPU", "all units"))]
+    assert all(re.fullmatch(r"\d\.\d\d ± 0\.\d\d", row[f"{title} ms"]) for title in titles)
+    assert all(row[f"{title} ratio"].startswith("0.0") for title in titles)
+    page = re.sub(r"<[^>]+>", "|", files[".html"])
+    beside = page[page.index("Beside the paper") : page.index("Rows of the paper that are not here")]
+    for title in ("Phone CPU ratio", "Apple iPhone15,2 CPU ratio", "paper's CPU ratio", "Apple iPhone15,2 GPU ratio"):
+        assert title.replace("'", "&#x27;") in beside or title in beside
+    assert "0.409" in beside and "NPU" not in beside and "Ours: Phone, Apple iPhone15,2." in beside
+    threads = [facts.split("threads")[1][:12] for facts in page.split("Measured on ")[1:] if "threads" in facts]
+    assert len(threads) == 1 and "4" in threads[0]
 
 
 def test_mixed_results_are_warned_of() -> None:

@@ -102,6 +102,14 @@ def test_xnnpack_may_leave_operations_to_other_cpu_kernels(tmp_path: Path) -> No
     assert read_result(path).runs[0].actual.placed_ops == 3
 
 
+def test_a_runtime_that_may_choose_says_where_its_operations_are(tmp_path: Path) -> None:
+    path = changed(tmp_path / "r.json", lambda d: d["runs"][2].update(requested="all"))
+    assert read_result(path).runs[2].requested == "all"
+    path = changed(tmp_path / "r.json", lambda d: d["runs"][2].update(requested="all", actual=None))
+    with pytest.raises(InputError, match="samples of all, but does not say where its operations were"):
+        read_result(path)
+
+
 def test_another_schema_version_is_told_as_such(tmp_path: Path) -> None:
     path = changed(tmp_path / "r.json", lambda d: d.update(schema_version=2))
     with pytest.raises(

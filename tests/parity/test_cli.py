@@ -48,7 +48,7 @@ def test_another_runtime_in_the_place_of_pytorch(module_build: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--against", "pytorch"], "unknown runtime 'pytorch'; known: coreml_device, "),
+        (["--against", "pytorch"], "unknown runtime 'pytorch'; known: coreml_cpu, "),
         (["--against", "litert_cpu", "--layers"], "--layers compares with PyTorch: leave out --against"),
         (["--against", "litert_cpu", "--runtime", "coreml_mil"], "holds no file that litert_cpu runs"),
     ],

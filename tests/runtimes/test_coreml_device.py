@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from mobile_robust.errors import InputError
-from mobile_robust.runtimes.coreml_device import CoremlDevice, CoremlSession
+from mobile_robust.runtimes.base import EngineError, PlacementError
+from mobile_robust.runtimes.coreml_device import CoremlCpu, CoremlDevice, CoremlGpu, CoremlNpu, CoremlSession
 from mobile_robust.runtimes.coreml_mil.package import Package
+from mobile_robust.runtimes.coreml_mil.runtime import CoremlMil
+from tests.coreml_stand_in import PLAN
 
 
 class Recorder:
@@ -61,3 +64,40 @@ def test_images_become_pixels(package: Package) -> None:
 def test_wrong_inputs_never_reach_the_model(package: Package) -> None:
     with pytest.raises(InputError, match=r"takes the inputs image \[1, 3, 4, 6\], features \[1, 2\]; got image"):
         CoremlSession(package, Recorder()).predict({"image": np.zeros((1, 3, 4, 6), np.float32)})
+
+
+def test_an_image_goes_in_and_float32_comes_out(pipeline_build: Path, core_ml: pytest.MonkeyPatch) -> None:
+    path = pipeline_build / "pipeline_fp16.mlpackage"
+    image = np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64)).astype(np.float32)
+    with CoremlDevice().open(path) as session, CoremlMil().open(path) as expected:
+        logits = session.predict({"image": image})["logits"]
+        np.testing.assert_array_equal(logits, expected.predict({"image": image})["logits"])
+        assert session.placement is not None and session.placement.accelerator == "npu 3"
+
+
+@pytest.mark.parametrize(("runtime", "unit"), [(CoremlCpu, "cpu"), (CoremlGpu, "gpu"), (CoremlNpu, "npu")])
+def test_operations_are_where_they_were_asked_to_be_or_it_is_an_error(
+    pipeline_build: Path, core_ml: pytest.MonkeyPatch, runtime: type[CoremlDevice], unit: str
+) -> None:
+    path, other = pipeline_build / "pipeline_fp16.mlpackage", "gpu" if unit == "cpu" else "cpu"
+    placement = runtime().open(path).placement
+    assert placement is not None
+    assert (placement.accelerator, placement.total_ops, placement.placed_ops) == (unit, 3, 3)
+    core_ml.setenv(PLAN, f"{unit}:conv={other}")
+    with pytest.raises(PlacementError, match=f"the {unit} did not take 2 of 3 operations: 2 × conv on the {other}"):
+        runtime().open(path)
+    core_ml.setenv(PLAN, "")
+    if unit == "cpu":
+        assert runtime().open(path).placement is None  # nothing else is possible
+    else:
+        with pytest.raises(PlacementError, match=r"does not say where operations run \(macOS 14.4 and later do\)"):
+            runtime().open(path)
+
+
+def test_a_package_that_core_ml_does_not_load(pipeline_build: Path, core_ml: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: Any, **more: Any) -> None:
+        raise RuntimeError("Error compiling model")
+
+    core_ml.setattr("tests.coreml_stand_in.MLModel.__init__", fails)
+    with pytest.raises(EngineError, match=r"pipeline_fp16.mlpackage: Core ML cannot load it: Error compiling model"):
+        CoremlDevice().open(pipeline_build / "pipeline_fp16.mlpackage")

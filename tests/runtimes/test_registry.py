@@ -16,7 +16,8 @@ from mobile_robust.runtimes.registry import checks, find, help_text, require, ru
 
 def test_all_are_found_those_of_every_build_first() -> None:
     default = ["coreml_device", "coreml_mil", "litert_cpu", "litert_gpu", "gpu_delegate_ops"]
-    assert list(checks()) == [*default, "litert_arm64", "litert_armv9", "snapdragon_npu"]
+    units = ["coreml_cpu", "coreml_gpu", "coreml_npu"]
+    assert list(checks()) == [*default, *units, "litert_arm64", "litert_armv9", "snapdragon_npu"]
     assert [info.name for info in select(None)] == default
     assert set(checks()) - set(runtimes()) == {"gpu_delegate_ops"}
 
@@ -33,7 +34,7 @@ def test_an_entry_is_of_its_implementation(name: str) -> None:
 
 def test_names_are_checked() -> None:
     assert [info.name for info in select(["litert_gpu", "litert_cpu"])] == ["litert_gpu", "litert_cpu"]
-    with pytest.raises(InputError, match="unknown runtime 'litert'; known: coreml_device, coreml_mil, "):
+    with pytest.raises(InputError, match="unknown runtime 'litert'; known: coreml_cpu, coreml_device, "):
         select(["litert_cpu", "litert"])
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from mobile_robust.bench.android.shell import check_serial, command_line, parse_line, parse_output
-from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
+from mobile_robust.bench.android.shell import check_serial, command_line, parse_output
+from mobile_robust.bench.device.errors import DeviceError, DroppedError, LostError, StorageFullError
+from mobile_robust.bench.device.words import parse_line
 from mobile_robust.errors import InputError
 
 #: Seconds until a command that should be quick counts as dropped.
@@ -27,10 +28,6 @@ _LONGEST_ERROR = 2000
 _GREETING = 3.0
 #: Seconds a cable is given a megabyte; the slowest ones move ten times as much.
 _PER_MEGABYTE = 1.0
-
-
-class DroppedError(Exception):
-    """The connection broke, or nothing came in time: after a reconnection the same may be tried again."""
 
 
 class UnauthorizedError(DeviceError):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.bench.android.preflight import ShellText
-from mobile_robust.bench.android.shell import parse_line, parse_number
+from mobile_robust.bench.device.words import parse_line, parse_number
 
 #: Of ApplicationExitInfo, as Android dumps them.
 _SIGNALED, _LOW_MEMORY = "2", "3"

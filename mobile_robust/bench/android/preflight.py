@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from mobile_robust.bench.android.apk.toolchain import ABIS, MIN_SDK
 from mobile_robust.bench.android.platform import ANDROID
-from mobile_robust.bench.android.shell import parse_line, parse_number
 from mobile_robust.bench.device.errors import DeviceError
+from mobile_robust.bench.device.words import parse_line, parse_number
 from mobile_robust.contracts.result import Device
 
 #: Per cent; below it phones slow down to last longer.

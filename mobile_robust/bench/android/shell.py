@@ -33,16 +33,6 @@ def parse_output(output: bytes) -> tuple[bytes, int] | None:
     return (output[: found.start()], int(found[1])) if found else None
 
 
-def parse_number(text: str | None) -> int | None:
-    """A whole number that a phone has printed; None where it is none, or has more digits than 64 bits can hold."""
-    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def parse_line(text: str, most: int = 200) -> str:
-    """What a phone has printed as one line for people: control characters are blanks, what is too long is cut off."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split())[:most]
-
-
 def check_serial(serial: str, option: str = "") -> None:
     """Raises InputError where a serial, which a phone chooses itself, could be taken for something else by adb."""
     if not 0 < len(serial) <= _LONGEST_SERIAL or not serial.isprintable() or serial.startswith("-"):

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from mobile_robust.bench.android import preflight
-from mobile_robust.bench.android.adb import QUICK, SHORT, AdbLink, CommandResult, DroppedError
+from mobile_robust.bench.android.adb import QUICK, SHORT, AdbLink, CommandResult
 from mobile_robust.bench.android.apk.verify import PACKAGE
 from mobile_robust.bench.android.diagnose import crash_report
 from mobile_robust.bench.android.platform import ANDROID
-from mobile_robust.bench.android.shell import parse_line, parse_number
-from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
+from mobile_robust.bench.device.errors import DeviceError, StorageFullError
+from mobile_robust.bench.device.retry import retry
 from mobile_robust.bench.device.transport import DeviceFile, DeviceTransport
+from mobile_robust.bench.device.words import parse_line, parse_number
 from mobile_robust.contracts.result import Device
 from mobile_robust.files import sha256, size
 
@@ -27,8 +28,6 @@ _ENTRY = "/data/local/tmp/mobile_robust"
 _FILES_SECONDS, _INSTALL_SECONDS, _START_SECONDS = 300.0, 240.0, 60.0
 #: Bytes of a file of the app; outputs are the largest.
 _FILE_BYTES = 2**30
-#: Connections that break during one and the same step before the phone counts as lost.
-_BREAKS = 5
 #: Package manager's code -> what to do.
 _REFUSALS = {
     "VERSION_DOWNGRADE": f"a newer version of the app is there: adb uninstall {PACKAGE}, and give the command again",
@@ -139,19 +138,11 @@ class AdbTransport(DeviceTransport):
         return result
 
     def _retry(self, action: Callable[[], _T]) -> _T:
-        """Does it again after a reconnection; raises LostError where the connection breaks again and again."""
-        for _ in range(_BREAKS):
-            try:
-                return action()
-            except DroppedError as error:
-                last = error
-                self._notify("connection lost, waiting for the phone")
-                self._link.reconnect(self._reconnect)
-        raise LostError(
-            self.serial,
-            f"the connection broke {_BREAKS} times at the same step ({last}); nothing measured is lost: try another "
-            "cable or port, and give the same command again",
-        )
+        def reconnect() -> None:
+            self._notify("connection lost, waiting for the phone")
+            self._link.reconnect(self._reconnect)
+
+        return retry(self.serial, action, reconnect)
 
     def _installed(self) -> str | None:
         """Hash of the app's APK."""

@@ -9,6 +9,10 @@ class StoppedError(Exception):
     """The user wants an end."""
 
 
+class DroppedError(Exception):
+    """The connection broke, or nothing came in time: after a reconnection the same may be tried again."""
+
+
 class DeviceError(InputError):
     """A device that cannot be used until a person acts; the message begins with its serial and says what to do."""
 

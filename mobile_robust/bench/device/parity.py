@@ -27,10 +27,12 @@ from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compar
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.pipelines import rebuild
 from mobile_robust.runtimes.base import EngineError
-from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.registry import runtimes
 
 #: Bounds that depend on the photos, and by how much a device, whose kernels round otherwise, may fall below.
 _SLACK = {"snr_db": 0.5, "repair_snr_db": 0.5, "top1_agreement": 0.0}
+#: What executes a kind of file on any computer.
+_HERE = {"tflite": "litert_cpu", "coreml": "coreml_mil"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _relaxed(tolerance: Tolerance, model: Model, reference: Reference) -> Tolera
     if not bounds:
         return tolerance
     inputs, names = model.artifact.inputs, [tensor.name for tensor in model.artifact.outputs]
-    with LitertCpu().open(model.path) as session:
+    with runtimes()[_HERE[model.artifact.target]].make().open(model.path) as session:
         outputs = [session.predict(reference.inputs_of(inputs, index)) for index in range(len(reference))]
     rows = [np.concatenate([values[name].ravel() for name in names]) for values in outputs]
     found = _compare(reference, model, np.stack(rows))

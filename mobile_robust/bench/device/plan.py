@@ -89,12 +89,20 @@ class MeasurementPlan:
 def choose_models(
     platform: Platform, builds: Sequence[Path], precisions: Sequence[str], accelerators: Sequence[str]
 ) -> list[Model]:
-    """The artifacts of builds, each on the platform's runtimes for these accelerators; see :func:`resolve`.
+    """The artifacts of builds, each on the platform's runtimes for these accelerators that can compute in its
+    precision; see :func:`resolve`.
 
     Raises:
-        InputError: See :func:`resolve`; or the runtime in the app would refuse a file.
+        InputError: See :func:`resolve`; no accelerator can compute in the precisions; or the runtime in the app would
+            refuse a file.
     """
-    models = resolve(builds, precisions, [platform.runtime_on(name) for name in accelerators])
+    runtimes = [platform.runtime_on(name) for name in accelerators]
+    without = {runtime.name: runtime.without for runtime in runtimes}
+    found = resolve(builds, precisions, runtimes)
+    models = [model for model in found if model.artifact.precision not in without[model.runtime]]
+    if not models:
+        which = ", ".join(dict.fromkeys(model.artifact.precision for model in found))
+        raise InputError(f"--accelerator {' '.join(accelerators)}: cannot compute in {which}; give another, or others")
     problems = [
         f"{path}: the app's runtime would refuse it: {problem}"
         for path in dict.fromkeys(model.path for model in models)

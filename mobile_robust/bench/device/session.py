@@ -25,8 +25,17 @@ from mobile_robust.bench.device.plan import MeasurementPlan
 from mobile_robust.bench.device.transport import DeviceFile, DeviceTransport
 from mobile_robust.bench.resume import missing, now, resume
 from mobile_robust.contracts.job import JOB_NAME, PROGRESS_NAME, Job, outputs_name
-from mobile_robust.contracts.result import RESULT_NAME, App, ErrorRecord, Result, Run, read_result, write_result
-from mobile_robust.documents import DocumentError, parse_model, read
+from mobile_robust.contracts.result import (
+    RESULT_NAME,
+    SCHEMA_VERSION,
+    App,
+    ErrorRecord,
+    Result,
+    Run,
+    read_result,
+    write_result,
+)
+from mobile_robust.documents import DocumentError, as_model, parse_json, parse_model, read
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, size, write_output
 
@@ -178,7 +187,7 @@ class DeviceSession:
             return
         for _ in range(_TRIES):
             data = self._device.read(f"{job.run_id}/{RESULT_NAME}")
-            if (theirs := _parsed(data, expected)) is not None:
+            if (theirs := _parsed(data, expected, self._device.serial)) is not None:
                 self._write(merge(self.result, theirs, self._path, job, self._elapsed()))
                 return
         if expected is not None:
@@ -190,7 +199,7 @@ class DeviceSession:
 
     def _fetch_outputs(self, job: Job) -> None:
         """The models' outputs for the first inputs: fetched when nothing is timed, for they may be large."""
-        theirs = _parsed(self._device.read(f"{job.run_id}/{RESULT_NAME}"), None)
+        theirs = _parsed(self._device.read(f"{job.run_id}/{RESULT_NAME}"), None, self._device.serial)
         runs = {run.key: run for run in theirs.runs} if theirs else {}
         for index, model in enumerate(job.models):
             run = runs.get(self._plan.run_key(model))
@@ -252,11 +261,20 @@ class DeviceSession:
         self._notify(what, self.done)
 
 
-def _parsed(data: bytes | None, expected: str | None) -> Result | None:
-    """A result as it arrived; None where it is cut off, or has another hash than expected."""
+def _parsed(data: bytes | None, expected: str | None, serial: str) -> Result | None:
+    """A result as it arrived; None where it is cut off, or has another hash than expected. Raises DeviceError where it
+    is of another schema version."""
     if data is None or (expected is not None and hashlib.sha256(data).hexdigest() != expected):
         return None
     try:
-        return parse_model(Result, data)
+        document = parse_json(data)
+        version = document.get("schema_version", SCHEMA_VERSION) if isinstance(document, dict) else SCHEMA_VERSION
+        if type(version) is int and version != SCHEMA_VERSION:
+            raise DeviceError(
+                serial,
+                f"its app writes results of schema version {version}; this program knows version {SCHEMA_VERSION}: "
+                "build the app again",
+            )
+        return as_model(Result, document)
     except DocumentError:
         return None

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from mobile_robust.bench.device.errors import StorageFullError
-from mobile_robust.contracts.result import Device
+from mobile_robust.contracts.precisions import Precision
+from mobile_robust.contracts.result import Accelerator, Device
+from mobile_robust.contracts.targets import Target
 
 #: Bytes that stay free on a device beside the files it is given.
 _SPARE_BYTES = 64 * 2**20
@@ -26,13 +28,17 @@ class DeviceRuntime:
         suffix: Of the files it takes, such as .tflite.
         arithmetic: Precision of the artifact -> what its float operations are computed in; a precision that is not
             listed is computed as the file says.
+        target: The kind of file it takes.
+        without: Precisions that its accelerator cannot compute in.
     """
 
     name: str
-    accelerator: Literal["cpu", "gpu", "npu"]
+    accelerator: Accelerator
     version: str
     suffix: str
     arithmetic: Mapping[str, Literal["fp32", "fp16"]] = field(default_factory=dict)
+    target: Target = "tflite"
+    without: tuple[Precision, ...] = ()
 
 
 @dataclass(frozen=True)

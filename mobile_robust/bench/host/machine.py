@@ -1,10 +1,12 @@
-"""What this machine is, and how warm and fast it is now: from /proc and /sys; what a machine does not tell is None."""
+"""What this machine is, and how warm and fast it is now: from /proc and /sys, on a Mac from sysctl; what a machine does
+not tell is None."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import subprocess
 from pathlib import Path
 
 from mobile_robust.contracts.result import Cpu, Device, State
@@ -15,13 +17,15 @@ _CPUS = "sys/devices/system/cpu"
 def describe(root: Path = Path("/")) -> Device:
     """This machine. ``root`` is where ``proc`` and ``sys`` are."""
     names = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", _text(root / "proc/cpuinfo") or "", re.MULTILINE)
+    mac = platform.mac_ver()[0]
+    name = names[1].strip() if names else _sysctl("machdep.cpu.brand_string") if mac else None
     return Device(
-        name=names[1].strip() if names else platform.processor() or platform.machine(),
-        model=_text(root / "sys/devices/virtual/dmi/id/product_name"),
-        os=f"{platform.system()} {platform.release()}",
+        name=name or platform.processor() or platform.machine(),
+        model=_text(root / "sys/devices/virtual/dmi/id/product_name") or (_sysctl("hw.model") if mac else None),
+        os=f"macOS {mac}" if mac else f"{platform.system()} {platform.release()}",
         abi=platform.machine(),
         cpus=tuple(Cpu(index=i, max_khz=_frequency(root, i, "cpuinfo_max_freq")) for i in _indices(root)),
-        memory_bytes=_kilobytes(root / "proc/meminfo", "MemTotal"),
+        memory_bytes=_number(_sysctl("hw.memsize")) if mac else _kilobytes(root / "proc/meminfo", "MemTotal"),
     )
 
 
@@ -100,6 +104,15 @@ def _kilobytes(path: Path, key: str) -> int | None:
     """A line "KEY: NUMBER kB" of a file of /proc, in bytes."""
     found = re.search(rf"^{key}:\s*(\d+) kB$", _text(path) or "", re.MULTILINE)
     return 1024 * int(found[1]) if found else None
+
+
+def _sysctl(name: str) -> str | None:
+    """What a Mac tells under a name, such as "Apple M2"."""
+    try:
+        done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
 
 
 def _number(text: str | None) -> int | None:

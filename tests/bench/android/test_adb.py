@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobile_robust.bench.android import adb as client
-from mobile_robust.bench.android.adb import AdbLink, DroppedError, UnauthorizedError, choose, devices, find_adb
+from mobile_robust.bench.android.adb import AdbLink, UnauthorizedError, choose, devices, find_adb
 from mobile_robust.bench.android.shell import command_line, parse_output
-from mobile_robust.bench.device.errors import DeviceError, LostError, StorageFullError
+from mobile_robust.bench.device.errors import DeviceError, DroppedError, LostError, StorageFullError
 from mobile_robust.errors import InputError
 from tests.bench.android.fake_phone import FakePhone, Make, wait_for
 

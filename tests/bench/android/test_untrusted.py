@@ -11,11 +11,11 @@ from mobile_robust.bench import android
 from mobile_robust.bench.android import adb, preflight
 from mobile_robust.bench.android.adb import AdbLink, CommandResult, choose
 from mobile_robust.bench.android.diagnose import crash_report
-from mobile_robust.bench.android.shell import parse_line, parse_number
 from mobile_robust.bench.android.transport import AdbTransport
 from mobile_robust.bench.device.errors import DeviceError
 from mobile_robust.bench.device.measure import folder_of
 from mobile_robust.bench.device.transport import DeviceFile
+from mobile_robust.bench.device.words import parse_line, parse_number
 from mobile_robust.errors import InputError
 
 DIGITS = b"9" * 5000

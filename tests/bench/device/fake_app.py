@@ -1,10 +1,12 @@
-"""The app of a fake device: carries out a job with LiteRT on the files that it was given.
+"""The app of a fake device: carries out a job on the files that it was given, with LiteRT or, of Core ML packages, in
+PyTorch.
 
 Run as ``python -m tests.bench.device.fake_app FOLDER JOB SCRIPT``. SCRIPT is JSON: "gpu": whether there is one that
 can be used; and what goes wrong: "crash", "killed", "hang", "hot", "busy" (for ever reporting something new) and "quit"
 (without a report): before its so manieth repetition; "crash loading": FILE; "refused": a file that the GPU does not
 take whole; "left": why it ends before it begins; "shift": ACCELERATOR -> what is added to its outputs; "platform": of
-the app; "version": of the runtime; "device": its name.
+the app; "version": of the runtime; "device": its name; "runtime": what the runtimes' names begin with; "constant":
+whether it computes nothing, and all its outputs are 0.5; "schema": version of its result.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from mobile_robust.runtimes.litert_gpu.session import GpuSession
+from mobile_robust.files import sha256
+from mobile_robust.runtimes.registry import runtimes
 
 Arrays = dict[str, np.ndarray]
 #: Of a job's model that are copied into its run.
@@ -46,6 +48,14 @@ def cut(row: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> Arrays:
 
 def opened(path: Path, accelerator: str) -> Callable[..., Arrays]:
     """A file's function of its inputs by name."""
+    # imported here: an app that computes nothing starts at once
+    from ai_edge_litert.interpreter import Interpreter
+
+    from mobile_robust.runtimes.litert_gpu.session import GpuSession
+
+    if path.is_dir():
+        session = runtimes()["coreml_mil"].make().open(path)
+        return lambda **arrays: session.predict(arrays)
     if accelerator == "cpu":
         return Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
     session = GpuSession(path)
@@ -61,6 +71,7 @@ class App:
         self.models: dict[int, Any] = {}
         self.model: int | None = None
         self.result = {
+            "schema_version": script.get("schema", 1),
             "created": now(),
             "app": {"platform": script.get("platform", "android"), "name": "double", "version": "1"},
             "device": {"name": script.get("device", "Double D-1"), "os": "Android 14", "abi": "arm64-v8a", "cpus": []},
@@ -70,7 +81,8 @@ class App:
         }
 
     def run_of(self, model: dict[str, Any]) -> dict[str, Any]:
-        runtime = {"name": f"tflite_{model['requested']}", "version": self.script.get("version", "2.16.1")}
+        name = f"{self.script.get('runtime', 'tflite')}_{model['requested']}"
+        runtime = {"name": name, "version": self.script.get("version", "2.16.1")}
         return {**{name: model[name] for name in COPIED}, "runtime": runtime, "repetitions": [], "errors": []}
 
     def main(self) -> None:
@@ -115,10 +127,10 @@ class App:
             self.add_error(index, "load", f"the GPU did not take {plan}; a CPU does not stand in")
             return
         path, data = self.inputs_of / model["file"], (self.inputs_of / model["inputs_file"]).read_bytes()
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == model["sha256"]
+        assert sha256(path) == model["sha256"]
         assert hashlib.sha256(data).hexdigest() == model["inputs_sha256"]
         start = time.perf_counter_ns()
-        runner = opened(path, model["requested"])
+        runner = None if self.script.get("constant") else opened(path, model["requested"])
         run["load_ns"] = time.perf_counter_ns() - start
         count = self.job["protocol"]["inputs"]["count"]
         rows = np.frombuffer(data, "<f4").reshape(count, -1)
@@ -134,7 +146,9 @@ class App:
     def add_error(self, index: int, where: str, message: str) -> None:
         self.result["runs"][index]["errors"].append({"when": now(), "where": where, "message": message})
 
-    def infer(self, runner: Callable[..., Arrays], model: dict[str, Any], row: np.ndarray) -> bytes:
+    def infer(self, runner: Callable[..., Arrays] | None, model: dict[str, Any], row: np.ndarray) -> bytes:
+        if runner is None:
+            return b"".join(np.full(tensor["shape"], 0.5, "<f4").tobytes() for tensor in model["outputs"])
         outputs = runner(**cut(row, {tensor["name"]: tensor["shape"] for tensor in model["inputs"]}))
         shift = np.float32(self.script.get("shift", {}).get(model["requested"], 0))
         return b"".join((outputs[tensor["name"]] + shift).astype("<f4").tobytes() for tensor in model["outputs"])

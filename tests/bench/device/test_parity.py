@@ -18,11 +18,13 @@ from mobile_robust.bench.device.outputs import StoredOutputs
 from mobile_robust.bench.device.parity import ParityCheck, ParityChecker
 from mobile_robust.bench.device.plan import MeasurementPlan, choose_models
 from mobile_robust.bench.device.table import print_parity
+from mobile_robust.bench.device.transport import DeviceRuntime, Platform
 from mobile_robust.bench.inputs import TestSets, open_photos
 from mobile_robust.bench.models import Model
 from mobile_robust.contracts.job import JobTensor
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.result import Result, Run
+from mobile_robust.runtimes.registry import runtimes
 from tests.bench.device.harness import outputs_of
 from tests.bench.fakes import result
 
@@ -49,9 +51,10 @@ def with_tolerance(model: Model, tolerance: Tolerance) -> Model:
 def check_parity(plan: MeasurementPlan, photos: Path, tmp_path: Path) -> Callable[..., list[ParityCheck]]:
     """Checks models whose outputs are stored as if a device had sent them."""
 
-    def checks(models: Sequence[Model], *outputs: Sequence[Floats]) -> list[ParityCheck]:
+    def checks(models: Sequence[Model], *outputs: Sequence[Floats], platform: Platform = ANDROID) -> list[ParityCheck]:
         stored, loaded = StoredOutputs(tmp_path), []
-        for model, run, values in zip(models, replace(plan, models=models).runs(), outputs, strict=True):
+        runs = replace(plan, models=models, platform=platform).runs()
+        for model, run, values in zip(models, runs, outputs, strict=True):
             data = [x.astype("<f4").tobytes() for x in values]
             digests = tuple(hashlib.sha256(x).hexdigest() for x in data)
             loaded.append(run.model_copy(update={"load_ns": 1, "outputs_sha256": digests}))
@@ -115,6 +118,26 @@ def test_an_int8_file_is_held_to_what_the_host_reaches(
     noise = np.random.default_rng(0)
     (worse,) = check_parity([model], [x + noise.normal(0, x.std(), x.shape) for x in right[1]])
     assert worse.verdict.verdict == "fail" and "SNR" in worse.verdict.failures[0]
+
+
+def test_a_package_is_held_to_what_its_operations_reach_in_pytorch(
+    pipeline_build: Path, photos: Path, tmp_path: Path, check_parity
+) -> None:
+    core_ml = Platform(
+        "ios", (DeviceRuntime("coreml_cpu", "cpu", "system", ".mlpackage", target="coreml"),), 1, lambda _: []
+    )
+    (model,) = choose_models(core_ml, [pipeline_build], [], ["cpu"])
+    recipe = model.manifest.recipe.model_copy(update={"tolerances": {"fp16": Tolerance(snr_db=120.0)}})
+    model = replace(model, manifest=model.manifest.model_copy(update={"recipe": recipe}))
+    inputs = TestSets(open_photos(photos), tmp_path).of(model)
+    rows = np.fromfile(inputs.path, "<f4").reshape(6, 1, 3, 64, 64)
+    with runtimes()["coreml_mil"].make().open(model.path) as session:
+        right = [session.predict({"image": row})["logits"].ravel() for row in rows]
+    (check,) = check_parity([model], right, platform=core_ml)
+    assert check.verdict.verdict == "pass" and check.verdict.runtime == "coreml_cpu"
+    assert check.verdict.tolerance.snr_db < 120
+    (check,) = check_parity([model], [x + 0.5 for x in right], platform=core_ml)
+    assert check.verdict.verdict == "fail"
 
 
 def test_a_module_is_compared_channels_first(module_build: Path, photos: Path, tmp_path: Path, check_parity) -> None:

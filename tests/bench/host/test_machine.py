@@ -6,6 +6,8 @@ import mmap
 import os
 from pathlib import Path
 
+import pytest
+
 from mobile_robust.bench.host import machine as device
 
 FILES = {
@@ -74,3 +76,18 @@ def test_memory_of_this_process() -> None:
     after = device.peak_resident_bytes()
     assert before and after and after - before >= len(block) * 0.9
     assert (device.resident_bytes() or 0) <= after
+
+
+def test_a_mac_is_called_by_its_chip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sysctl = tmp_path / "sysctl"
+    sysctl.write_text(
+        "#!/bin/sh\ncase $2 in machdep.cpu.brand_string) echo Apple M2;; hw.model) echo Mac14,2;; "
+        "hw.memsize) echo 17179869184;; *) exit 1;; esac\n"
+    )
+    sysctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(device.platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))
+    found = device.describe(tmp_path / "nothing")
+    assert (found.name, found.model, found.os, found.memory_bytes) == ("Apple M2", "Mac14,2", "macOS 14.5", 2**34)
+    sysctl.unlink()
+    assert device.describe(tmp_path / "nothing").memory_bytes is None

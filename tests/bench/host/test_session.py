@@ -26,6 +26,7 @@ from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.litert_gpu.runtime import LitertGpu
 from mobile_robust.runtimes.registry import runtimes
 from tests.bench.fakes import digest, protocol
+from tests.coreml_stand_in import PLAN
 from tests.shared import kill, wait_until
 
 CPU, GPU = runtimes()["litert_cpu"], runtimes()["litert_gpu"]
@@ -211,3 +212,20 @@ def test_the_gpu_engine(pipeline_build: Path, set_of_six: Photos, tmp_path: Path
     assert gpu.actual.accelerator.startswith("gpu") and len(gpu.repetitions[0].samples_ns) == 6
     ours, theirs = (np.frombuffer(base64.b64decode(run.outputs[0].values), "<f4") for run in (gpu, cpu))
     assert np.allclose(ours, theirs, atol=1e-4 * np.ptp(theirs))
+
+
+def test_core_ml_is_measured_per_compute_unit(
+    pipeline_build: Path, set_of_six: Photos, core_ml: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a stand-in for coremltools' prediction, in the processes of the models as well."""
+    units = [runtimes()[name] for name in ("coreml_cpu", "coreml_npu", "coreml_device")]
+    models = resolve([pipeline_build], [], units)
+    core_ml.setenv(PLAN, "cpu")
+    result = measured(models, set_of_six, tmp_path / "r.json")
+    cpu, npu, whole = result.runs
+    assert [run.requested for run in result.runs] == ["cpu", "npu", "all"]
+    for run in (cpu, whole):
+        assert [len(r.samples_ns) for r in run.repetitions] == [6, 6] and run.load_ns and run.errors == ()
+        assert run.artifact == "pipeline_fp16.mlpackage" and run.outputs_sha256 == cpu.outputs_sha256
+    assert cpu.actual and cpu.actual.accelerator == "cpu" and whole.actual and whole.actual.accelerator == "cpu 3"
+    assert npu.repetitions == () and "the npu did not take 3 of 3 operations: " in npu.errors[0].message

@@ -1,0 +1,61 @@
+"""What Linux cannot build, Core ML, UIKit and SwiftUI, has the right types, as far as the stubs are as Apple documents.
+
+The stubs say nothing of what Apple's code does: that shows on a Mac and on an iPhone only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ios_bench.swift_tools import MODULES, STUBS, TypeChecker, program, swift_sources
+
+pytestmark = [pytest.mark.slow, pytest.mark.device]
+
+#: Wrong uses of Apple's API: file, what it says, what it must not say.
+MISTAKES = (
+    ("CoreMLEngine.swift", "configuration.computeUnits =", "configuration.computeUnit ="),
+    ("CoreMLEngine.swift", "load(contentsOf: compiled, configuration:", "load(contentsOf: compiled, options:"),
+    ("ComputePlan.swift", "case .neuralEngine: return .npu", "case .npu: return .npu"),
+    (
+        "InputBuffer.swift",
+        "array.withUnsafeMutableBytes { bytes, strides in",
+        "array.withUnsafeMutableBytes { bytes in",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> TypeChecker:
+    """With the stubs, BenchCore and BenchCoreML."""
+    program("swiftc")
+    made = TypeChecker(tmp_path_factory.mktemp("modules"))
+    for name in MODULES:
+        made.module(name, [STUBS / f"{name}.swift"])
+    for name in ("BenchCore", "BenchCoreML"):
+        made.module(name, swift_sources(f"Sources/{name}"))
+    return made
+
+
+def test_the_app_and_the_tool_for_a_mac(checker: TypeChecker) -> None:
+    checker.check("MobileRobustBench", swift_sources("app/Sources"), "-parse-as-library")
+    checker.check("benchmark", swift_sources("Sources/benchmark"))
+
+
+def test_a_wrong_use_is_found(checker: TypeChecker, tmp_path: Path) -> None:
+    changed = []
+    for path in swift_sources("Sources/BenchCoreML"):
+        text = path.read_text(encoding="utf-8")
+        for name, right, wrong in MISTAKES:
+            if name == path.name:
+                assert right in text
+                text = text.replace(right, wrong)
+        changed.append(tmp_path / path.name)
+        changed[-1].write_text(text, encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception) as failed:
+        checker.check("BenchCoreML", changed, "-parse-as-library")
+    for name in {name for name, _, _ in MISTAKES}:
+        assert f"{name}:" in str(failed.value)
+    assert "has no member 'computeUnit'" in str(failed.value)
+    assert "has no member 'npu'" in str(failed.value)
