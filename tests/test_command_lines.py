@@ -22,6 +22,7 @@ WORK = [
     "export.build.convert",
     "training.run.train",
     "evaluation.cli.evaluate",
+    "restoration.run.measure_restoration",
     "ablation.run.train_ablations",
     "bench.cli.benchmark",
     "bench.android.measure.measure_on_android",
