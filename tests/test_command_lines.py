@@ -35,6 +35,7 @@ WORK = [
     "runtimes.snapdragon_npu.libraries.find",
     "corruptions.cli.ContactSheet",
     "methods.deepcorrect.rank.ranking.rank",
+    "pipelines.build_model",
 ]
 BEGINS = "the work begins here"
 NUMBERS = [

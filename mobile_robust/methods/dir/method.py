@@ -10,6 +10,7 @@ from pydantic import Field
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.methods.method import (
     Ablation,
+    Command,
     LazyImport,
     Method,
     Options,
@@ -103,4 +104,10 @@ METHOD = Method(
         for form, both in _TABLE_5.items()
         for photos, figures in zip(("Set14", "BSD100"), both, strict=True)
     ),
+    commands={
+        "closeness": Command(
+            LazyImport("mobile_robust.methods.dir.closeness.cli:main"),
+            "how little representations depend on the degradation (for DiR)",
+        )
+    },
 )
