@@ -62,13 +62,13 @@ class DiRTraining(Options):
 
 def ablations(recipe: Recipe, folder: Path, seed: int) -> list[Ablation]:
     """Table 5: the baseline representation; aligned; aligned with the pilot's guidance; and an auto-encoder of the same
-    encoder and decoder. Where the recipe names weights, their first stage serves the first three."""
+    size as this one, its very networks. Where the recipe names weights, their first stage serves the first three."""
     stage_two = {"start": Path(recipe.weights.file), "represent": 0} if recipe.weights.file else {}
     found = [
         Ablation(name, recipe.with_options(alignment=alignment), stage_two)
         for name, alignment in (("baseline", "none"), ("aligned", "plain"), ("aligned_with_pilot", "pilot"))
     ]
-    return [*found, Ablation("autoencoder", recipe.with_options(alignment="none"), {"objective": "autoencoder"})]
+    return [*found, Ablation("autoencoder", recipe.with_options(alignment="pilot"), {"objective": "autoencoder"})]
 
 
 #: Table 5: form of the method -> PSNR in dB and LPIPS on Set14, then on BSD100.
