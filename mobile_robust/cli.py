@@ -19,6 +19,7 @@ _COMMANDS = {
     "parity": ("parity.cli", "verify a built folder again, on any runtime of this machine"),
     "train": ("training.cli", "train a module for your backbone on a few hundred photos"),
     "evaluate": ("evaluation.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
+    "restoration": ("restoration.cli", "PSNR, SSIM and feature distance of degraded and of repaired photos"),
     "bench": (
         "bench.cli",
         "latency of TFLite files on this host and Android phones; report over results of any device",
@@ -82,7 +83,7 @@ def _chosen(words: list[str]) -> tuple[Command, list[str]]:
 
     known = commands()
     if not words or words[0] in ("-h", "--help"):
-        lines = "\n".join(f"  {name:10} {summary}" for name, (_, summary) in known.items())
+        lines = "\n".join(f"  {name:11} {summary}" for name, (_, summary) in known.items())
         return _says(f"usage: mobile-robust COMMAND …\n\ncommands:\n{lines}\n\nmobile-robust COMMAND --help says more.")
     if words[0] == "--version":
         return _says(f"mobile-robust {__version__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -42,6 +43,7 @@ class Model:
     inputs: tuple[TensorSpec, ...]  # what the reference takes, in order
     output: TensorSpec
     classes: tuple[str, ...]  # names, in the order of the output; (): not known
+    components: Callable[[], Mapping[str, Component]]  # the adapter's, see Adapter.components
     _example: Callable[[Tensor], tuple[Tensor, ...]]
 
     @property
@@ -165,6 +167,7 @@ def _model(
         made.inputs,
         made.output,
         classes,
+        partial(adapter.components, site),
         made.example,
     )
 

@@ -78,3 +78,13 @@ class TrainingRecord(Contract):
         """Those of the photos that the weights were trained on, by content: all of them, or where the training had more
         than a record keeps, some."""
         return [path for path in paths if content_hash(path)[:_DIGITS] in self.known]
+
+    def check_unseen(self, photos: PhotoDataset, module: str) -> None:
+        """Raises InputError where the weights, those of ``module``, were trained on some of the photos."""
+        if not (seen := self.trained_on(photos.paths)):
+            return
+        advice = f", or what its training left out: {self.split}" if self.split else ""
+        raise InputError(
+            f"--images {photos.folder}: the module of {module} was trained on {len(seen)} of these {len(photos)} "
+            f"photos, such as {seen[0].relative_to(photos.folder)}, so its scores would flatter; give others{advice}"
+        )

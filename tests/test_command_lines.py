@@ -22,6 +22,7 @@ WORK = [
     "export.build.convert",
     "training.run.train",
     "evaluation.cli.evaluate",
+    "restoration.run.measure_restoration",
     "ablation.run.train_ablations",
     "bench.cli.benchmark",
     "bench.android.measure.measure_on_android",
@@ -36,6 +37,7 @@ WORK = [
     "runtimes.snapdragon_npu.libraries.find",
     "corruptions.cli.ContactSheet",
     "methods.deepcorrect.rank.ranking.rank",
+    "pipelines.build_model",
 ]
 BEGINS = "the work begins here"
 NUMBERS = [

@@ -34,6 +34,7 @@ ORDER = (
     ("export",),
     ("training",),
     ("evaluation",),
+    ("restoration",),
     ("ablation",),
     ("bench",),
     ("__init__",),

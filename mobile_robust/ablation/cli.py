@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mobile_robust.corruptions import select
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.errors import InputError
 from mobile_robust.methods.registry import methods
-from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
+from mobile_robust.options import MOST_PROCESSES, add_split, at_least, make_folder, seed, split_of
 from mobile_robust.recipes import load_recipe
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
@@ -17,6 +18,8 @@ from mobile_robust.training.settings import MOST_BATCH, TrainSettings, training_
 _EXAMPLES = """examples:
   python -m mobile_robust.ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
       --images photos/ --holdout 0.4 --steps 400 --out ablation/
+  python -m mobile_robust.ablate dir dir_mobilenetv2_pipeline --images photos/ --holdout 0.4 --steps 2000 \\
+      --corruption isp_default isp_low_light isp_ablation --score isp --restoration --out ablation/
   python -m mobile_robust.ablate deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
       --holdout 0.02 --corruption awgn --steps 400 --batch 128 --out ablation/
 """
@@ -31,6 +34,7 @@ def main(argv: list[str]) -> int:
         raise InputError(f"recipe {recipe.name} is for method {recipe.method!r}, not {options.method!r}")
     if options.backbone_weights:
         recipe = recipe.with_backbone_weights(options.backbone_weights)
+    select(options.score or [])
     method, split = methods()[options.method], split_of(options)
     given = {name: getattr(options, name) for name in ("steps", "batch", "seed", "threads")}
     settings = TrainSettings.of(method, corruptions=options.corruption, **given)
@@ -40,8 +44,13 @@ def main(argv: list[str]) -> int:
     from mobile_robust.ablation.run import train_ablations
     from mobile_robust.evaluation.run import evaluate
     from mobile_robust.evaluation.table import print_scores
+    from mobile_robust.restoration.modules import resolve
+    from mobile_robust.restoration.run import measure_restoration
+    from mobile_robust.restoration.table import print_restoration
 
-    errors, console = make_console(stderr=True), make_console()
+    if options.restoration:
+        resolve([options.recipe], None, [])  # a method that repairs no photo is refused before the first training
+    errors, console, wanted = make_console(stderr=True), make_console(), options.score or options.corruption
     recipes = train_ablations(
         recipe,
         photos,
@@ -55,7 +64,7 @@ def main(argv: list[str]) -> int:
         scores = evaluate(
             [str(path) for path in recipes],
             scored,
-            options.corruption,
+            wanted,
             seed=options.seed,
             jobs=options.jobs,
             out=options.out / "scores",
@@ -64,6 +73,20 @@ def main(argv: list[str]) -> int:
         )
     print_scores(scores, console)
     console.print("\n".join(map(str, scores.files)), soft_wrap=True)
+    if options.restoration:
+        make_folder(options.out / "restoration")
+        with work_bar(errors, "photos") as on_progress:
+            restored = measure_restoration(
+                [str(path) for path in recipes],
+                scored,
+                wanted,
+                seed=options.seed,
+                out=options.out / "restoration",
+                on_progress=on_progress,
+                on_warning=lambda text: errors.print(text, style="yellow"),
+            )
+        print_restoration(restored, console)
+        console.print("\n".join(map(str, restored.files)), soft_wrap=True)
     return 0
 
 
@@ -83,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
     add("--labels", metavar="names|folders|FILE.csv", help="the right classes, see evaluate --help")
     add_split(parser, "of the photos: scored, never trained on", required=True)
-    add("--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained and scored (default: jpeg)")
+    add("--corruption", nargs="+", default=["jpeg"], metavar="NAME[:LEVEL]", help="trained on (default: jpeg)")
+    other = "scored on, such as what none was trained on (default: what they are trained on)"
+    add("--score", nargs="+", metavar="NAME[:LEVEL]", help=other)
+    add("--restoration", action="store_true", help="of methods that repair the photo: PSNR, SSIM, feature distance too")
     add("--only", nargs="+", default=[], metavar="ROW", help="these rows, more of them later (default: all)")
     add("--steps", type=int, action=at_least(1), default=400, metavar="N", help="a row (default: %(default)s)")
     most = at_least(1, most=MOST_BATCH)

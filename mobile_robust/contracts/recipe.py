@@ -231,6 +231,10 @@ class Recipe(Contract):
         source = given if given.startswith("timm:") else os.path.realpath(given)
         return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": source})})
 
+    def with_weights(self, given: str | Path) -> Recipe:
+        """The recipe with other weights of the module: a file, relative to the working folder."""
+        return self.model_copy(update={"weights": self.weights.model_copy(update={"file": os.path.realpath(given)})})
+
     def with_ranking(self, path: Path) -> Recipe:
         """The recipe with another ranking of filters."""
         return self.model_copy(update={"weights": self.weights.model_copy(update={"ranking": str(path)})})

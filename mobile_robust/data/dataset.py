@@ -132,6 +132,10 @@ class PhotoDataset:
         """All photos in the order of ``numpy.random.default_rng(seed).permutation``."""
         return self.subset([int(i) for i in np.random.default_rng(seed).permutation(len(self))])
 
+    def drawn(self, count: int | None, seed: int) -> PhotoDataset:
+        """The first ``count`` of :meth:`shuffled`, or as many as there are; None: all, in their order."""
+        return self if count is None else self.shuffled(seed).subset(range(min(count, len(self))))
+
     def readable(self, count: int | None = None) -> PhotoDataset:
         """Only photos that can be decoded, which this tries: the first ``count``, or all; InputError: there is none."""
         return self.subset([index for index, _ in islice(self, count)])

@@ -47,6 +47,11 @@ class ImageSpec:
             values += np.float32(self.low)
         return values if layout == "NHWC" else np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
+    def photo(self, values: NDArray[np.float32], layout: Layout = "NCHW") -> Photo:
+        """Back to 8 bits: one image (3, H, W) or (H, W, 3), float32, any value -> uint8 (H, W, 3), clamped."""
+        pixels = np.rint((values - np.float32(self.low)) / np.float32(self.scale)).clip(0, 255).astype(np.uint8)
+        return pixels if layout == "NHWC" else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
     def tensor(self, photos: Tensor) -> Tensor:
         """The same in PyTorch, on the device of the photos: uint8 (B, H, W, 3) -> float32 (B, 3, H, W), a view that is
         channels last in memory."""

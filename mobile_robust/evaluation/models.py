@@ -11,17 +11,16 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, read_manifest, verify_hashes
-from mobile_robust.contracts.manifest import Tensor as ArtifactTensor
+from mobile_robust.contracts.manifest import Artifact, Manifest, verify_hashes
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.images import Size
 from mobile_robust.errors import InputError
+from mobile_robust.evaluation.arguments import named_build, names_recipe, only_tensor, read_build, runtime_for
 from mobile_robust.evaluation.predictors import Open, classifier, model_of, open_file, open_pipeline, open_timm
 from mobile_robust.files import resume_key, state_hash
 from mobile_robust.recipes import built_in_recipes, load_recipe
-from mobile_robust.runtimes.registry import find, require
-from mobile_robust.runtimes.registry import runtimes as known_runtimes
+from mobile_robust.runtimes.registry import find
 from mobile_robust.training_record import TrainingRecord
 
 #: Name of the models that are only a backbone.
@@ -76,14 +75,11 @@ def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Se
     found: list[Model] = []
     recipes = 0
     for argument in dict.fromkeys(arguments):
-        path = Path(argument)
         if argument.startswith("timm:"):
             found.append(_backbone(argument))
-        elif path.suffix in (".tflite", ".mlpackage"):
-            found += _build(path.parent, path.name, runtimes)
-        elif (path / MANIFEST_NAME).is_file() or (path.is_dir() and argument not in built_in_recipes()):
-            found += _build(path, None, runtimes)
-        elif path.suffix == ".toml" or argument in built_in_recipes():
+        elif (build := named_build(argument)) is not None:
+            found += _build(*build, runtimes)
+        elif names_recipe(argument):
             recipe, recipes = load_recipe(argument), recipes + 1
             given = recipe.with_backbone_weights(backbone_weights) if backbone_weights else recipe
             _needs_classes(given, f"recipe {given.name}")
@@ -106,14 +102,10 @@ def resolve(arguments: Iterable[str], backbone_weights: str | None, runtimes: Se
 
 def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Model]:
     """The baseline, then the reference and every artifact, or one ``file``."""
-    manifest = read_manifest(folder)
-    if file is not None and file not in [artifact.file for artifact in manifest.artifacts]:
-        known = ", ".join(artifact.file for artifact in manifest.artifacts)
-        raise InputError(f"{folder / file}: not in {MANIFEST_NAME} beside it, which names {known}")
+    manifest, artifacts = read_build(folder, file)
     _needs_classes(manifest.recipe, str(folder))
     verify_hashes(manifest, folder)
     pair = _pair(str(folder), "reference", folder.resolve())
-    artifacts = [a for a in manifest.artifacts if file in (None, a.file)]
     files = [_file(folder, manifest, artifact, pair, runtimes) for artifact in artifacts]
     return [*(pair if file is None else pair[:1]), *files]
 
@@ -121,9 +113,9 @@ def _build(folder: Path, file: str | None, runtimes: Sequence[str]) -> list[Mode
 def _file(
     folder: Path, manifest: Manifest, artifact: Artifact, pair: Sequence[Model], runtimes: Sequence[str]
 ) -> Model:
-    image = _only(folder, artifact.file, artifact.inputs, Role.IMAGE)
-    logits = _only(folder, artifact.file, artifact.outputs, Role.LOGITS)
-    runtime = _runtime_for(artifact, runtimes)
+    image = only_tensor(folder, artifact.file, artifact.inputs, Role.IMAGE)
+    logits = only_tensor(folder, artifact.file, artifact.outputs, Role.LOGITS)
+    runtime = runtime_for(artifact, runtimes)
     return replace(
         pair[0],
         name=artifact.file.removeprefix(f"{manifest.recipe.name}_"),
@@ -136,29 +128,6 @@ def _file(
         trained=pair[-1].trained,
         sha256=artifact.sha256,
     )
-
-
-def _only(folder: Path, file: str, tensors: Sequence[ArtifactTensor], role: Role) -> ArtifactTensor:
-    found = [tensor for tensor in tensors if tensor.role is role]
-    if len(found) != 1:
-        count = f"{len(found)} tensors of the role {role.value}"
-        raise InputError(f"{folder / MANIFEST_NAME}: {file} has {count}; must be 1")
-    return found[0]
-
-
-def _runtime_for(artifact: Artifact, wanted: Sequence[str]) -> str:
-    """The first runtime wanted that takes the file; where none of them does, the first one of this machine."""
-    if asked := [name for name in wanted if find(name).target == artifact.target]:
-        require(asked[:1])
-        return asked[0]
-    fitting = {name: info for name, info in known_runtimes().items() if info.target == artifact.target}
-    reasons = []
-    for name, info in fitting.items():
-        reason = info.make().unavailable() if info.default else "only on request"
-        if reason is None:
-            return name
-        reasons.append(f"{name}: {reason}")
-    raise InputError(f"{artifact.file}: no runtime for it on this machine: {'; '.join(reasons)}")
 
 
 def _needs_classes(recipe: Recipe, where: str) -> None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mobile_robust.corruptions import select
 from mobile_robust.data.dataset import PhotoDataset, skipped_message
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.evaluation.settings import CLEAN, select_settings
+from mobile_robust.reporting.intervals import LEAST_LOSS
 from mobile_robust.runtimes import registry
 
 if TYPE_CHECKING:
-    from mobile_robust.evaluation.models import Model
     from mobile_robust.evaluation.scores import Score, Scores
 
 #: On fewer photos a good model may be right as seldom as one that guesses.
@@ -72,6 +69,7 @@ def evaluate(
 
     # PyTorch: too slow for mistyped options
     from mobile_robust.evaluation import models as found
+    from mobile_robust.evaluation.facts import facts_of
     from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
     from mobile_robust.evaluation.measure import Evaluator
     from mobile_robust.evaluation.output import write
@@ -88,7 +86,8 @@ def evaluate(
     settings = select_settings(corruptions, [model.size for model in resolved])
     for model in resolved:
         photos.check_classes(model.classes, f"{model.name} of {model.group}")
-        _check_unseen(model, photos)
+        if model.trained:
+            model.trained.check_unseen(photos, model.group)
     alexnet = read_errors(alexnet_errors, settings) if alexnet_errors else {}
 
     on_progress("reading photos", 0, None)
@@ -118,7 +117,7 @@ def evaluate(
         if suspicious := _suspicious(score):
             on_warning(suspicious)
     errors = mean_corruption_errors(measured, alexnet) if alexnet else {}
-    facts = _facts(seed, photos, unreadable)
+    facts = {**facts_of(photos, unreadable, seed), "least_loss": LEAST_LOSS}
     scores = Scores(tuple(resolved), tuple(settings), tuple(measured), errors, facts)
     return replace(scores, files=write(scores, out)) if out else scores
 
@@ -139,45 +138,6 @@ def _suspicious(score: Score) -> str | None:
     )
 
 
-def _check_unseen(model: Model, photos: PhotoDataset) -> None:
-    """Raises InputError where a module was trained on some of the photos."""
-    seen = model.trained.trained_on(photos.paths) if model.trained else []
-    if not seen:
-        return
-    assert model.trained is not None
-    advice = f", or what its training left out: {model.trained.split}" if model.trained.split else ""
-    raise InputError(
-        f"--images {photos.folder}: the module of {model.group} was trained on {len(seen)} of these {len(photos)} "
-        f"photos, such as {seen[0].relative_to(photos.folder)}, so its scores would flatter; give others{advice}"
-    )
-
-
 def _cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
-
-
-def _facts(seed: int, photos: PhotoDataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:
-    """What the scores were measured on, and with what."""
-    from mobile_robust.export.fingerprint import tool_versions
-    from mobile_robust.reporting.intervals import LEAST_LOSS, RESAMPLES, SEED
-
-    return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "tools": {**tool_versions(), "pillow": version("pillow")},
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "seed": seed,
-        "photos": {
-            "used": len(photos) - len(unreadable),
-            "sha256": photos.digest,
-            "labels": photos.labels_from,
-            "holdout": photos.split.fraction if photos.split else None,
-            "holdout_seed": photos.split.seed if photos.split else None,
-            "holdout_by": photos.split.by if photos.split else None,
-            "skipped": [
-                {"file": path.relative_to(photos.folder).as_posix(), "reason": why} for path, why in unreadable.items()
-            ],
-        },
-        "intervals": f"bootstrap over photos, 95 %, {RESAMPLES} resamples, seed {SEED}",
-        "least_loss": LEAST_LOSS,
-    }

@@ -105,7 +105,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """A corruption setting, or a mean over some: ``weights`` are of all settings and add up to 1."""
 
     corruption: str
@@ -126,7 +126,7 @@ def score_all(models: Sequence[Model], settings: Sequence[CorruptionSetting], re
     ranks = np.stack([[records.ranks(model, setting) for setting in settings] for model in models])
     ranks = ranks[:, :, ranks[0, 0] != UNREADABLE]  # (models, settings, photos)
     right = ranks < 1
-    rows = _rows(settings)
+    rows = setting_rows(settings)
     weights = np.stack([row.weights for row in rows])  # (rows, settings)
     top1, top5 = right.mean(2) @ weights.T, (ranks < 5).mean(2) @ weights.T  # (models, rows)
     flat = resampled_means(right.reshape(-1, right.shape[2]))
@@ -153,13 +153,13 @@ def score_all(models: Sequence[Model], settings: Sequence[CorruptionSetting], re
     return scores
 
 
-def _rows(settings: Sequence[CorruptionSetting]) -> list[_Row]:
+def setting_rows(settings: Sequence[CorruptionSetting]) -> list[Row]:
     """Every setting, in their order, then the mean of every corruption, then that of all."""
     single = np.eye(len(settings))
-    rows = [_Row(s.corruption, s.level, w) for s, w in zip(settings, single, strict=True)]
+    rows = [Row(s.corruption, s.level, w) for s, w in zip(settings, single, strict=True)]
     groups = by_corruption(settings).items()
-    means = [_Row(name, None, single[[settings.index(s) for s in members]].mean(0)) for name, members in groups]
-    overall = [_Row(ALL, None, np.mean([mean.weights for mean in means], 0))] if means else []
+    means = [Row(name, None, single[[settings.index(s) for s in members]].mean(0)) for name, members in groups]
+    overall = [Row(ALL, None, np.mean([mean.weights for mean in means], 0))] if means else []
     return rows + means + overall
 
 

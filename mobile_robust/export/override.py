@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def override(
     """
     changes: dict[str, Any] = {}
     if weights:
-        changes["weights"] = recipe.weights.model_copy(update={"file": os.path.realpath(weights)})
+        recipe = recipe.with_weights(weights)
     if backbone_weights:
         recipe = recipe.with_backbone_weights(backbone_weights)
     if random_backbone is not None:

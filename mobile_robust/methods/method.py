@@ -71,6 +71,18 @@ class Published:
 
 
 @dataclass(frozen=True)
+class PublishedRestoration:
+    """What a paper reports of repaired photos beside the clean ones; its photos and training differ from ours."""
+
+    form: str  # of the method, as its ablation calls it
+    photos: str  # data set
+    source: str  # paper and table
+    corruption: str
+    psnr: float  # dB
+    lpips: float
+
+
+@dataclass(frozen=True)
 class PublishedLatency:
     """What is published of a network's cost; 224x224, one image."""
 
@@ -134,6 +146,7 @@ class Method:
     #: (recipe, folder for files, seed) -> what each idea of the paper is compared with.
     ablations: Callable[[Recipe, Path, int], list[Ablation]] | None = None
     published: tuple[Published, ...] = ()
+    restoration: tuple[PublishedRestoration, ...] = ()
     latency: Mapping[str, PublishedLatency] = field(default_factory=dict)  # by recipe
     excluded: Mapping[str, str] = field(default_factory=dict)  # what papers compare with and no recipe is for -> why
     commands: Mapping[str, Command] = field(default_factory=dict)

@@ -37,10 +37,12 @@ class Table:
     title: str = ""
 
     @classmethod
-    def of(cls, head: Sequence[str], rows: Iterable[Sequence[str | Text]], left: Sequence[str] = ()) -> Table:
+    def of(
+        cls, head: Sequence[str], rows: Iterable[Sequence[str | Text]], left: Sequence[str] = (), title: str = ""
+    ) -> Table:
         """A table whose first column, and those with the titles ``left``, are aligned left."""
         columns = [Column(name, "left" if name in left or not index else "right") for index, name in enumerate(head)]
-        return cls(columns, [*rows])
+        return cls(columns, [*rows], title)
 
     def transposed(self) -> Table:
         """Titles in the first column, rows as columns; the cells must be text."""

@@ -50,6 +50,44 @@ def test_every_row_is_trained_and_scored_once(recipes: dict[str, Path], photos: 
         main([str(word) for word in words])
 
 
+def test_rows_are_scored_on_what_none_was_trained_on(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [recipes["dir"], "--images", photos, "--holdout", "0.5", "--steps", 4, "--batch", 2, "--out", out]
+    words += ["--jobs", 1, "--threads", 1, "--corruption", "isp_ablation:0.1", "--restoration"]
+    words += ["--score", "isp_ablation:0.1", "isp_demosaicing:3"]
+    assert main(["dir", *map(str, words)]) == 0
+    rows = ["baseline", "aligned", "aligned_with_pilot", "autoencoder"]
+    scores = json.loads((out / "scores" / "scores.json").read_text())
+    assert [Path(model["group"]).stem for model in scores["models"][1:]] == rows
+    measured = {"clean", "isp_ablation", "isp_demosaicing", "all"}
+    assert {score["corruption"] for score in scores["scores"]} == measured
+    restored = json.loads((out / "restoration" / "restoration.json").read_text())
+    assert [module["name"] for module in restored["modules"]] == rows
+    assert {score["corruption"] for score in restored["scores"]} == measured
+    for row in rows:
+        card = (out / f"{row}.md").read_text()
+        assert "isp_ablation 0.1" in card and "isp_demosaicing" not in card
+    text = (out / "restoration" / "restoration.md").read_text()
+    assert "| autoencoder | 21.6 | 0.378 | 23.1 | 0.408 |" in text
+
+
+def test_a_restoration_of_what_is_no_photo_is_refused(recipes: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    words = [
+        "film",
+        recipes["film"],
+        "--images",
+        photos,
+        "--holdout",
+        "0.5",
+        "--restoration",
+        "--out",
+        tmp_path / "out",
+    ]
+    with pytest.raises(InputError, match="method film gives no repaired photo"):
+        main([str(word) for word in words])
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_cannot_be_trained_or_scored_is_said_before_the_first_training(
     recipes: dict[str, Path], photos: Path, tmp_path: Path
 ) -> None:

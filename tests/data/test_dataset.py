@@ -58,6 +58,8 @@ def test_photos_are_drawn_with_a_seed_and_broken_ones_replaced(eight: Path) -> N
     dataset = PhotoDataset.from_folder(eight, "folders")
     order = np.random.default_rng(1).permutation(9)
     assert dataset.shuffled(1).paths == tuple(dataset.paths[i] for i in order)
+    assert dataset.drawn(3, 1).paths == dataset.shuffled(1).paths[:3] and dataset.drawn(None, 1) is dataset
+    assert dataset.drawn(10**6, 1).paths == dataset.shuffled(1).paths
     drawn = dataset.shuffled(1).readable(7)
     assert drawn.paths == tuple(p for p in dataset.shuffled(1).paths if p.name != "broken.png")[:7]
     assert drawn.labels == tuple(int(path.parent.name) for path in drawn.paths)

@@ -37,6 +37,14 @@ def test_numpy_and_pytorch_agree_bit_for_bit(spec: ImageSpec) -> None:
     assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("spec", [ImageSpec((16, 16), high=1), ImageSpec((16, 16)), ImageSpec((16, 16), -1, 1)])
+def test_a_photo_comes_back_whole_and_other_values_are_clamped(spec: ImageSpec) -> None:
+    for layout in ("NCHW", "NHWC"):
+        assert np.array_equal(spec.photo(spec.array(EVERY_VALUE, layout)[0], layout), EVERY_VALUE[0])
+    beyond = np.array([spec.low - 1, spec.high + 9, spec.low + 100.4 * spec.scale], np.float32)
+    assert spec.photo(beyond[None, None], "NHWC").tolist() == [[[0, 255, 100]]]
+
+
 def test_photos_stay_as_they_are() -> None:
     before = EVERY_VALUE.copy()
     ImageSpec((16, 16), -1, 1).array(EVERY_VALUE, "NHWC")

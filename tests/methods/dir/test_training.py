@@ -11,10 +11,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mobile_robust.errors import InputError
+from mobile_robust.export.cost import count
 from mobile_robust.methods.dir.method import METHOD, DiRTraining
 from mobile_robust.methods.dir.training import ALONG_RATE, Refining
 from mobile_robust.methods.registry import options_of
 from mobile_robust.methods.task import Batch
+from mobile_robust.pipelines import build_model
 from mobile_robust.training.run import initial_model, make_task, quantize
 from tests.methods.dir.test_network import recipe
 from tests.methods.training import corrupted_batch
@@ -186,12 +188,20 @@ def test_what_cannot_be_trained() -> None:
         quantize(task(represent=4), (), batch()[0])
 
 
+def test_the_auto_encoder_is_as_large_as_what_it_is_compared_with() -> None:
+    assert METHOD.ablations is not None
+    rows = {row.name: row.recipe for row in METHOD.ablations(recipe(), Path(), 0)}
+    image = {"image": torch.zeros(1, 3, 32, 32)}
+    costs = {name: count(build_model(each).adapter.deployed(), image) for name, each in rows.items()}
+    assert costs["autoencoder"] == costs["aligned_with_pilot"] > costs["aligned"] > costs["baseline"]
+
+
 def test_rows_of_the_ablation() -> None:
     assert METHOD.ablations is not None
     base = recipe()
     rows = {row.name: row for row in METHOD.ablations(base, Path(), 0)}
     alignments = {name: options_of(row.recipe).model_dump()["alignment"] for name, row in rows.items()}
-    expected = {"baseline": "none", "aligned": "plain", "aligned_with_pilot": "pilot", "autoencoder": "none"}
+    expected = {"baseline": "none", "aligned": "plain", "aligned_with_pilot": "pilot", "autoencoder": "pilot"}
     assert alignments == expected and rows["autoencoder"].train == {"objective": "autoencoder"}
     weights = base.weights.model_copy(update={"file": "stage_one.safetensors"})
     rows = {row.name: row for row in METHOD.ablations(base.model_copy(update={"weights": weights}), Path(), 0)}

@@ -1,0 +1,3 @@
+from mobile_robust.cli import run_command
+
+run_command("restoration")
