@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
 from mobile_robust.export.override import override
 from mobile_robust.options import add_split, seed, split_of
+from mobile_robust.parity.advice import advice
 from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.reporting.console import make_console
@@ -81,10 +81,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; 0 where every parity check passed, 1 where one failed.
+    """Runs the command; 0 where every file was made and every parity check passed, otherwise 1.
 
     Raises:
-        InputError: Bad input; nothing of the recipe concerned is left behind.
+        InputError: Bad input; or no recipe can be built, and nothing of them is left behind.
     """
     options = parser().parse_args(arguments)
     console = make_console()
@@ -118,8 +118,14 @@ def main(arguments: list[str]) -> int:
     notes = make_console(stderr=True)
     for number, recipe in enumerate(recipes, start=1):
         title = f"{recipe.name} ({number}/{len(recipes)})"
-        with progress_bar(notes, title, count_steps(recipe, chips)) as step:
-            build = convert(recipe, options.out, calibration=photos, npu=chips, force=options.force, on_step=step)
+        try:
+            with progress_bar(notes, title, count_steps(recipe, chips)) as step:
+                build = convert(recipe, options.out, calibration=photos, npu=chips, force=options.force, on_step=step)
+        except InputError as error:
+            if len(recipes) == 1:
+                raise
+            notes.print(f"error: recipe {recipe.name} is not built: {error}", style="bold red", soft_wrap=True)
+            continue
         manifests.append(build.manifest)
         if build.notice:
             notes.print(f"warning: {build.notice}", style="yellow")
@@ -127,7 +133,9 @@ def main(arguments: list[str]) -> int:
             _show(console, build)
     if options.json:
         print(json.dumps([manifest.model_dump(mode="json") for manifest in manifests], indent=2))
-    return 0 if all(manifest.passed for manifest in manifests) else 1
+    if not manifests:
+        raise InputError(f"none of the {len(recipes)} recipes can be built")
+    return 0 if len(manifests) == len(recipes) and all(manifest.passed for manifest in manifests) else 1
 
 
 def _list(console: Console) -> None:
@@ -152,7 +160,5 @@ def _show(console: Console, build: Build) -> None:
     render_table(build.manifest, console)
     state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
     console.print(f"{state}: {build.folder / 'report.html'}", soft_wrap=True)
-    if not build.manifest.passed:
-        console.print(
-            f"where it went wrong: python -m mobile_robust.parity {shlex.quote(str(build.folder))} --layers\n"
-        )
+    for sentence in advice(build.manifest, build.folder):
+        console.print(sentence, soft_wrap=True)

@@ -105,7 +105,7 @@ def _print_layers(verification: Verification, console: Console) -> None:
 
     walked = walk_failing(verification)
     if not walked:
-        console.print("--layers: no TFLite file failed")
+        console.print("--layers: no TFLite file computes other values than PyTorch on the CPU")
     for file, reports in walked.items():
         console.print(Table(_LAYER_COLUMNS, [_layer_row(report) for report in reports], file).terminal())
         bad = first_bad(reports)

@@ -25,6 +25,7 @@ RUNTIMES = (
         accelerator="any",
         implementation=f"{__name__}:CoremlDevice",
         description="the system's Core ML; needs macOS",
+        quick=True,
         packages=("coremltools",),
     ),
 )

@@ -47,7 +47,7 @@ class TestABuild:
         for target, precision in ArtifactsSection().pairs():
             assert re.search(rf"{TARGETS[target].title} {precision} .* pass", done.stdout)
         assert "untrained: latency only" in done.stdout
-        assert re.search(r"small: all \d+ checks passed", done.stdout)
+        assert re.search(r"small: \d+ checks passed, 4 skipped", done.stdout)
         assert re.search(rf"built in \d+ s: {re.escape(str(folder))}/report\.html", done.stdout)
 
     def test_the_folder_is_whole(self, module_build: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_missed_tolerance_ends_with_1_and_says_where(tmp_path: Path, capsys: p
     )
     found = re.search(sentence, said)
     assert found is not None and float(found[2]) <= float(found[1]) < 200
-    assert "checks failed" in said and f"mobile_robust.parity {tmp_path / 'out' / 'small'} --layers" in said
+    assert "checks failed" in said and f"mobile-robust parity {tmp_path / 'out' / 'small'} --layers" in said
     folder = tmp_path / "out" / "small"
     (artifact,) = read_manifest(folder).artifacts
     assert artifact.verdict == "fail" and (folder / artifact.file).is_file()
@@ -151,10 +151,9 @@ def test_an_int8_file_that_computes_in_float_is_refused(
     out = tmp_path / "out"
     arguments = [str(recipe), "--out", str(out), "--weights", str(module_build.parent / "random.safetensors")]
     said = refusal(*arguments)
-    assert re.search(r"still computes in float: \w+ -> .* more; allow them with quantization", said)
+    assert re.search(r"still computes in float: (\d+ \w+, )+\d+ \w+; the first is \w+ -> \S+; allow them with", said)
     assert list(out.iterdir()) == []
-    names = ["SUB", "PAD", "CONV_2D", "CONCATENATION", "ADD", "RESHAPE", "TRANSPOSE", "SLICE"]
-    allowed = f"[quantization]\nallow_float_ops = {json.dumps(names)}"
+    allowed = "[quantization]\n" + re.search(r"allow_float_ops = \[.*?\]", said)[0]
     recipe.write_text(recipe.read_text().replace("[quantization]", allowed))
     assert main(arguments) == 0
 
