@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -17,6 +17,7 @@ from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.contracts.tensors import Role
+from mobile_robust.contracts.upgraded import upgraded
 from mobile_robust.documents import as_model, parse_json, read
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import member, resume_key, sha256, write_atomically
@@ -272,32 +273,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again")
     data = read(member(folder, MANIFEST_NAME))
     try:
-        return as_model(Manifest, _upgraded(parse_json(data)))
+        return as_model(Manifest, upgraded(parse_json(data)))
     except InputError as error:
         reason = str(error)
     except (LookupError, TypeError, AttributeError) as error:  # of a damaged one of version 1
         reason = f"the file: {first_line(error)}"
     raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {reason}")
-
-
-def _upgraded(document: Any) -> Any:
-    """A manifest of an earlier version of this package. In schema version 1 tensors had no role: their names, which
-    were fixed, said it. The recipe's key "component" was "part"."""
-    if not isinstance(document, dict):
-        return document
-    recipe = document.get("recipe")
-    if isinstance(recipe, dict) and "part" in recipe:
-        named = {"component" if key == "part" else key: value for key, value in recipe.items()}
-        document = {**document, "recipe": named}
-    if document.get("schema_version") != 1:
-        return document
-    for artifact in document["artifacts"]:
-        names = {tensor["name"] for tensor in artifact["inputs"]}
-        for tensor in (*artifact["inputs"], *artifact["outputs"]):
-            if tensor["name"] == "repaired":
-                tensor["repairs"] = "features" if "features" in names else "image"
-            tensor["role"] = tensor.get("repairs") or tensor["name"]
-    return {**document, "schema_version": SCHEMA_VERSION}
 
 
 def verify_hashes(manifest: Manifest, folder: Path) -> None:

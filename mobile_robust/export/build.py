@@ -44,6 +44,7 @@ from mobile_robust.export.coverage import check_coverage
 from mobile_robust.export.earlier import EarlierBuild
 from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
+from mobile_robust.export.finished import Build
 from mobile_robust.export.npu import compile_artifact, compiled_name, require_npu
 from mobile_robust.export.report import write_report
 from mobile_robust.export.rounding import Rounder
@@ -61,16 +62,6 @@ WEIGHTS_NAME = "weights.safetensors"
 Step = Callable[[str], None]
 #: A file's entry in the manifest, and what was read from it; None: nothing yet.
 Made = tuple[Artifact, PathLike[str] | None]
-
-
-@dataclass(frozen=True)
-class Build:
-    """A finished build: what is in its folder, and how equal each file is to the PyTorch reference."""
-
-    folder: Path
-    manifest: Manifest
-    reused: bool  # nothing had changed, so nothing was built
-    notice: str | None = None  # names calibration images that could not be read
 
 
 def convert(

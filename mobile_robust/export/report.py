@@ -9,7 +9,9 @@ from pathlib import Path
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.export import error_plots as plots
+from mobile_robust.export.app_kit.section import code_section
 from mobile_robust.export.error_plots import ErrorSamples
+from mobile_robust.export.fingerprint import REPORT_NAME
 from mobile_robust.export.shown_photos import ShownPhoto, photo_section
 from mobile_robust.files import write_atomically
 from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
@@ -17,8 +19,6 @@ from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.page import fact_list, figure, page, section
 from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import bytes_text, count_text
-
-REPORT_NAME = "report.html"
 
 
 def write_report(
@@ -35,6 +35,7 @@ def write_report(
         _npu(manifest),
         _plots(manifest, errors or {}),
         _interfaces(manifest),
+        code_section(manifest),
         _placement(manifest),
         _operations(manifest),
         _origin(manifest),

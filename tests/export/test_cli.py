@@ -48,7 +48,7 @@ class TestABuild:
             assert re.search(rf"{TARGETS[target].title} {precision} .* pass", done.stdout)
         assert "untrained: latency only" in done.stdout
         assert re.search(r"small: \d+ checks passed, 4 skipped", done.stdout)
-        assert re.search(rf"built in \d+ s: {re.escape(str(folder))}/report\.html", done.stdout)
+        assert re.search(rf"built in \d+ s(, .*)?: {re.escape(str(folder))}/report\.html", done.stdout)
 
     def test_the_folder_is_whole(self, module_build: Path) -> None:
         manifest = read_manifest(module_build)
@@ -266,3 +266,16 @@ def test_bad_input_as_a_user_sees_it(command: Command, tmp_path: Path) -> None:
     done = command("convert", recipe, "--out", tmp_path / "out")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (f"error: {recipe}, line 9: input.siez: unknown key 'siez'; known: mean, range, size, std\n")
+
+
+@pytest.mark.slow
+def test_the_app_kit_is_written_beside_a_build_that_is_there(
+    pipeline_build: Path, module_build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for built, said in ((pipeline_build, "code for apps: "), (module_build, "small gives no class scores")):
+        folder = shutil.copytree(built, tmp_path / built.name)
+        assert main([str(built.parent / f"{built.name}.toml"), "--out", str(tmp_path), "--app-kit"]) == 0
+        captured = capsys.readouterr()
+        assert said in captured.err and "nothing rebuilt" in captured.out
+        assert (folder / "app_kit").is_dir() == (built is pipeline_build)
+    assert "class 9" in (tmp_path / "pipeline" / "app_kit" / "labels.txt").read_text().splitlines()

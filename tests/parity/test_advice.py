@@ -55,9 +55,7 @@ def agreeing(right: int, count: int, precision: str = "int8") -> Manifest:
 
 def test_few_photos_leave_it_open(tmp_path: Path) -> None:
     more, train = advice(agreeing(32, 34), tmp_path)
-    assert more.startswith(
-        "small_int8.tflite agrees with PyTorch on 94.1% (81 to 98%) of 34 photos, which does not"
-    )
+    assert more.startswith("small_int8.tflite agrees with PyTorch on 94.1% (81 to 98%) of 34 photos, which does not")
     assert "200 or more with --calibration DIR" in more and train.startswith("or train its weights for int8: ")
 
 
