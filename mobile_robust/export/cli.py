@@ -173,7 +173,7 @@ def _announcement(recipe: Recipe, out: Path) -> str:
     try:
         last = f"the last build took {sum(read_manifest(out / recipe.name).seconds.values()):.0f} s"
     except InputError:
-        last = "a MobileNet takes one to two minutes on two cores, a ResNet-50 some five"
+        last = "a MobileNet takes about a minute on two idle cores, larger networks longer"
     return f"{recipe.name}: converts to {files} and verifies each; {last}"
 
 
