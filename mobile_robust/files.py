@@ -124,6 +124,14 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(made, ignore_errors=True)
 
 
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file, or of a folder (an ``.mlpackage``): names and contents in sorted order."""
     digest = hashlib.sha256()

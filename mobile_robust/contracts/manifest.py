@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -15,8 +15,9 @@ from mobile_robust.contracts.chips import Chip
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.recipe import Recipe, Tolerance
-from mobile_robust.contracts.targets import Target
+from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.contracts.tensors import Role
+from mobile_robust.contracts.upgraded import upgraded
 from mobile_robust.documents import as_model, parse_json, read
 from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import member, resume_key, sha256, write_atomically
@@ -84,6 +85,9 @@ class Metrics(Contract):
     worst_expected: float
     worst_got: float
     top1_agreement: float | None = Field(default=None, description="pipelines only")
+    top1_interval: tuple[float, float] | None = Field(
+        default=None, description="95 % interval of top1_agreement, where the photos are a sample of those of an app"
+    )
     max_probability_error: float | None = Field(default=None, description="pipelines only: after softmax")
 
 
@@ -161,6 +165,20 @@ class NpuArtifact(Contract):
         return _verdict(self.parity)
 
 
+class FailedFile(Contract):
+    """A file of the recipe that could not be made; the next ``convert`` tries it again."""
+
+    target: Target
+    precision: Precision
+    chip: Chip | None = Field(default=None, description="that the int8 file was to be compiled for")
+    reason: str = Field(description="a message for people")
+
+    @property
+    def title(self) -> str:
+        """The file in tables."""
+        return " ".join(filter(None, (TARGETS[self.target].title, self.precision, self.chip)))
+
+
 def _verdict(results: Iterable[ParityResult]) -> Verdict:
     verdicts = {result.verdict for result in results}
     return "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "skipped"
@@ -207,6 +225,7 @@ class Manifest(Contract):
     report: StoredFile | None = Field(default=None, description="the page for people; null: of an older version")
     artifacts: tuple[Artifact, ...]
     npu: tuple[NpuArtifact, ...] = Field(default=(), description="int8 files compiled for chips, where asked for")
+    failed: tuple[FailedFile, ...] = Field(default=(), description="files of the recipe that are not there, and why")
     body_sha256: str | None = Field(
         default=None, description="of this document without this key; says whether it was edited, not who wrote it"
     )
@@ -220,8 +239,8 @@ class Manifest(Contract):
 
     @property
     def passed(self) -> bool:
-        """True when no runtime failed on any artifact."""
-        return all(artifact.verdict != "fail" for artifact in self.files)
+        """True when every file of the recipe was made, and no runtime failed on any."""
+        return not self.failed and all(artifact.verdict != "fail" for artifact in self.files)
 
     @property
     def files(self) -> tuple[Artifact | NpuArtifact, ...]:
@@ -254,32 +273,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder}: no {MANIFEST_NAME}, so this is not a finished build; run convert again")
     data = read(member(folder, MANIFEST_NAME))
     try:
-        return as_model(Manifest, _upgraded(parse_json(data)))
+        return as_model(Manifest, upgraded(parse_json(data)))
     except InputError as error:
         reason = str(error)
     except (LookupError, TypeError, AttributeError) as error:  # of a damaged one of version 1
         reason = f"the file: {first_line(error)}"
     raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: {reason}")
-
-
-def _upgraded(document: Any) -> Any:
-    """A manifest of an earlier version of this package. In schema version 1 tensors had no role: their names, which
-    were fixed, said it. The recipe's key "component" was "part"."""
-    if not isinstance(document, dict):
-        return document
-    recipe = document.get("recipe")
-    if isinstance(recipe, dict) and "part" in recipe:
-        named = {"component" if key == "part" else key: value for key, value in recipe.items()}
-        document = {**document, "recipe": named}
-    if document.get("schema_version") != 1:
-        return document
-    for artifact in document["artifacts"]:
-        names = {tensor["name"] for tensor in artifact["inputs"]}
-        for tensor in (*artifact["inputs"], *artifact["outputs"]):
-            if tensor["name"] == "repaired":
-                tensor["repairs"] = "features" if "features" in names else "image"
-            tensor["role"] = tensor.get("repairs") or tensor["name"]
-    return {**document, "schema_version": SCHEMA_VERSION}
 
 
 def verify_hashes(manifest: Manifest, folder: Path) -> None:

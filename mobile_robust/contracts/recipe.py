@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
+from mobile_robust.contracts.accelerators import ACCELERATORS, Accelerator
 from mobile_robust.contracts.contract import Contract
 from mobile_robust.contracts.precisions import PRECISIONS, CoremlForm, Precision, Scope, TfliteForm, precisions_of
 from mobile_robust.contracts.targets import Target
@@ -206,6 +207,9 @@ class Recipe(Contract):
     artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
     tolerances: dict[Precision, Tolerance] = Field(default_factory=dict)
     quantization: QuantizationSection = Field(default_factory=QuantizationSection)
+    accelerators: tuple[Accelerator, ...] = Field(
+        default=ACCELERATORS, min_length=1, description="what the files are for: a build skips the checks of others"
+    )
     parity: ParitySection = Field(default_factory=ParitySection)
 
     @model_validator(mode="after")

@@ -32,13 +32,14 @@ class BuildPhotos:
 
 
 def choose(
-    dataset: PhotoDataset | None, size: Size, calibration: int, parity: int, degrade: Degrade, how: str
+    dataset: PhotoDataset | None, size: Size, calibration: int, parity: int, degrade: Degrade, how: str, more: int = 0
 ) -> BuildPhotos:
     """So many calibration and parity crops: different photos, by content, as long as there are enough; copies, and
     photos that show nothing, are left out.
 
-    They are the user's or, without a dataset, photos that ship with the dependencies. Every second one for calibration
-    is degraded, as ``how`` says: degraded photos are what the artifacts will meet.
+    They are the user's, of which up to ``more`` are for parity where there are so many; or, without a dataset, photos
+    that ship with the dependencies. Every second one for calibration is degraded, as ``how`` says: degraded photos are
+    what the artifacts will meet.
 
     Raises:
         InputError: None of the photos can be read, or none of them shows anything.
@@ -52,7 +53,7 @@ def choose(
             f"the next {parity} of {BUILT_IN_DESCRIPTION}, every second one degraded: jpeg",
         )
     drawn = dataset.shuffled(0)
-    usable = UsablePhotos.of(drawn.crops(size), calibration + parity)
+    usable = UsablePhotos.of(drawn.crops(size), calibration + max(parity, more))
     photos, doubts = usable.photos, [*usable.doubts(calibration)]
     if not photos:
         raise InputError(
@@ -62,7 +63,7 @@ def choose(
     enough = len(photos) - parity >= min(calibration, parity)  # otherwise too few would be left for either
     calibration = min(calibration, len(photos) - parity) if enough else calibration
     seen = [degrade(photo, i // 2) if i % 2 else photo for i, photo in enumerate(photos[:calibration])]
-    rest = (photos[calibration:] if enough else photos)[:parity]
+    rest = (photos[calibration:] if enough else photos)[: max(parity, more)]
     shared = "" if enough else " (also used for calibration: the folder holds too few)"
     if not enough:
         doubts.append("parity photos: also used for calibration, the folder holds too few others")

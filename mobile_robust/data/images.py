@@ -181,6 +181,12 @@ def _bits(values: NDArray[Any]) -> int:
     return bits
 
 
+def margin(size: Size) -> float:
+    """How many times the sides of ``size`` :func:`centre_crop` has a photo cover before it cuts the middle out."""
+    height, width = size
+    return 256 / 224 if height == width else 1.0
+
+
 def centre_crop(image: Photo, size: Size) -> Photo:
     """A square ``size`` as for ImageNet: the short side scaled to side x 256 / 224, then the middle. Any other size: a
     camera frame, scaled until it covers ``size``, then the middle. An image of that very size is taken as it is.
@@ -188,8 +194,8 @@ def centre_crop(image: Photo, size: Size) -> Photo:
     height, width = size
     if image.shape[:2] == size:
         return image
-    margin = 256 / 224 if height == width else 1.0
-    scale = max(round(height * margin) / image.shape[0], round(width * margin) / image.shape[1])
+    more = margin(size)
+    scale = max(round(height * more) / image.shape[0], round(width * more) / image.shape[1])
     if scale != 1:
         # Of a very long image only the middle is enlarged: the rest is cropped away anyway.
         image = _middle(image, math.ceil(2 * height / scale), math.ceil(2 * width / scale))

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mobile_robust.contracts.chips import CHIPS
+from mobile_robust.contracts.chips import CHIPS, Chip
+from mobile_robust.contracts.manifest import Manifest, read_manifest
 from mobile_robust.contracts.precisions import PRECISIONS
-from mobile_robust.contracts.recipe import ArtifactsSection
+from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
 from mobile_robust.export.override import override
 from mobile_robust.options import add_split, seed, split_of
+from mobile_robust.parity.advice import advice
 from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.reporting.tables import Column, Table
+from mobile_robust.reporting.text import count_of
 
 if TYPE_CHECKING:
-    from mobile_robust.export.build import Build
+    from mobile_robust.data.dataset import PhotoDataset
+    from mobile_robust.export.finished import Build
 
 EXAMPLES = """examples:
   python -m mobile_robust.convert                              the default recipe, into build/
@@ -74,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
         help=f"also compile the int8 TFLite file for the NPU of these chips ({', '.join(sorted(CHIPS))}); an app needs "
         "LiteRT 2 with Qualcomm's dispatch library to run it; see python -m mobile_robust.npu setup",
     )
+    p.add_argument(
+        "--app-kit",
+        action="store_true",
+        help="also write Kotlin and Swift code that uses the files, into app_kit/ beside them",
+    )
     p.add_argument("--list", action="store_true", help="list the built-in recipes and stop")
     p.add_argument("--json", action="store_true", help="print the manifests as JSON instead of tables")
     p.add_argument("--force", action="store_true", help="build again even if nothing has changed")
@@ -81,10 +90,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command; 0 where every parity check passed, 1 where one failed.
+    """Runs the command; 0 where every file was made and every parity check passed, otherwise 1.
 
     Raises:
-        InputError: Bad input; nothing of the recipe concerned is left behind.
+        InputError: Bad input; or no recipe can be built, and nothing of them is left behind.
     """
     options = parser().parse_args(arguments)
     console = make_console()
@@ -108,7 +117,6 @@ def main(arguments: list[str]) -> int:
     if options.holdout is not None and options.calibration is None:
         raise InputError(f"--holdout {options.holdout:g}: of the photos in --calibration DIR, which is missing")
     from mobile_robust.data.dataset import PhotoDataset
-    from mobile_robust.export.build import convert, count_steps  # imports PyTorch: not for --help and --list
 
     photos = None
     if options.calibration:
@@ -118,16 +126,55 @@ def main(arguments: list[str]) -> int:
     notes = make_console(stderr=True)
     for number, recipe in enumerate(recipes, start=1):
         title = f"{recipe.name} ({number}/{len(recipes)})"
-        with progress_bar(notes, title, count_steps(recipe, chips)) as step:
-            build = convert(recipe, options.out, calibration=photos, npu=chips, force=options.force, on_step=step)
+        try:
+            build = _built(recipe, options, photos, chips, title, notes)
+        except InputError as error:
+            if len(recipes) == 1:
+                raise
+            notes.print(f"error: recipe {recipe.name} is not built: {error}", style="bold red", soft_wrap=True)
+            continue
         manifests.append(build.manifest)
+        if options.app_kit:
+            _write_app_kit(build, notes)
         if build.notice:
             notes.print(f"warning: {build.notice}", style="yellow")
         if not options.json:
             _show(console, build)
     if options.json:
         print(json.dumps([manifest.model_dump(mode="json") for manifest in manifests], indent=2))
-    return 0 if all(manifest.passed for manifest in manifests) else 1
+    if not manifests:
+        raise InputError(f"none of the {len(recipes)} recipes can be built")
+    return 0 if len(manifests) == len(recipes) and all(manifest.passed for manifest in manifests) else 1
+
+
+def _built(
+    recipe: Recipe,
+    options: argparse.Namespace,
+    photos: PhotoDataset | None,
+    chips: Sequence[Chip],
+    title: str,
+    notes: Console,
+) -> Build:
+    """The build that is there, or a new one."""
+    from mobile_robust.export.finished import up_to_date
+
+    if not options.force and not chips and (build := up_to_date(recipe, options.out, photos)):
+        return build
+    notes.print(_announcement(recipe, options.out), style="dim", soft_wrap=True)
+    from mobile_robust.export.build import convert, count_steps  # imports PyTorch: not for what needs no building
+
+    with progress_bar(notes, title, count_steps(recipe, chips)) as step:
+        return convert(recipe, options.out, calibration=photos, npu=chips, force=options.force, on_step=step)
+
+
+def _announcement(recipe: Recipe, out: Path) -> str:
+    """What is going to be done, and about how long it takes."""
+    files = count_of(len(recipe.artifacts.pairs()), "file")
+    try:
+        last = f"the last build took {sum(read_manifest(out / recipe.name).seconds.values()):.0f} s"
+    except InputError:
+        last = "a MobileNet takes about a minute on two idle cores, larger networks longer"
+    return f"{recipe.name}: converts to {files} and verifies each; {last}"
 
 
 def _list(console: Console) -> None:
@@ -148,11 +195,29 @@ def _forms(has: ArtifactsSection) -> str:
     return ", ".join(f"{title} {' '.join(names)}" for title, names in forms.items() if names)
 
 
+def _duration(manifest: Manifest) -> str:
+    """How long it took, and how much of that a GPU that is emulated."""
+    said = f"built in {sum(manifest.seconds.values()):.0f} s"
+    results = [result for artifact in manifest.artifacts for result in artifact.parity if result.placement]
+    emulated = [result for result in results if result.placement and "SwiftShader" in result.placement.accelerator]
+    if not emulated:
+        return said
+    seconds = sum(result.seconds for result in emulated)
+    return f"{said}, {seconds:.0f} s of them on the GPU engine, which here has no GPU and renders in software"
+
+
+def _write_app_kit(build: Build, notes: Console) -> None:
+    from mobile_robust.export.app_kit.kit import FOLDER, write_app_kit
+
+    if write_app_kit(build.manifest, build.folder):
+        notes.print(f"code for apps: {build.folder / FOLDER}", soft_wrap=True)
+    else:
+        notes.print(f"no code for apps: {build.manifest.recipe.name} gives no class scores", style="yellow")
+
+
 def _show(console: Console, build: Build) -> None:
     render_table(build.manifest, console)
-    state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
+    state = "up to date, nothing rebuilt" if build.reused else _duration(build.manifest)
     console.print(f"{state}: {build.folder / 'report.html'}", soft_wrap=True)
-    if not build.manifest.passed:
-        console.print(
-            f"where it went wrong: python -m mobile_robust.parity {shlex.quote(str(build.folder))} --layers\n"
-        )
+    for sentence in advice(build.manifest, build.folder):
+        console.print(sentence, soft_wrap=True)

@@ -93,8 +93,10 @@ def top1_plot(comparisons: Sequence[Comparison]) -> Html:
     for y, (row, agreement) in enumerate(compared):
         if (fraction := row.bound("top1_agreement")) is not None:
             _band(axes, y, 100 * fraction, 100, 100 * fraction)
+        low, high = row.measured.top1_interval or (agreement / 100,) * 2
+        axes.plot([100 * low, 100 * high], [y, y], color=row.colour, linewidth=1.6)
         _dot(axes, y, agreement, row)
-        least = min(least, agreement, 100 * (fraction or 1))
+        least = min(least, 100 * low, 100 * (fraction or 1))
     axes.set_xlabel("top-1 agreement with the reference, %")
     axes.set_xlim(least - 0.15 * (102 - least), 100)
     return as_svg(figure, "top1", "Top-1 agreement of every artifact on every runtime against its tolerance")

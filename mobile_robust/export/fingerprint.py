@@ -16,10 +16,11 @@ from mobile_robust.contracts.manifest import Manifest, StoredFile, body_hash, re
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.data.class_names import class_names
 from mobile_robust.errors import InputError
-from mobile_robust.export.report import REPORT_NAME
 from mobile_robust.files import resume_key, sha256
 from mobile_robust.runtimes.snapdragon_npu.compiler import versions
 
+#: Of the page for people, which a build that is to be reused must have.
+REPORT_NAME = "report.html"
 #: The packages whose version can change an artifact or its verification.
 PACKAGES = ("torch", "timm", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "coremltools", "numpy")
 
@@ -28,7 +29,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _WITHOUT_EFFECT = (
     *(f"{room}/*" for room in ("ablation", "bench", "evaluation", "reporting", "training")),
     *("*cli.py", "*__main__.py", "methods/*/training.py", "methods/*/rank/*"),
-    *("export/report.py", "export/error_plots.py", "export/shown_photos.py", "parity/table.py"),
+    *("export/app_kit/*", "export/report.py", "export/error_plots.py", "export/shown_photos.py", "parity/table.py"),
 )
 
 

@@ -34,6 +34,11 @@ def require_npu(recipe: Recipe, chips: Sequence[Chip]) -> None:
         raise InputError(f"{named}: not available on this machine: {reason}")
 
 
+def compiled_name(artifact: Artifact, chip: Chip) -> str:
+    """Of the file that an artifact is compiled into."""
+    return f"{artifact.file.removesuffix('.tflite')}_{chip}.tflite"
+
+
 def compile_artifact(
     folder: Path,
     artifact: Artifact,
@@ -47,8 +52,7 @@ def compile_artifact(
     Raises:
         InputError: An operation is left over, or the compiler fails.
     """
-    source = folder / artifact.file
-    out = source.with_name(f"{source.stem}_{chip}.tflite")
+    source, out = folder / artifact.file, folder / compiled_name(artifact, chip)
     try:
         compiled = compile_for(chip, source, out)
     except PlacementError as error:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from mobile_robust.contracts.manifest import MANIFEST_NAME, Artifact, Manifest, ParityResult, Tensor, Verdict
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.export import error_plots as plots
+from mobile_robust.export.app_kit.section import code_section
 from mobile_robust.export.error_plots import ErrorSamples
+from mobile_robust.export.fingerprint import REPORT_NAME
 from mobile_robust.export.shown_photos import ShownPhoto, photo_section
 from mobile_robust.files import write_atomically
 from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
@@ -16,8 +19,6 @@ from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.page import fact_list, figure, page, section
 from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import bytes_text, count_text
-
-REPORT_NAME = "report.html"
 
 
 def write_report(
@@ -34,6 +35,7 @@ def write_report(
         _npu(manifest),
         _plots(manifest, errors or {}),
         _interfaces(manifest),
+        code_section(manifest),
         _placement(manifest),
         _operations(manifest),
         _origin(manifest),
@@ -62,6 +64,9 @@ def _header(manifest: Manifest, title: str) -> Html:
     if provenance.warnings:
         parts.append(el("ul", *(el("li", warning) for warning in provenance.warnings), class_="label"))
     failures = [
+        el("li", el("b", f"{missing.title} could not be made"), " ", missing.reason) for missing in manifest.failed
+    ]
+    failures += [
         el("li", el("b", f"{artifact.file} on {result.comparison}"), " ", sentence)
         for artifact in manifest.files
         for result in artifact.parity
@@ -179,7 +184,10 @@ def _plots(manifest: Manifest, errors: ErrorSamples) -> Html:
     caption = "The longer the better; the line is the tolerance."
     figures.append(figure(plots.snr_plot(comparisons), "Signal-to-noise ratio", caption))
     if any(row.measured.top1_agreement is not None for row in comparisons):
-        caption = "Images on which artifact and reference name the same class. The band is what the tolerance allows."
+        caption = (
+            "Images on which artifact and reference name the same class, with the 95 % interval: fails where all of it "
+            "lies outside the band, which is what the tolerance allows."
+        )
         figures.append(figure(plots.top1_plot(comparisons), "Top-1 agreement", caption))
     if any((sample > 0).any() for sample in errors.values()):
         caption = "Each row has its own height; the line is the tolerance for the largest error. Without exact values."
@@ -220,7 +228,8 @@ def _placement(manifest: Manifest) -> Html:
             if found := result.placement:
                 share = found.placed_ops / found.total_ops if found.total_ops else 1.0
                 placed = join(f"{found.placed_ops} of {found.total_ops}", _bar(share, "" if share == 1 else " short"))
-                left = ", ".join(found.left_over) or "none"
+                counts = Counter(operation.split()[0] for operation in found.left_over)
+                left = ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items()) or "none"
                 rows.append([artifact.file, result.runtime, found.accelerator.upper(), placed, left])
     if not rows:
         return Html("")

@@ -116,7 +116,7 @@ def temporary_files(build: Path) -> Iterator[None]:
     which does not say why it failed, where the disk is full.
     """
     folder = build.with_name(_TEMPORARY)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         yield

@@ -15,6 +15,7 @@ from mobile_robust.contracts.manifest import Artifact, Metrics, ParityResult, Pl
 from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.errors import InputError
+from mobile_robust.parity.agreement import wilson
 from mobile_robust.parity.metrics import NotFiniteError, check_tolerance, compare
 from mobile_robust.parity.reference import Reference, channels_first
 from mobile_robust.runtimes.base import EngineError, PlacementError
@@ -24,6 +25,8 @@ from mobile_robust.tflite import file as tflite_file
 #: A bound on agreement needs many images, a bound on the error shows on few: where the recipe does not say how many are
 #: compared, at most so many are run for the latter.
 ERROR_IMAGES = 4
+#: Of photos that a user gives, at most so many are kept for the former, where the recipe does not say how many.
+AGREEMENT_IMAGES = 200
 
 #: Absolute errors kept per artifact and runtime for the report's histograms.
 ERROR_SAMPLES = 4000
@@ -63,7 +66,7 @@ def check(
         if info.target != artifact.target:
             continue
         on_step(f"{artifact.file} on {info.name}")
-        if info.executes and (reason := info.make().unavailable()):
+        if reason := info.skip or (info.make().unavailable() if info.executes else None):
             results.append(ParityResult(runtime=info.name, verdict="skipped", reason=reason))
             continue
         file = file or _read_once(folder, artifact)
@@ -121,8 +124,9 @@ def _check_on(
     half = info.arithmetic == "fp16" and artifact.precision == "fp32"
     tolerance = recipe.tolerance("fp16" if half else artifact.precision)
     count = len(reference)
-    if not tolerance.top1_agreement and not recipe.parity.images:
-        count = min(count, ERROR_IMAGES)
+    if not recipe.parity.images:
+        few = recipe.parity_images if tolerance.top1_agreement else ERROR_IMAGES
+        count = count if tolerance.top1_agreement and info.quick else min(count, few)
     expected = reference.expected[:count]
     try:
         got, placement = _execute(info, file, artifact, reference, count)
@@ -150,6 +154,9 @@ def _compared(
         metrics = compare(expected, got, reference.of_classifier, reference.unrepaired(len(expected)))
     except NotFiniteError as error:
         return {}, [str(error)]
+    if metrics.top1_agreement is not None:
+        interval = wilson(metrics.top1_agreement, len(expected))
+        metrics = metrics.model_copy(update={"top1_interval": interval})
     return {output: metrics}, check_tolerance(metrics, tolerance, output)
 
 

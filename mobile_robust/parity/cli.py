@@ -18,6 +18,7 @@ from mobile_robust.parity.verify import Verification, plan, walk_failing
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.reporting.tables import Column, Table
+from mobile_robust.reporting.text import count_of
 from mobile_robust.runtimes import registry
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ def main(arguments: list[str]) -> int:
     plans = [plan(folder, options.runtime, options.images, options.against) for folder in options.build]
     console, done = make_console(), []
     for each in plans:
+        seconds = sum(result.seconds for made in each.manifest.files for result in made.parity)
+        took = f"all checks of the build took {seconds:.0f} s" if seconds else "some seconds each"
+        notice = f"{each.manifest.recipe.name}: {count_of(each.steps, 'check')}; {took}"
+        make_console(stderr=True).print(notice, style="dim", soft_wrap=True)
         with progress_bar(make_console(stderr=True), each.manifest.recipe.name, each.steps) as step:
             done.append(each.run(step))
         if not options.json and not options.markdown:
@@ -105,7 +110,7 @@ def _print_layers(verification: Verification, console: Console) -> None:
 
     walked = walk_failing(verification)
     if not walked:
-        console.print("--layers: no TFLite file failed")
+        console.print("--layers: no TFLite file computes other values than PyTorch on the CPU")
     for file, reports in walked.items():
         console.print(Table(_LAYER_COLUMNS, [_layer_row(report) for report in reports], file).terminal())
         bad = first_bad(reports)

@@ -79,7 +79,9 @@ def compare(
 def check_tolerance(metrics: Metrics, tolerance: Tolerance, output: str) -> list[str]:
     """One sentence per bound that is missed: where, expected, got, allowed, and what would have passed. Empty: equal.
 
-    A top-1 bound on an output that is no classifier's is missed. ``output`` is its name in the sentence.
+    A top-1 bound is missed where all of the agreement's interval, if there is one, lies below it: on few photos a file
+    that is good enough falls below by chance. On an output that is no classifier's it is missed. ``output`` is the name
+    in the sentence.
     """
     where = (
         f"output {output}: worst at index {list(metrics.worst_index)}: expected {metrics.worst_expected:.7g}, "
@@ -102,17 +104,20 @@ def check_tolerance(metrics: Metrics, tolerance: Tolerance, output: str) -> list
                 f"{name} = {_round(measured, up=False)} would have passed"
             )
     if tolerance.top1_agreement is not None:
-        failures += _check_top1(metrics.top1_agreement, tolerance.top1_agreement, where)
+        failures += _check_top1(metrics, tolerance.top1_agreement, where)
     return failures
 
 
-def _check_top1(agreement: float | None, allowed: float, where: str) -> list[str]:
+def _check_top1(metrics: Metrics, allowed: float, where: str) -> list[str]:
+    agreement = metrics.top1_agreement
     if agreement is None:
         return [f"{where}; top1_agreement {allowed:g} is asked of an output that is not a classifier's"]
-    if agreement >= allowed:
+    low, high = metrics.top1_interval or (agreement, agreement)
+    if high >= allowed:
         return []
-    hint = f"top1_agreement = {_round(agreement, up=False)} would have passed" if agreement > 0 else "nothing agrees"
-    return [f"{where}, top-1 agrees on {agreement:.2%} of the images, allowed at least {allowed:.2%}; {hint}"]
+    hint = f"top1_agreement = {_round(high, up=False)} would have passed" if agreement > 0 else "nothing agrees"
+    interval = f" (95 % interval {low:.0%} to {high:.0%})" if metrics.top1_interval else ""
+    return [f"{where}, top-1 agrees on {agreement:.2%} of the images{interval}, allowed at least {allowed:.2%}; {hint}"]
 
 
 def _require_finite(expected: _Float, got: _Float) -> None:

@@ -12,7 +12,7 @@ from mobile_robust.contracts.manifest import Manifest, Metrics, ParityResult, Ve
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.reporting.tables import Column, Table
-from mobile_robust.reporting.text import bytes_text, count_text
+from mobile_robust.reporting.text import bytes_text, count_of, count_text
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "skipped": "–"}
 STYLES: dict[Verdict, str] = {"pass": "green", "fail": "bold red", "skipped": "dim"}
@@ -36,8 +36,16 @@ def worst_text(result: ParityResult) -> str:
     if tolerance and tolerance.repair_snr_db is not None and measured.repair_snr_db is not None:
         parts.append(f"repair {measured.repair_snr_db:.1f} dB")
     if tolerance and tolerance.top1_agreement is not None and measured.top1_agreement is not None:
-        parts.append(f"{measured.top1_agreement:.1%} top-1")
+        parts.append(f"{agreement_text(measured)} top-1")
     return ", ".join(parts)
+
+
+def agreement_text(measured: Metrics) -> str:
+    """Top-1 agreement with its interval: "94.1% (81 to 98%)"."""
+    if measured.top1_interval is None:
+        return f"{measured.top1_agreement:.1%}"
+    low, high = (100 * end for end in measured.top1_interval)
+    return f"{measured.top1_agreement:.1%} ({low:.0f} to {high:.0f}%)"
 
 
 def tolerance_text(tolerance: Tolerance | None) -> str:
@@ -57,12 +65,18 @@ def tolerance_text(tolerance: Tolerance | None) -> str:
 
 
 def verdict_text(manifest: Manifest) -> str:
-    """The build's verdict as a phrase: "all 14 checks passed"."""
+    """The build's verdict as a phrase: "all 14 checks passed", or "10 checks passed, 4 skipped"."""
     verdicts = [result.verdict for artifact in manifest.files for result in artifact.parity]
-    made = len(verdicts) - verdicts.count("skipped")
-    if failed := verdicts.count("fail"):
-        return f"{failed} of {made} checks failed"
-    return f"all {made} checks passed" if made else "no check was made"
+    skipped, failed = verdicts.count("skipped"), verdicts.count("fail")
+    made = len(verdicts) - skipped
+    parts = [f"{count_of(len(manifest.failed), 'file')} could not be made"] if manifest.failed else []
+    if failed:
+        parts.append(f"{failed} of {made} checks failed")
+    elif made:
+        parts.append(f"{made} checks passed" if skipped or parts else f"all {made} checks passed")
+    else:
+        parts.append("no check was made")
+    return ", ".join([*parts, f"{skipped} skipped"] if skipped else parts)
 
 
 _COLUMNS = (
@@ -94,7 +108,7 @@ def _cells(result: ParityResult) -> list[str]:
     if measured is None:
         return [where, "—", "—", "—", "—"]
     snr = "exact" if measured.snr_db is None else f"{measured.snr_db:.1f} dB"
-    top1 = "—" if measured.top1_agreement is None else f"{measured.top1_agreement:.1%}"
+    top1 = "—" if measured.top1_agreement is None else agreement_text(measured)
     return [where, f"{measured.max_error:.1e}", snr, top1, str(result.images)]
 
 
@@ -135,6 +149,9 @@ def render_table(manifest: Manifest, console: Console) -> None:
             failures += [
                 Text.assemble((f"{npu.file} on {result.comparison}: ", "bold red"), each) for each in result.failures
             ]
+    for missing in manifest.failed:
+        rows.append([missing.title, "—", "", "not made", "", "", verdict_cell("fail")])
+        failures.append(Text.assemble((f"{missing.title} could not be made: ", "bold red"), missing.reason))
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
     counts = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(compared.items()))
     if counts:

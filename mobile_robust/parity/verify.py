@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mobile_robust.contracts.manifest import Manifest, NpuArtifact, read_manifest, verify_hashes
 from mobile_robust.errors import InputError, unknown
+from mobile_robust.parity.advice import walkable
 from mobile_robust.parity.check import check, check_compiled, computed_by
 from mobile_robust.parity.reference import Reference, load_reference
 from mobile_robust.runtimes import registry
@@ -88,7 +89,8 @@ def plan(
         raise InputError(f"--images {images}: must be 1 or more")
     manifest = read_manifest(folder)
     verify_hashes(manifest, folder)
-    chosen, other = registry.select(runtimes), None
+    accelerators, other = manifest.recipe.accelerators, None
+    chosen = registry.select(runtimes) if runtimes else registry.select_for(accelerators)
     if runtimes:
         registry.require(runtimes)
     if against:
@@ -128,7 +130,7 @@ def verify(
 
 
 def walk_failing(verification: Verification) -> dict[str, list[LayerReport]]:
-    """The layers of every TFLite file that failed, by file name, on the first stored image."""
+    """The layers of every TFLite file that failed on the CPU, by file name, on the first stored image."""
     import torch
 
     from mobile_robust.parity.layers.walk import walk
@@ -136,7 +138,7 @@ def walk_failing(verification: Verification) -> dict[str, list[LayerReport]]:
     from mobile_robust.runtimes.base import EngineError
 
     folder, manifest = verification.folder, verification.manifest
-    failing = [a for a in manifest.artifacts if a.target == "tflite" and a.verdict == "fail"]
+    failing = [artifact for artifact in manifest.artifacts if walkable(artifact)]
     if not failing:
         return {}
     reference, network = load_reference(folder, manifest), rebuild(folder, manifest).deploy

@@ -15,6 +15,11 @@ def count_text(count: float | None) -> str:
     return "" if count is None else _three_digits(round(count)).rstrip()
 
 
+def count_of(count: int, what: str) -> str:
+    """ "1 file", "3 files"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _three_digits(value: float) -> str:
     for prefix in ("", "k", "M", "G"):
         if value < 999.5 or prefix == "G":

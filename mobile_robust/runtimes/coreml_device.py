@@ -31,6 +31,7 @@ def _entry(name: str, accelerator: str, implementation: str, units: str, default
         accelerator=accelerator,
         implementation=f"{__name__}:{implementation}",
         description=f"the system's Core ML on {units}; needs macOS",
+        quick=True,
         packages=("coremltools",),
         default=default,
         timed=True,

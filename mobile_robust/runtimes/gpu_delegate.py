@@ -8,7 +8,8 @@ tensors of at most four dimensions. What is measured on the GPU engine of ai-edg
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 
 from mobile_robust.contracts.manifest import ParityResult, Placement
@@ -27,13 +28,15 @@ RUNTIMES = (
     ),
 )
 _MAX_DIMENSIONS = 4
+#: Operations of a cause whose positions in the file are given.
+_NAMED = 5
 _HALF_OR_FLOAT = ("float16", "float32")
 
 Rule = Callable[[Operation], str | None]
 
 
 def check_op_table(artifact: PathLike[str]) -> ParityResult:
-    """Whether the delegate's table has every operation of a file in the form it is used in: one failure each if not."""
+    """Whether the delegate's table has every operation of a file in the form it is used in; one failure a cause."""
     start = time.perf_counter()
     file = tflite_file.read(artifact)
     refused = list(refusals(file))
@@ -46,7 +49,7 @@ def check_op_table(artifact: PathLike[str]) -> ParityResult:
             placed_ops=len(file.operations) - len(refused),
             left_over=tuple(str(op) for op, _ in refused),
         ),
-        failures=tuple(f"operation {op.index}, {op}: {reason}" for op, reason in refused),
+        failures=tuple(causes(refused)),
         seconds=time.perf_counter() - start,
     )
 
@@ -63,10 +66,23 @@ def refusals(file: TfliteFile) -> Iterator[tuple[Operation, str]]:
             yield op, reason
 
 
+def causes(refused: Iterable[tuple[Operation, str]]) -> Iterator[str]:
+    """A sentence for all operations of a kind that are refused for the same reason: how many, why, and where."""
+    grouped: dict[tuple[str, str], list[Operation]] = defaultdict(list)
+    for op, reason in refused:
+        grouped[op.name, reason].append(op)
+    for (name, reason), ops in grouped.items():
+        if len(ops) == 1:
+            yield f"operation {ops[0].index}, {ops[0]}: {reason}"
+            continue
+        more = f" and {len(ops) - _NAMED} more" if len(ops) > _NAMED else ""
+        yield f"{len(ops)} {name}: {reason} (operations {', '.join(str(op.index) for op in ops[:_NAMED])}{more})"
+
+
 def _too_many_dimensions(op: Operation) -> str | None:
     for tensor in (*op.runtime_inputs, *op.outputs):
         if len(tensor.shape) > _MAX_DIMENSIONS:
-            return f"tensor {tensor.name} has {len(tensor.shape)} dimensions, at most {_MAX_DIMENSIONS}"
+            return f"a tensor has {len(tensor.shape)} dimensions, at most {_MAX_DIMENSIONS}"
     return None
 
 

@@ -29,6 +29,7 @@ RUNTIMES = (
         implementation=f"{__name__}:LitertCpu",
         description="LiteRT on this machine's CPU: XNNPACK, and LiteRT's own kernels for what it leaves",
         packages=("ai-edge-litert",),
+        quick=True,
         timed=True,
     ),
 )

@@ -6,13 +6,14 @@ a runtime is imported when one is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal
 
+from mobile_robust.contracts.accelerators import ACCELERATORS
 from mobile_robust.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class RuntimeInfo:
     default: bool = True
     #: False: a check that reads the file and runs nothing.
     executes: bool = True
+    #: Quick enough for hundreds of photos; the others are compared on the recipe's number of them.
+    quick: bool = False
     #: ``bench host`` measures with it.
     timed: bool = False
     #: The precision the accelerator is asked to compute in; None: what the file says.
@@ -50,6 +53,8 @@ class RuntimeInfo:
     chips: tuple[str, ...] = ()
     #: The one that NAME:CHIP asks for.
     chip: str | None = None
+    #: Why it is not made although every build is verified with it.
+    skip: str | None = None
 
     def load(self) -> Any:
         module, _, name = self.implementation.partition(":")
@@ -93,6 +98,13 @@ def find(name: str) -> RuntimeInfo:
 def select(names: Iterable[str] | None) -> list[RuntimeInfo]:
     """The named checks, or those of every build. Raises InputError where a name is unknown."""
     return [find(name) for name in names or ()] or [info for info in checks().values() if info.default]
+
+
+def select_for(accelerators: Sequence[str]) -> list[RuntimeInfo]:
+    """The checks of every build, those marked as skipped that are of an accelerator which a recipe is not for."""
+    skip = f"the recipe is for {' and '.join(accelerators)} only"
+    foreign = set(ACCELERATORS).difference(accelerators)
+    return [replace(info, skip=skip) if info.accelerator in foreign else info for info in select(None)]
 
 
 def require(names: Iterable[str]) -> None:

@@ -81,6 +81,29 @@ class Java:
                     archive.extract(name, self.folder / artifact)
         return self.folder / artifact / "jni" / abi
 
+    def runtime(self) -> tuple[Path, dict[str, str]]:
+        """Folder of the app's runtime for x86_64, and the environment in which this machine's Java loads it: with a C
+        library that has what Android's has and this one's has not."""
+        compiler, bionic = program("cc", "gcc"), self.folder / "bionic"
+        if not bionic.exists():
+            bionic.mkdir()
+            (bionic / "versions").write_text("LIBC { global: *; };\n")
+            flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fno-builtin", "-Wl,-soname,libc.so"]
+            source = Path(__file__).with_name("java_bionic.c")
+            script = f"-Wl,--version-script={bionic / 'versions'}"
+            call(compiler, *flags, script, "-o", bionic / "libc.so", source, "-lm")
+            for name in ("libm.so", "libdl.so", "liblog.so"):
+                (bionic / name).symlink_to("libc.so")
+        return self.library("tensorflow-lite", "x86_64"), {**os.environ, "LD_LIBRARY_PATH": str(bionic)}
+
+    def kotlin(self, files: Sequence[Path]) -> Path:
+        """Folder of the classes of Kotlin files that use Android and the app's libraries; a warning is an error."""
+        out, compiler = self.folder / "kotlin", self.jars("kotlin")
+        path = os.pathsep.join(map(str, [*self.jars("app", "compile"), *compiler]))
+        options = ["-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Werror", "-classpath", path, "-d", out]
+        self.run("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", compiler, *options, *files)
+        return out
+
     @cached_property
     def core(self) -> list[Path]:
         """Classes of the core and of its tests."""

@@ -118,15 +118,7 @@ def measured(
         skip("the APK's libraries for x86_64 cannot be run on this machine")
     compiler = program("cc", "gcc")
     folder = tmp_path_factory.mktemp("files")
-    bionic = tmp_path_factory.mktemp("bionic")
-    (bionic / "versions").write_text("LIBC { global: *; };\n")
-    flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fno-builtin", "-Wl,-soname,libc.so"]
-    source = Path(__file__).with_name("java_bionic.c")
-    call(compiler, *flags, f"-Wl,--version-script={bionic / 'versions'}", "-o", bionic / "libc.so", source, "-lm")
-    for name in ("libm.so", "libdl.so", "liblog.so"):
-        (bionic / name).symlink_to("libc.so")
-
-    runtime = java.library("tensorflow-lite", "x86_64")
+    runtime, environment = java.runtime()
     native = SOURCES / "app/src/main/native/xnnpack.c"
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", f"-L{runtime}"]
     call(compiler, *flags, "-o", runtime / "libmobile_robust_xnnpack.so", native, "-ltensorflowlite_jni")
@@ -146,7 +138,7 @@ def measured(
         [*java.app, *java.jars("app", "compile")],
         f"-Djava.library.path={runtime}",
         folder,
-        env={**os.environ, "LD_LIBRARY_PATH": str(bionic)},
+        env=environment,
     )
     # XNNPACK counts the thread that calls it. Java starts its own threads before the first artifact.
     assert "small_fp32.tflite on the CPU brings 2 threads" in said, said

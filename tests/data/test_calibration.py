@@ -64,6 +64,15 @@ def test_photos_are_used_twice_where_a_folder_holds_few(
     assert again or not keys(found.calibration) & keys(found.parity)
 
 
+@pytest.mark.parametrize(("held", "chosen"), [(6, (3, 3)), (9, (3, 6)), (20, (3, 8))])
+def test_more_photos_are_compared_where_there_are_more(tmp_path: Path, held: int, chosen: tuple[int, int]) -> None:
+    dataset = PhotoDataset.from_folder(photos(tmp_path / "mine", held))
+    found = choose(dataset, (64, 64), 3, 3, jpeg_in_turn, "jpeg", more=8)
+    assert (len(found.calibration), len(found.parity)) == chosen
+    assert not keys(found.calibration) & keys(found.parity)
+    assert len(choose(None, (64, 64), 3, 3, jpeg_in_turn, "jpeg", more=8).parity) == 3
+
+
 def test_photos_held_out_for_the_evaluation_are_not_touched(tmp_path: Path) -> None:
     folder = photos(tmp_path / "mine", 10)
     held = keys([np.array(Image.open(p))[4:68, 4:68] for p in Split(0.4, 3).test(PhotoFolder.scan(folder).photos)])

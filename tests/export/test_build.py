@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.contracts.manifest import read_manifest
+from mobile_robust.contracts.manifest import FailedFile, read_manifest, verify_hashes
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.export import build as building
 from mobile_robust.export.build import convert, count_steps
+from mobile_robust.export.cli import main
 from mobile_robust.export.fingerprint import reusable
+from mobile_robust.export.targets.coreml import CoremlConverter
+from mobile_robust.export.targets.tflite import TfliteConverter
+from mobile_robust.parity.verify import verify
 from mobile_robust.recipes import load_recipe
 from mobile_robust.tflite import file as tflite_file
 from tests.recipes import ONE_FILE, write_recipe
@@ -67,6 +71,72 @@ def test_every_step_is_counted(recipe: Recipe, tmp_path: Path) -> None:
     assert len(steps) == count_steps(recipe)
     assert steps[0] == "backbone and module" and steps[-1] == "report"
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["small"]
+
+
+@pytest.mark.slow
+def test_what_was_built_stays_and_what_failed_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = '[artifacts]\ntflite = ["fp32", "int8"]\ncoreml = ["fp16"]\n'
+    path, folder = write_recipe(tmp_path, more=more), tmp_path / "out" / "small"
+    arguments = [str(path), "--out", str(tmp_path / "out")]
+    whole = CoremlConverter.convert
+
+    def refuse(self: CoremlConverter, network: object, precision: object, path: Path) -> None:
+        path.mkdir()
+        raise InputError("coremltools has no alias")
+
+    monkeypatch.setattr(CoremlConverter, "convert", refuse)
+    assert main(arguments) == 1
+    said, manifest = capsys.readouterr().out, read_manifest(folder)
+    assert "Core ML fp16 could not be made: coremltools has no alias" in said
+    assert "the same command again tries only what could not be made" in said and "--layers" not in said
+    assert [artifact.precision for artifact in manifest.artifacts] == ["fp32", "int8"]
+    assert all(artifact.verdict == "pass" for artifact in manifest.artifacts)
+    assert manifest.failed == (FailedFile(target="coreml", precision="fp16", reason="coremltools has no alias"),)
+    assert not list(folder.glob("*.mlpackage")) and "coremltools has no alias" in (folder / "report.html").read_text()
+
+    def never(*arguments: object) -> None:
+        raise AssertionError("built again")
+
+    monkeypatch.setattr(TfliteConverter, "convert", never)
+    monkeypatch.setattr(CoremlConverter, "convert", whole)
+    steps: list[str] = []
+    again = convert(load_recipe(str(path)), tmp_path / "out", on_step=steps.append)
+    assert again.manifest.passed and not again.reused and not [step for step in steps if "tflite" in step.casefold()]
+    assert again.manifest.artifacts[:2] == manifest.artifacts and again.manifest.artifacts[2].precision == "fp16"
+    verify_hashes(again.manifest, folder)
+    assert convert(load_recipe(str(path)), tmp_path / "out").reused
+
+
+@pytest.mark.slow
+def test_a_recipe_that_cannot_be_built_keeps_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = write_recipe(tmp_path, more=ONE_FILE)
+    bad = write_recipe(tmp_path, "bad", backbone='name = "resnet5O"', more=ONE_FILE)
+    out = tmp_path / "out"
+    assert main([str(bad), str(good), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "error: recipe bad is not built: unknown backbone 'resnet5O'" in said.err
+    assert read_manifest(out / "small").passed and [path.name for path in out.iterdir()] == ["small"]
+    worse = write_recipe(tmp_path, "worse", backbone='name = "resnet5O"', more=ONE_FILE)
+    with pytest.raises(InputError, match="none of the 2 recipes can be built"):
+        main([str(bad), str(worse), "--out", str(out)])
+
+
+@pytest.mark.slow
+def test_a_recipe_for_the_cpu_skips_the_checks_of_the_gpu(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, more='[artifacts]\ntflite = ["fp32"]\ncoreml = []\n')
+    path.write_text('accelerators = ["cpu"]\n' + path.read_text())
+    (artifact,) = convert(load_recipe(str(path)), tmp_path / "out").manifest.artifacts
+    found = {result.runtime: (result.verdict, result.reason) for result in artifact.parity}
+    skipped = ("skipped", "the recipe is for cpu only")
+    assert found == {"litert_cpu": ("pass", None), "litert_gpu": skipped, "gpu_delegate_ops": skipped}
+    asked = verify(tmp_path / "out" / "small", ["gpu_delegate_ops"]).manifest.artifacts[0]
+    assert [result.verdict for result in asked.parity] == ["pass"]
+    again = verify(tmp_path / "out" / "small").manifest.artifacts[0]
+    assert [result.verdict for result in again.parity] == [result.verdict for result in artifact.parity]
 
 
 @pytest.mark.parametrize("force", [True, False])

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from mobile_robust.contracts.manifest import (
     Artifact,
+    FailedFile,
     Manifest,
     Metrics,
     NpuArtifact,
@@ -159,7 +160,7 @@ def test_the_page_holds_every_fact(tmp_path: Path, scope: Scope, compared: str) 
         assert all(t.name in text and t.description in text for t in (*made.inputs, *made.outputs))
     for fact in (*built.tools.values(), *built.seconds, built.provenance.weights, built.provenance.calibration):
         assert fact in text
-    assert "untrained: latency only" in text and "✓ all 10 checks passed" in text
+    assert "untrained: latency only" in text and "✓ 10 checks passed, 4 skipped" in text
     assert "0.0123 × (q + 4)" in text and "1 × 224 × 224 × 3" in text and "0 … 255" in text
     assert "python -m mobile_robust.parity ." in text and "Core ML runs on macOS only" in text
     assert ("Top-1 agreement" in text) == (scope == "pipeline") and compared in text
@@ -179,6 +180,27 @@ def test_a_failure_is_shown_in_full(tmp_path: Path) -> None:
     text = page(manifest(fail=True), tmp_path).text
     for said in ("1 of 10 checks failed", FAILURE, "GATHER_ND, CUSTOM", "39 of 41"):
         assert said in text
+
+
+def test_a_file_that_could_not_be_made_is_listed_with_its_reason(tmp_path: Path) -> None:
+    missing = FailedFile(target="coreml", precision="fp16", reason="coremltools cannot: <alias>")
+    built = manifest().model_copy(update={"failed": (missing,)})
+    text, end = page(built, tmp_path).text, printed(built)
+    assert not built.passed and "Core ML fp16 could not be made coremltools cannot: <alias>" in text
+    assert re.search(r"Core ML fp16 +— +not made +✗ fail", end)
+    assert "Core ML fp16 could not be made: coremltools cannot: <alias>" in end
+    for said in (text, end):
+        assert "1 file could not be made, 10 checks passed, 4 skipped" in said
+
+
+def test_operations_that_are_left_over_are_counted(tmp_path: Path) -> None:
+    built = manifest()
+    first = built.artifacts[0]
+    left = ("RESHAPE -> a", "CAST -> b", "RESHAPE -> c")
+    placed = Placement(accelerator="gpu", total_ops=41, placed_ops=38, left_over=left)
+    check = first.parity[0].model_copy(update={"placement": placed})
+    built = built.model_copy(update={"artifacts": (first.model_copy(update={"parity": (check,)}),)})
+    assert "2 RESHAPE, CAST" in page(built, tmp_path).text
 
 
 def test_a_failure_of_a_compiled_file_is_one_of_the_build(tmp_path: Path) -> None:
@@ -244,7 +266,7 @@ def test_end_table_has_a_row_per_artifact_and_runtime() -> None:
     assert re.search(r"33\.1 dB +≥ 25 dB, repair ≥ 3 dB +✓ pass", text)
     assert "photos compared: fp32, fp16, int8, int8w, pal6: 1\n" in text
     assert FAILURE in " ".join(text.split()) and "untrained: latency only" in text
-    assert text.rstrip().endswith("small: 1 of 10 checks failed")
+    assert text.rstrip().endswith("small: 1 of 10 checks failed, 4 skipped")
 
 
 def test_what_is_doubtful_and_who_says_what_the_image_is_are_shown(tmp_path: Path) -> None:
@@ -275,4 +297,8 @@ def test_texts_follow_the_bounds_of_the_tolerance() -> None:
     unbounded = check.model_copy(update={"tolerance": None})
     assert (worst_text(unbounded), tolerance_text(None)) == ("2.1e-02", "—")
     assert worst_text(check.model_copy(update={"metrics": {}})) == "—"
-    assert verdict_text(manifest()) == "all 10 checks passed"
+    counted = check.metrics["repaired"].model_copy(update={"top1_agreement": 0.9412, "top1_interval": (0.809, 0.984)})
+    assert worst_text(check.model_copy(update={"metrics": {"logits": counted}})) == "94.1% (81 to 98%) top-1"
+    assert verdict_text(manifest()) == "10 checks passed, 4 skipped"
+    tflite = [made for made in manifest().artifacts if made.target == "tflite"]
+    assert verdict_text(manifest().model_copy(update={"artifacts": tflite})) == "all 6 checks passed"

@@ -34,7 +34,7 @@ def sign(folder: Path) -> None:
 def test_a_good_build_passes_again(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(module_build)]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"small: all \d+ checks passed", said)
+    assert re.search(r"small: \d+ checks passed, 4 skipped", said)
     assert all(runtime in said for runtime in ("litert_cpu", "gpu_delegate_ops", "coreml_mil"))
 
 
@@ -101,7 +101,7 @@ def test_a_broken_layer_is_found(copied: Path, edit, capsys: pytest.CaptureFixtu
 
 def test_layers_of_a_good_build(module_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(module_build), "--runtime", "gpu_delegate_ops", "--layers"]) == 0
-    assert "--layers: no TFLite file failed" in capsys.readouterr().out
+    assert "--layers: no TFLite file computes other values than PyTorch on the CPU" in capsys.readouterr().out
 
 
 def refusal(*arguments: object) -> str:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from mobile_robust.runtimes.gpu_delegate import RUNTIMES, check_op_table
+from mobile_robust.tflite.file import read
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8_io"])
@@ -74,6 +77,26 @@ def test_a_form_that_the_delegate_lacks(module, edit, change, reason):
     result = check_op_table(edit(module.files["fp32"], change))
     assert result.verdict == "fail"
     assert any(reason in line for line in result.failures)
+
+
+def test_failures_are_grouped_by_their_cause(module, edit):
+    def change(model):
+        graph = model.subgraphs[0]
+        for operator in graph.operators:
+            for index in operator.outputs:
+                tensor = graph.tensors[index]
+                if len(tensor.shape) == 4:
+                    tensor.shape = [1, *tensor.shape]
+
+    file = edit(module.files["fp32"], change)
+    result = check_op_table(file)
+    counts = read(file).op_counts
+    convolutions = counts["CONV_2D"]
+    pattern = (
+        rf"{convolutions} CONV_2D: a tensor has 5 dimensions, at most 4 \(operations \d+(, \d+)+( and \d+ more)?\)"
+    )
+    assert convolutions > 1 and [line for line in result.failures if re.fullmatch(pattern, line)]
+    assert len(result.failures) < len(result.placement.left_over)
 
 
 def test_softmax_with_a_temperature(pipeline, edit):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
@@ -108,10 +110,12 @@ class TfliteConverter(Converter):
         """Nobody should ship an int8 file that is still float inside without having asked for it."""
         recipe = self.source.recipe
         if left := tflite_file.float_operations(file, recipe.quantization.allow_float_ops, keep):
-            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            counts = Counter(operation.split()[0] for operation in left)
             raise InputError(
-                f"recipe {recipe.name}: the int8 file still computes in float: {'; '.join(left[:3])}{more}; "
-                "allow them with quantization.allow_float_ops or float_layers, or leave int8 out of artifacts.tflite"
+                f"recipe {recipe.name}: the int8 file still computes in float: "
+                f"{', '.join(f'{count} {name}' for name, count in counts.items())}; the first is {left[0]}; allow them "
+                f"with quantization.allow_float_ops = {json.dumps(list(counts))} or float_layers, or leave int8 out of "
+                "artifacts.tflite"
             )
 
     def _metadata(self, file: TfliteFile) -> bytes:

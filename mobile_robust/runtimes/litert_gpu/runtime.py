@@ -8,7 +8,7 @@ from os import PathLike
 
 from mobile_robust.contracts.manifest import Placement
 from mobile_robust.runtimes.base import PlacementError, Session, TimedRuntime
-from mobile_robust.runtimes.gpu_delegate import refusals
+from mobile_robust.runtimes.gpu_delegate import causes, refusals
 from mobile_robust.runtimes.litert_gpu import RUNTIMES, driver
 from mobile_robust.runtimes.litert_gpu.driver import WORKER
 from mobile_robust.runtimes.litert_gpu.session import GpuSession
@@ -71,6 +71,6 @@ def _refusal(file: TfliteFile, log: str, error: str) -> PlacementError:
         *lines, counts = section[1].splitlines()
         refused = "; ".join(re.sub(r"^([A-Z0-9_]+): (.+)$", r"\1 (\2)", line.strip()) for line in lines)
         return PlacementError(f"{file.path}: the GPU engine refuses {refused}. {counts.strip()}")
-    suspects = "; ".join(f"{op} ({why})" for op, why in refusals(file))
+    suspects = "; ".join(causes(refusals(file)))
     hint = f" Not in the GPU delegate's op table: {suspects}" if suspects else ""
     return PlacementError(f"{file.path}: the GPU engine cannot open it: {' '.join(error.split())}{hint}")

@@ -145,7 +145,7 @@ def test_no_coordinate(text: str) -> None:
     ("line", "message"),
     [
         ("org.example:tool:1", "line 2: must be a coordinate and a scope"),
-        ("org.example:tool:1 runtime", "line 2, 'runtime'; known: app, compile, test"),
+        ("org.example:tool:1 runtime", "line 2, 'runtime'; known: app, compile, kotlin, test"),
         ("org.example app", "not a coordinate"),
     ],
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mobile_robust.errors import InputError, unknown
 
-#: app: goes into the APK. compile: the Android classes and resources. test: of the tests on the JVM.
-_SCOPES = ("app", "compile", "test")
+#: app: goes into the APK. compile: Android's classes and resources. test: of the tests on the JVM. kotlin: a compiler.
+_SCOPES = ("app", "compile", "test", "kotlin")
 
 
 @dataclass(frozen=True)
