@@ -33,7 +33,8 @@ measured then.
 def main(argv: list[str]) -> int:
     """Scores models, prints a table and writes the files of ``--out``."""
     options = _parser().parse_args(argv)
-    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
+    labels = None if options.labels == "none" else options.labels
+    photos = PhotoDataset.from_folder(options.images, labels, split_of(options), held_out=True)
     errors, console = make_console(stderr=True), make_console()
     begun: tuple[int, float] | None = None
     made = 0
@@ -93,10 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--labels",
         default="names",
-        metavar="names|folders|FILE.csv",
+        metavar="names|folders|FILE.csv|none",
         help="names: the file name is the class index, as in 0123.webp (default); folders: the sub-folders are the "
         "classes: ImageNet's synsets, numbers, or names in alphabetical order; FILE.csv: with the header file,label, "
-        "files relative to --images",
+        "files relative to --images; none: there are none, and agreement with the backbone's prediction for the clean "
+        "photo is measured instead of accuracy",
     )
     add_split(
         parser,

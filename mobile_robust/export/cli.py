@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mobile_robust.contracts.chips import CHIPS
 from mobile_robust.contracts.precisions import PRECISIONS
-from mobile_robust.contracts.recipe import ArtifactsSection
+from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
 from mobile_robust.export.override import override
@@ -59,7 +59,11 @@ def parser() -> argparse.ArgumentParser:
         "--backbone-weights", metavar="FILE", help="the backbone's weights (.safetensors), or timm:NAME to download"
     )
     backbone.add_argument(
-        "--random-backbone", type=int, action=seed(), metavar="SEED", help="random weights: files for latency only"
+        "--random-backbone",
+        type=int,
+        action=seed(),
+        metavar="SEED",
+        help="random weights, for the recipes that have a backbone: files for latency only",
     )
     p.add_argument(
         "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"
@@ -92,16 +96,18 @@ def main(arguments: list[str]) -> int:
         _list(console)
         return 0
     named = options.recipe or [name for name in built_in_recipes() if load_recipe(name).default]
+    loaded = [load_recipe(name) for name in named]
+    some = any(recipe.backbone for recipe in loaded)  # a random backbone is for those that have one
     recipes = [
         override(
-            load_recipe(name),
+            recipe,
             targets=options.target or (),
             precisions=options.precision or (),
             weights=options.weights,
             backbone_weights=options.backbone_weights,
-            random_backbone=options.random_backbone,
+            random_backbone=options.random_backbone if recipe.backbone or not some else None,
         )
-        for name in named
+        for recipe in loaded
     ]
     if len({recipe.name for recipe in recipes}) < len(recipes):
         raise InputError("two recipes have the same name, so they would share a folder")
@@ -134,12 +140,28 @@ def _list(console: Console) -> None:
     rows = []
     for name in built_in_recipes():
         recipe = load_recipe(name)
-        files = "all" if recipe.artifacts == ArtifactsSection() else _forms(recipe.artifacts)
         backbone = recipe.backbone.name if recipe.backbone else "any"
-        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, recipe.component or recipe.scope, files])
-    columns = [Column("recipe", "left"), *(Column(title, "left", fold=True) for title in ("backbone", "what", "files"))]
+        what = recipe.component or recipe.scope
+        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, what, _trained(recipe)])
+    columns = [
+        Column("recipe", "left"),
+        *(Column(title, "left", fold=True) for title in ("backbone", "what", "trained")),
+    ]
     console.print(Table(columns, rows).terminal())
-    console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}")
+    console.print(
+        "* built when no recipe is named\n"
+        "trained: whether weights come with it; those of the backbone alone: train the module, or of the module alone: "
+        "give --backbone-weights; no: for latency and parity only, until you give both\n"
+        f"files, unless the recipe names fewer: {_forms(ArtifactsSection())}"
+    )
+
+
+def _trained(recipe: Recipe) -> str:
+    """Whose weights come with a recipe."""
+    module = recipe.weights.file is not None or recipe.method == "none"
+    if recipe.backbone is None or recipe.backbone.weights:
+        return "yes" if module else "no" if recipe.backbone is None else "backbone"
+    return "module" if module and recipe.weights.file else "no"
 
 
 def _forms(has: ArtifactsSection) -> str:
