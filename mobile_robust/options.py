@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 from mobile_robust.contracts.precisions import precisions_of
-from mobile_robust.contracts.recipe import MAX_SEED, MOST_NAME
+from mobile_robust.contracts.recipe import LEAST_SIDE, MAX_SEED, MOST_NAME, MOST_SIDE
 from mobile_robust.data.split import Rule, Split
 from mobile_robust.errors import InputError
 
@@ -108,6 +109,15 @@ def add_measurement(parser: argparse.ArgumentParser, threads: int, threads_of: s
     add("--images", type=Path, metavar="DIR", help="test set (default: 20 photos from installed packages)")
     idle = "idle seconds before every repetition (%(default)s)"
     add("--cool-down", type=float, action=at_least(0, "seconds", MOST_TIMES), default=cool_down, metavar="S", help=idle)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Type of --size: N or HxW in pixels, as (height, width)."""
+    match = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", text)
+    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
+        raise InputError(f"--size {text}: give N or HxW, sides of {LEAST_SIDE} to {MOST_SIDE} pixels")
+    return size
 
 
 def split_of(options: argparse.Namespace) -> Split | None:

@@ -19,9 +19,12 @@ from mobile_robust.terminal import printable
 
 #: Where the work of each command begins.
 WORK = [
+    "new_recipe.choice.propose",
+    "methods.site.create_backbone",
     "export.build.convert",
     "training.run.train",
     "evaluation.cli.evaluate",
+    "evaluation.predict.run.predict",
     "ablation.run.train_ablations",
     "bench.cli.benchmark",
     "bench.android.measure.measure_on_android",

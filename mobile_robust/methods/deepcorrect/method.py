@@ -85,6 +85,7 @@ METHOD = Method(
     name="deepcorrect",
     paper="Borkar & Karam, DeepCorrect: Correcting DNN Models against Image Distortions, IEEE TIP 2019",
     options=DeepCorrectOptions,
+    variants=("critically_wide", "lite", "bottleneck"),
     build=LazyImport("mobile_robust.methods.deepcorrect.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:InsertPipeline"),
     required=LazyImport("mobile_robust.methods.deepcorrect.network:required"),
