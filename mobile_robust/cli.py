@@ -34,7 +34,7 @@ _COMMANDS = {
 
 
 def main() -> NoReturn:
-    """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust.COMMAND …``."""
+    """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust COMMAND …``."""
     _leave(_chosen)
 
 

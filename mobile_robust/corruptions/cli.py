@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.corrupt``."""
+"""Command line of ``mobile-robust corrupt``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.corrupt --out sheets
-  python -m mobile_robust.corrupt photo.jpg --out sheets --names weather jpeg:10 fidelity_awgn
-  python -m mobile_robust.corrupt photo.jpg --out sheets --size 720x1280 --names fog snow --each
+  mobile-robust corrupt --out sheets
+  mobile-robust corrupt photo.jpg --out sheets --names weather jpeg:10 fidelity_awgn
+  mobile-robust corrupt photo.jpg --out sheets --size 720x1280 --names fog snow --each
 """
 
 #: Of the built-in photo.
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.corrupt",
+        prog="mobile-robust corrupt",
         usage="%(prog)s [IMAGE] --out DIR [options]",
         description="Corrupt a photo in every way this project knows, at every level, and write one labelled picture.",
         epilog=_EXAMPLES + _listing(),

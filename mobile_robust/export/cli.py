@@ -1,4 +1,4 @@
-"""python -m mobile_robust.convert: recipes in, verified TFLite and Core ML files out."""
+"""mobile-robust convert: recipes in, verified TFLite and Core ML files out."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from mobile_robust.export.build import Build
 
 EXAMPLES = """examples:
-  python -m mobile_robust.convert                              the default recipe, into build/
-  python -m mobile_robust.convert --list                       what can be built
-  python -m mobile_robust.convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
+  mobile-robust convert                              the default recipe, into build/
+  mobile-robust convert --list                       what can be built
+  mobile-robust convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
       --weights afd_nano.safetensors --calibration photos/     one file to drop into an app
-  python -m mobile_robust.convert --npu SM8550 SM8650 SM8750   int8 compiled for Snapdragon NPUs as well
-  python -m mobile_robust.convert my_recipe.toml --target tflite --precision int8
+  mobile-robust convert --npu SM8550 SM8650 SM8750   int8 compiled for Snapdragon NPUs as well
+  mobile-robust convert my_recipe.toml --target tflite --precision int8
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m mobile_robust.convert",
+        prog="mobile-robust convert",
         description="Build recipes into TFLite and Core ML files, and verify each against PyTorch on every runtime.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="CHIP",
         help=f"also compile the int8 TFLite file for the NPU of these chips ({', '.join(sorted(CHIPS))}); an app needs "
-        "LiteRT 2 with Qualcomm's dispatch library to run it; see python -m mobile_robust.npu setup",
+        "LiteRT 2 with Qualcomm's dispatch library to run it; see mobile-robust npu setup",
     )
     p.add_argument("--list", action="store_true", help="list the built-in recipes and stop")
     p.add_argument("--json", action="store_true", help="print the manifests as JSON instead of tables")
@@ -175,6 +175,4 @@ def _show(console: Console, build: Build) -> None:
     state = "up to date, nothing rebuilt" if build.reused else f"built in {sum(build.manifest.seconds.values()):.0f} s"
     console.print(f"{state}: {build.folder / 'report.html'}", soft_wrap=True)
     if not build.manifest.passed:
-        console.print(
-            f"where it went wrong: python -m mobile_robust.parity {shlex.quote(str(build.folder))} --layers\n"
-        )
+        console.print(f"where it went wrong: mobile-robust parity {shlex.quote(str(build.folder))} --layers\n")

@@ -113,7 +113,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a method's own: ``python -m mobile_robust NAME``."""
+    """A command of a method's own: ``mobile-robust NAME``."""
 
     main: LazyImport  # takes the arguments, returns the exit code
     summary: str  # for ``--help``

@@ -129,7 +129,7 @@ def test_a_missed_tolerance_ends_with_1_and_says_where(tmp_path: Path, capsys: p
     )
     found = re.search(sentence, said)
     assert found is not None and float(found[2]) <= float(found[1]) < 200
-    assert "checks failed" in said and f"mobile_robust.parity {tmp_path / 'out' / 'small'} --layers" in said
+    assert "checks failed" in said and f"mobile-robust parity {tmp_path / 'out' / 'small'} --layers" in said
     folder = tmp_path / "out" / "small"
     (artifact,) = read_manifest(folder).artifacts
     assert artifact.verdict == "fail" and (folder / artifact.file).is_file()

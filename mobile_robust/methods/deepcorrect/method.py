@@ -92,7 +92,7 @@ METHOD = Method(
     training=Training(
         task=LazyImport("mobile_robust.methods.deepcorrect.training:Correction"),
         summary="DeepCorrect, on the filters of a ranking",
-        description="Train the correction units of the filters that a ranking names (see python -m mobile_robust.rank) "
+        description="Train the correction units of the filters that a ranking names (see mobile-robust rank) "
         "on clean and distorted photos, half and half.",
         clean_share=0.5,
         corruptions=("awgn",),
