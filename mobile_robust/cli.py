@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 #: Command -> the module of its ``main``, and one line of help. Methods bring further ones.
 _COMMANDS = {
+    "new": ("new_recipe.cli", "write a recipe for your backbone, and say what was decided and why"),
+    "layers": ("new_recipe.layers.cli", "the layers of a network where a module can go, and what it costs there"),
     "convert": ("export.cli", "build, verify and report TFLite and Core ML files from recipes"),
     "parity": ("parity.cli", "verify a built folder again, on any runtime of this machine"),
     "train": ("training.cli", "train a module for your backbone on a few hundred photos"),
     "evaluate": ("evaluation.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
     "restoration": ("restoration.cli", "PSNR, SSIM and feature distance of degraded and of repaired photos"),
+    "predict": ("evaluation.predict.cli", "the classes of photos, clean and degraded, without the module and with it"),
     "bench": (
         "bench.cli",
         "latency of TFLite files on this host and Android phones; report over results of any device",
@@ -32,7 +35,7 @@ _COMMANDS = {
 
 
 def main() -> NoReturn:
-    """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust.COMMAND …``."""
+    """``mobile-robust COMMAND …``: the same as ``python -m mobile_robust COMMAND …``."""
     _leave(_chosen)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from mobile_robust.contracts.precisions import PRECISIONS
-from mobile_robust.contracts.recipe import MAX_SEED, MOST_NAME
+from mobile_robust.contracts.recipe import LEAST_SIDE, MAX_SEED, MOST_NAME, MOST_SIDE
 from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.data.split import Rule, Split
 from mobile_robust.errors import InputError
@@ -114,6 +115,15 @@ def add_threads(parser: argparse.ArgumentParser, default: int, of: str) -> None:
     """Adds --threads, of a runtime or processor that ``of`` names."""
     action, text = at_least(1, most=MOST_PROCESSES), f"of {of} (%(default)s)"
     parser.add_argument("--threads", type=int, action=action, default=default, metavar="N", help=text)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Type of --size: N or HxW in pixels, as (height, width)."""
+    match = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", text)
+    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
+        raise InputError(f"--size {text}: give N or HxW, sides of {LEAST_SIDE} to {MOST_SIDE} pixels")
+    return size
 
 
 def split_of(options: argparse.Namespace) -> Split | None:

@@ -63,12 +63,17 @@ def load_recipe(name_or_path: str) -> Recipe:
     return _with_absolute_files(recipe, path.parent)
 
 
+def shipped_weights(name: str) -> Path | None:
+    """The file of this name that ships with the package; None: there is none."""
+    path = _PACKAGE / "weights" / name
+    return path if path.is_file() else None
+
+
 def _with_absolute_files(recipe: Recipe, folder: Path) -> Recipe:
     backbone, weights = recipe.backbone, recipe.weights
 
     def absolute(name: str) -> str:
-        shipped = _PACKAGE / "weights" / name
-        return os.path.realpath(shipped if shipped.is_file() else folder / name)
+        return os.path.realpath(shipped_weights(name) or folder / name)
 
     if backbone and backbone.weights and not backbone.weights.startswith("timm:"):
         backbone = backbone.model_copy(update={"weights": absolute(backbone.weights)})

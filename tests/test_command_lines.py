@@ -19,10 +19,13 @@ from mobile_robust.terminal import printable
 
 #: Where the work of each command begins.
 WORK = [
+    "new_recipe.choice.propose",
+    "methods.site.create_backbone",
     "export.build.convert",
     "training.run.train",
     "evaluation.cli.evaluate",
     "restoration.run.measure_restoration",
+    "evaluation.predict.run.predict",
     "ablation.run.train_ablations",
     "bench.cli.benchmark",
     "bench.android.measure.measure_on_android",

@@ -28,9 +28,11 @@ def commands() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", "")
-        for words in re.findall(r"python -m mobile_robust\.([^#`\n]*)", text):
-            name, *rest = words.split()
-            name = f"{name} {rest[0]}" if name in ("bench", "train") else name
+        for words in re.findall(r"(?:python -m mobile_robust\.|mobile-robust )([^#`\n]*)", text):
+            name, *rest = words.split() or [""]
+            if name not in cli.commands():
+                continue
+            name = f"{name} {rest[0]}" if name in ("bench", "train") and rest else name
             found.setdefault(name, set()).update(word for word in rest if re.fullmatch(r"--[a-z-]+", word))
     return found
 

@@ -32,6 +32,7 @@ ORDER = (
     ("runtimes",),
     ("parity",),
     ("export",),
+    ("new_recipe",),
     ("training",),
     ("evaluation",),
     ("restoration",),

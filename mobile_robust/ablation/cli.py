@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.ablate``."""
+"""Command line of ``mobile-robust ablate``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mobile_robust.reporting.progress import work_bar
 from mobile_robust.training.settings import MOST_BATCH, TrainSettings, training_of
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
+  mobile-robust ablate afd afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
       --images photos/ --holdout 0.4 --steps 400 --out ablation/
-  python -m mobile_robust.ablate dir dir_mobilenetv2_pipeline --images photos/ --holdout 0.4 --steps 2000 \\
+  mobile-robust ablate dir dir_mobilenetv2_pipeline --images photos/ --holdout 0.4 --steps 2000 \\
       --corruption isp_default isp_low_light isp_ablation --score isp --restoration --out ablation/
-  python -m mobile_robust.ablate deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
+  mobile-robust ablate deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
       --holdout 0.02 --corruption awgn --steps 400 --batch 128 --out ablation/
 """
 
@@ -92,7 +92,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.ablate",
+        prog="mobile-robust ablate",
         description="What each idea of a method is worth: trains it with and without, with the same seed, photos and "
         "steps, and scores everything on the held-out photos. Stopped and started again, it resumes where it was.",
         epilog=_EXAMPLES,

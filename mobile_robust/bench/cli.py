@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.bench``."""
+"""Command line of ``mobile-robust bench``."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from mobile_robust.reporting.progress import progress_bar, work_bar
 from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
-  python -m mobile_robust.bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
-  python -m mobile_robust.bench host build/afd_resnet50 --precision fp16 --runtime coreml_cpu coreml_npu
-  python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
-  python -m mobile_robust.bench ios build/afd_resnet50 build/resnet50 --team ABCDE12345
-  python -m mobile_robust.bench arm64 build/afd_resnet50
-  python -m mobile_robust.bench report bench/result.json phone/result.json --base resnet50 --out report/
-  python -m mobile_robust.bench report bench/result.json --scores scores/scores.json --out report/
+  mobile-robust bench host build/afd_resnet50 build/resnet50 --precision fp32 --out bench/
+  mobile-robust bench host --baselines build/afd_resnet50/afd_resnet50_int8.tflite --pin 2 --cool-down 5
+  mobile-robust bench host build/afd_resnet50 --precision fp16 --runtime coreml_cpu coreml_npu
+  mobile-robust bench android build/afd_resnet50 build/resnet50
+  mobile-robust bench ios build/afd_resnet50 build/resnet50 --team ABCDE12345
+  mobile-robust bench arm64 build/afd_resnet50
+  mobile-robust bench report bench/result.json phone/result.json --base resnet50 --out report/
+  mobile-robust bench report bench/result.json --scores scores/scores.json --out report/
 
 host: the mean over the test set, ten times, mean of the means; models take turns (A B C A B C), each in a process of
 its own, warmed up before every repetition for at least 1 s and 5 inferences; then each with the base in one process,
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.bench",
+        prog="mobile-robust bench",
         description="Latency of the files that ship: measured on this host or on phones, reported for any device.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,28 +1,26 @@
-"""Command line of ``python -m mobile_robust.corrupt``."""
+"""Command line of ``mobile-robust corrupt``."""
 
 from __future__ import annotations
 
 import argparse
 import io
-import re
 from pathlib import Path
 
 from PIL import Image
 
-from mobile_robust.contracts.recipe import LEAST_SIDE, MOST_SIDE
 from mobile_robust.corruptions import by_family, corrupt, select
 from mobile_robust.corruptions.contact_sheet import ContactSheet
 from mobile_robust.data.images import Photo, Size, built_in_photos, centre_crop, read_image
 from mobile_robust.errors import InputError
 from mobile_robust.files import write_output
-from mobile_robust.options import checked, make_folder, seed
+from mobile_robust.options import checked, image_size, make_folder, seed
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.corrupt --out sheets
-  python -m mobile_robust.corrupt photo.jpg --out sheets --names weather jpeg:10 fidelity_awgn
-  python -m mobile_robust.corrupt photo.jpg --out sheets --size 720x1280 --names fog snow --each
+  mobile-robust corrupt --out sheets
+  mobile-robust corrupt photo.jpg --out sheets --names weather jpeg:10 fidelity_awgn
+  mobile-robust corrupt photo.jpg --out sheets --size 720x1280 --names fog snow --each
 """
 
 #: Of the built-in photo.
@@ -58,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.corrupt",
+        prog="mobile-robust corrupt",
         usage="%(prog)s [IMAGE] --out DIR [options]",
         description="Corrupt a photo in every way this project knows, at every level, and write one labelled picture.",
         epilog=_EXAMPLES + _listing(),
@@ -73,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     names_help = "corruptions or families; without LEVEL all levels of the source (default: all)"
     add("--names", nargs="+", metavar="NAME[:LEVEL]", help=names_help)
     size_help = "the photo's middle at this size is corrupted, as networks see it (default: 224)"
-    add("--size", default="224", type=_size, metavar="N|HxW", help=size_help)
+    add("--size", default="224", type=image_size, metavar="N|HxW", help=size_help)
     cell_help = "height of a photo on the sheet (default: 160)"
     add("--cell", type=int, default=160, action=checked(_wrong_cell), metavar="N", help=cell_help)
     add("--seed", type=int, default=0, action=seed(), metavar="N", help="of everything random (default: 0)")
@@ -88,14 +86,6 @@ def _listing() -> str:
             levels = "1-5" if entry.unit == "severity" else " ".join(f"{level:g}" for level in entry.levels)
             lines.append(f"    {entry.name:25} {entry.unit} {levels}: {entry.description}")
     return "\n".join(lines)
-
-
-def _size(text: str) -> Size:
-    match = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", text)
-    size = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
-        raise InputError(f"--size {text}: give N or HxW, sides of {LEAST_SIDE} to {MOST_SIDE} pixels")
-    return size
 
 
 def _wrong_cell(cell: int) -> str | None:

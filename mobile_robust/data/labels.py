@@ -49,8 +49,9 @@ def _by_name(paths: Sequence[Path]) -> dict[Path, int]:
     wrong = [path for path in paths if not _is_index(path.stem)]
     if wrong:
         raise InputError(
-            f"--labels names: {_some(wrong)}: the file name must be the class index, such as 0123.webp; "
-            "or give --labels folders or --labels FILE.csv"
+            f"--labels names: {_some(wrong)}: the file name must be the class index, such as 0123.webp; or give "
+            "--labels folders where every class has its folder, --labels FILE.csv with the header file,label, or where "
+            "there are no labels --labels none (evaluate), or no --labels (train)"
         )
     return {path: int(path.stem) for path in paths}
 

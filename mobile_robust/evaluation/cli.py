@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.evaluate``."""
+"""Command line of ``mobile-robust evaluate``."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mobile_robust.reporting.progress import work_bar
 from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.evaluate build/afd_mobilenetv2_pipeline --images photos
-  python -m mobile_robust.evaluate build/x/x_int8.tflite build/x/x_fp32.tflite --images val --labels folders \\
+  mobile-robust evaluate build/afd_mobilenetv2_pipeline --images photos
+  mobile-robust evaluate build/x/x_int8.tflite build/x/x_fp32.tflite --images val --labels folders \\
       --corruption imagenet_c --out results
-  python -m mobile_robust.evaluate my_recipe.toml --backbone-weights mobilenetv2.safetensors --images photos \\
+  mobile-robust evaluate my_recipe.toml --backbone-weights mobilenetv2.safetensors --images photos \\
       --holdout 0.4 --corruption jpeg jpeg_repeated avif:10 --out results
-  python -m mobile_robust.evaluate timm:resnet50.a1_in1k --images val --corruption weather awgn:20 --jobs 8
-  python -m mobile_robust.evaluate build/x/x_int8.tflite --runtime litert_gpu --images photos --corruption jpeg:10
+  mobile-robust evaluate timm:resnet50.a1_in1k --images val --corruption weather awgn:20 --jobs 8
+  mobile-robust evaluate build/x/x_int8.tflite --runtime litert_gpu --images photos --corruption jpeg:10
 
-corruptions: python -m mobile_robust.corrupt --help lists them with their levels; imagenet_c stands for its fifteen.
+corruptions: mobile-robust corrupt --help lists them with their levels; imagenet_c stands for its fifteen.
 Stopped and started again with the same --out, it is resumed; a model or a corruption that is added is all that is
 measured then.
 """
@@ -33,7 +33,8 @@ measured then.
 def main(argv: list[str]) -> int:
     """Scores models, prints a table and writes the files of ``--out``."""
     options = _parser().parse_args(argv)
-    photos = PhotoDataset.from_folder(options.images, options.labels, split_of(options), held_out=True)
+    labels = None if options.labels == "none" else options.labels
+    photos = PhotoDataset.from_folder(options.images, labels, split_of(options), held_out=True)
     errors, console = make_console(stderr=True), make_console()
     begun: tuple[int, float] | None = None
     made = 0
@@ -74,7 +75,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.evaluate",
+        prog="mobile-robust evaluate",
         usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
         description="Top-1 and top-5 on clean and corrupted photos of whatever is given, the converted files included, "
         "beside the baseline: how much of the loss is recovered, with intervals and tests.",
@@ -93,10 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--labels",
         default="names",
-        metavar="names|folders|FILE.csv",
+        metavar="names|folders|FILE.csv|none",
         help="names: the file name is the class index, as in 0123.webp (default); folders: the sub-folders are the "
         "classes: ImageNet's synsets, numbers, or names in alphabetical order; FILE.csv: with the header file,label, "
-        "files relative to --images",
+        "files relative to --images; none: there are none, and agreement with the backbone's prediction for the clean "
+        "photo is measured instead of accuracy",
     )
     add_split(
         parser,

@@ -42,7 +42,7 @@ def evaluate(
 
     Args:
         models: Folders of finished builds, artifacts in such folders, recipes (by name or .toml), or timm:NAME.
-        photos: The photos, with labels.
+        photos: The photos, with labels; without any, what the backbone predicts for the clean photo counts as right.
         corruptions: Names, families or "imagenet_c", with or without ":LEVEL"; clean photos are always scored.
         seed: Of the corruptions.
         backbone_weights: Of recipes: a file, or timm:NAME.
@@ -69,6 +69,7 @@ def evaluate(
 
     # PyTorch: too slow for mistyped options
     from mobile_robust.evaluation import models as found
+    from mobile_robust.evaluation.agreement import label_by_baseline
     from mobile_robust.evaluation.facts import facts_of
     from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
     from mobile_robust.evaluation.measure import Evaluator
@@ -84,6 +85,8 @@ def evaluate(
         groups = dict.fromkeys(group for each, group in notes if each == note)
         on_warning(f"{', '.join(groups)}: {note}")
     settings = select_settings(corruptions, [model.size for model in resolved])
+    if photos.labels is None:
+        photos = label_by_baseline(resolved, photos, on_progress)
     for model in resolved:
         photos.check_classes(model.classes, f"{model.name} of {model.group}")
         if model.trained:

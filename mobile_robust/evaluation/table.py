@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mobile_robust.corruptions import SMALL_SIDE
+from mobile_robust.evaluation.agreement import LABELS_FROM
 from mobile_robust.evaluation.published import published, summary
 from mobile_robust.evaluation.scores import ALL, Score, Scores
 from mobile_robust.evaluation.settings import CLEAN, CorruptionSetting, by_corruption
@@ -22,6 +23,9 @@ LEGEND = (
     "top-1 in % and half its 95 % interval; then the loss recovered, (with - direct) / (clean - direct), and on clean "
     "photos the change in points; – where less than 1 point is lost; * not equal to the baseline (McNemar, p < 0.05)"
 )
+
+#: What must be known of photos without labels.
+UNLABELLED = f" without labels, so that right means agreement with {LABELS_FROM}, no accuracy"
 
 #: With more settings than these, models are the columns.
 _MOST_COLUMNS = 8
@@ -81,7 +85,7 @@ def grids(scores: Scores) -> list[Grid]:
 
 def print_scores(scores: Scores, console: Console) -> None:
     """To a terminal: models as rows where that fits, as columns where not."""
-    console.print(Text(f"{scores.photos} photos: {LEGEND}"))
+    console.print(Text(_head(scores)))
     for grid in grids(scores):
         console.print(Text(f"\n{grid.title}", "bold"))
         table = grid.table("\n", "\n")
@@ -92,9 +96,15 @@ def print_scores(scores: Scores, console: Console) -> None:
             console.print(Text(source, "dim"))
 
 
+def _head(scores: Scores) -> str:
+    """How many photos, and what the cells say."""
+    unlabelled = scores.facts.get("photos", {}).get("labels") == LABELS_FROM
+    return f"{scores.photos} photos{UNLABELLED if unlabelled else ''}: {LEGEND}"
+
+
 def as_markdown(scores: Scores) -> str:
     """The grids as Markdown tables."""
-    parts = [f"{scores.photos} photos: {LEGEND.replace('*', chr(92) + '*')}."]
+    parts = [f"{_head(scores).replace('*', chr(92) + '*')}."]
     for grid in grids(scores):
         table = grid.table(" · ", ", ")
         if len(grid.settings) > _MOST_COLUMNS:

@@ -46,6 +46,7 @@ from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
 from mobile_robust.export.finished import Build
 from mobile_robust.export.npu import compile_artifact, compiled_name, require_npu
+from mobile_robust.export.proportion import check_proportion
 from mobile_robust.export.report import write_report
 from mobile_robust.export.rounding import Rounder
 from mobile_robust.export.shown_photos import show_photos
@@ -136,7 +137,7 @@ class _Builder:
             size, how = recipe.input.height_width, ", ".join(kinds)
             photos = choose(self.calibration, size, *wanted, degrading(kinds), how, more=_more_images(recipe))
             calibration = Calibration(model.example, photos.calibration)
-            doubts = (*photos.warnings, *check_coverage(model, calibration, self.calibration))
+            doubts = (*photos.warnings, *check_coverage(model, calibration, self.calibration), *check_proportion(model))
             sources = {"calibration": photos.calibration_source, "parity_images": photos.parity_source}
             warnings = {"warnings": model.provenance.warnings + doubts}
             provenance = model.provenance.model_copy(update=sources | warnings)

@@ -1,4 +1,4 @@
-"""python -m mobile_robust.convert: recipes in, verified TFLite and Core ML files out."""
+"""mobile-robust convert: recipes in, verified TFLite and Core ML files out."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from mobile_robust.export.finished import Build
 
 EXAMPLES = """examples:
-  python -m mobile_robust.convert                              the default recipe, into build/
-  python -m mobile_robust.convert --list                       what can be built
-  python -m mobile_robust.convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
+  mobile-robust convert                              the default recipe, into build/
+  mobile-robust convert --list                       what can be built
+  mobile-robust convert afd_mobilenetv2_pipeline --backbone-weights mobilenetv2.safetensors \\
       --weights afd_nano.safetensors --calibration photos/     one file to drop into an app
-  python -m mobile_robust.convert --npu SM8550 SM8650 SM8750   int8 compiled for Snapdragon NPUs as well
-  python -m mobile_robust.convert my_recipe.toml --target tflite --precision int8
+  mobile-robust convert --npu SM8550 SM8650 SM8750   int8 compiled for Snapdragon NPUs as well
+  mobile-robust convert my_recipe.toml --target tflite --precision int8
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m mobile_robust.convert",
+        prog="mobile-robust convert",
         description="Build recipes into TFLite and Core ML files, and verify each against PyTorch on every runtime.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -63,7 +63,11 @@ def parser() -> argparse.ArgumentParser:
         "--backbone-weights", metavar="FILE", help="the backbone's weights (.safetensors), or timm:NAME to download"
     )
     backbone.add_argument(
-        "--random-backbone", type=int, action=seed(), metavar="SEED", help="random weights: files for latency only"
+        "--random-backbone",
+        type=int,
+        action=seed(),
+        metavar="SEED",
+        help="random weights, for the recipes that have a backbone: files for latency only",
     )
     p.add_argument(
         "--calibration", type=Path, metavar="DIR", help="photos for int8 ranges and parity; a few dozen are enough"
@@ -76,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="CHIP",
         help=f"also compile the int8 TFLite file for the NPU of these chips ({', '.join(sorted(CHIPS))}); an app needs "
-        "LiteRT 2 with Qualcomm's dispatch library to run it; see python -m mobile_robust.npu setup",
+        "LiteRT 2 with Qualcomm's dispatch library to run it; see mobile-robust npu setup",
     )
     p.add_argument(
         "--app-kit",
@@ -101,16 +105,18 @@ def main(arguments: list[str]) -> int:
         _list(console)
         return 0
     named = options.recipe or [name for name in built_in_recipes() if load_recipe(name).default]
+    loaded = [load_recipe(name) for name in named]
+    some = any(recipe.backbone for recipe in loaded)  # a random backbone is for those that have one
     recipes = [
         override(
-            load_recipe(name),
+            recipe,
             targets=options.target or (),
             precisions=options.precision or (),
             weights=options.weights,
             backbone_weights=options.backbone_weights,
-            random_backbone=options.random_backbone,
+            random_backbone=options.random_backbone if recipe.backbone or not some else None,
         )
-        for name in named
+        for recipe in loaded
     ]
     if len({recipe.name for recipe in recipes}) < len(recipes):
         raise InputError("two recipes have the same name, so they would share a folder")
@@ -181,12 +187,28 @@ def _list(console: Console) -> None:
     rows = []
     for name in built_in_recipes():
         recipe = load_recipe(name)
-        files = "all" if recipe.artifacts == ArtifactsSection() else _forms(recipe.artifacts)
         backbone = recipe.backbone.name if recipe.backbone else "any"
-        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, recipe.component or recipe.scope, files])
-    columns = [Column("recipe", "left"), *(Column(title, "left", fold=True) for title in ("backbone", "what", "files"))]
+        what = recipe.component or recipe.scope
+        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, what, _trained(recipe)])
+    columns = [
+        Column("recipe", "left"),
+        *(Column(title, "left", fold=True) for title in ("backbone", "what", "trained")),
+    ]
     console.print(Table(columns, rows).terminal())
-    console.print(f"* built when no recipe is named\nall files: {_forms(ArtifactsSection())}")
+    console.print(
+        "* built when no recipe is named\n"
+        "trained: whether weights come with it; those of the backbone alone: train the module, or of the module alone: "
+        "give --backbone-weights; no: for latency and parity only, until you give both\n"
+        f"files, unless the recipe names fewer: {_forms(ArtifactsSection())}"
+    )
+
+
+def _trained(recipe: Recipe) -> str:
+    """Whose weights come with a recipe."""
+    module = recipe.weights.file is not None or recipe.method == "none"
+    if recipe.backbone is None or recipe.backbone.weights:
+        return "yes" if module else "no" if recipe.backbone is None else "backbone"
+    return "module" if module and recipe.weights.file else "no"
 
 
 def _forms(has: ArtifactsSection) -> str:

@@ -1,12 +1,19 @@
-"""What a network costs."""
+"""What a network costs, and what a module adds to its backbone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from mobile_robust.pipelines import Model
+
+#: What batch norms keep beside their weights.
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 class Cost(NamedTuple):
@@ -14,8 +21,39 @@ class Cost(NamedTuple):
     parameters: int
 
 
+class Overhead(NamedTuple):
+    """A module's deploy form beside the bare backbone."""
+
+    module: Cost
+    backbone: Cost
+
+    @property
+    def share(self) -> float:
+        """The module's multiply-accumulates relative to the backbone's."""
+        return self.module.macs / self.backbone.macs
+
+
 def count(network: nn.Module, inputs: dict[str, Tensor]) -> Cost:
     """Counts by running the network once: convolutions and matrix products, as the papers do (their "FLOPs")."""
+    return Cost(_macs(lambda: network(*inputs.values())), sum(p.numel() for p in network.parameters()))
+
+
+def overhead(model: Model) -> Overhead | None:
+    """What a recipe's artifacts cost beyond its backbone; None where it has no backbone, or no module."""
+    if model.pipeline is None or model.pipeline.is_baseline:
+        return None
+    inputs = model.example(np.zeros((*model.recipe.input.height_width, 3), np.uint8))
+    plain = model.pipeline.frozen()
+    image = torch.zeros(1, 3, *model.recipe.input.height_width)
+    weights = [x for name, x in plain.backbone_state().items() if not name.endswith(_STATISTICS)]
+    backbone = Cost(_macs(lambda: plain.baseline(image)), sum(x.numel() for x in weights))
+    made = count(model.deploy, inputs)
+    if model.recipe.scope == "module":
+        return Overhead(made, backbone)
+    return Overhead(Cost(made.macs - backbone.macs, made.parameters - backbone.parameters), backbone)
+
+
+def _macs(run: Callable[[], Tensor]) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(*inputs.values())
-    return Cost(counter.get_total_flops() // 2, sum(p.numel() for p in network.parameters()))
+        run()
+    return counter.get_total_flops() // 2

@@ -280,7 +280,7 @@ def _hashes(manifest: Manifest) -> Html:
     rows += [[s.file, "", el("code", s.sha256)] for s in (manifest.reference, manifest.weights)]
     again = join(
         "To verify these files again, in the folder of this page: ",
-        el("code", "python -m mobile_robust.parity ."),
+        el("code", "mobile-robust parity ."),
         f" It reads {MANIFEST_NAME}, checks every SHA-256 and runs every artifact against the stored reference.",
     )
     table = Table.of(["File", "Bytes", "SHA-256"], rows, left=["SHA-256"]).html()

@@ -125,7 +125,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a method's own: ``python -m mobile_robust NAME``."""
+    """A command of a method's own: ``mobile-robust NAME``."""
 
     main: LazyImport  # takes the arguments, returns the exit code
     summary: str  # for ``--help``
@@ -140,6 +140,7 @@ class Method:
     build: LazyImport  # (Site, options) -> Adapter with initial weights
     pipeline: LazyImport  # (Site, Adapter) -> Pipeline; one of the toolkit's, or the method's own
     options: type[Options] = Options  # of the recipe's [options]
+    variants: tuple[str, ...] = ()  # values of options.variant that new recipes have, the costliest first
     #: (Site) -> the part of the backbone that a component by itself needs weights of, and its name in words.
     required: LazyImport | None = None
     training: Training | None = None

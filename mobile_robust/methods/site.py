@@ -50,11 +50,16 @@ class Site:
         return self.network
 
     @cached_property
+    def layer(self) -> str:
+        """The insertion point: the recipe's layer, or the one where the stem ends; raises InputError where there is
+        none."""
+        image = torch.zeros(1, 3, *self.recipe.input.height_width)
+        return self.section.layer or stem_end(self.backbone, self.section.name, image)
+
+    @cached_property
     def cut(self) -> Cut:
-        """The backbone as stem | tail: behind the recipe's layer, or where its stem ends; raises InputError where it
-        cannot be cut there."""
-        name, image = self.section.name, torch.zeros(1, 3, *self.recipe.input.height_width)
-        return cut(self.backbone, name, self.section.layer or stem_end(self.backbone, name, image))
+        """The backbone as stem | tail, behind :attr:`layer`; raises InputError where it cannot be cut there."""
+        return cut(self.backbone, self.section.name, self.layer)
 
     def image_spec(self) -> TensorSpec:
         """The photo that an artifact takes."""
@@ -112,7 +117,7 @@ class Site:
 
     def cut_text(self) -> str:
         """The stem's features, for messages."""
-        return f"the features of {self.section.name} behind layer {self.cut.layer}"
+        return f"the features of {self.section.name} behind layer {self.layer}"
 
 
 def create_backbone(section: BackboneSection, download: bool = True) -> nn.Module:

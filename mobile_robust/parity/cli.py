@@ -1,4 +1,4 @@
-"""python -m mobile_robust.parity: verifies a built folder again against the PyTorch reference stored in it."""
+"""mobile-robust parity: verifies a built folder again against the PyTorch reference stored in it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from mobile_robust.parity.layers.walk import LayerReport
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.parity build/afd_mobilenetv2
-  python -m mobile_robust.parity build/* --runtime litert_cpu litert_gpu
-  python -m mobile_robust.parity build/afd_mobilenetv2 --layers     where a failing TFLite file goes wrong
-  python -m mobile_robust.parity build/* --runtime litert_arm64 --against litert_cpu     0.0e+00: equal to the bit
+  mobile-robust parity build/afd_mobilenetv2
+  mobile-robust parity build/* --runtime litert_cpu litert_gpu
+  mobile-robust parity build/afd_mobilenetv2 --layers     where a failing TFLite file goes wrong
+  mobile-robust parity build/* --runtime litert_arm64 --against litert_cpu     0.0e+00: equal to the bit
 
 runtimes:
 {runtimes}
@@ -49,7 +49,7 @@ _LAYER_COLUMNS = (
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(
-        prog="python -m mobile_robust.parity",
+        prog="mobile-robust parity",
         description="Run every artifact of a build on every runtime of this machine and compare it with PyTorch.",
         epilog=_EXAMPLES.format(runtimes=registry.help_text()),
         formatter_class=argparse.RawDescriptionHelpFormatter,

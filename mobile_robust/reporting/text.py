@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mobile_robust.reporting.intervals import Interval
 
 
@@ -42,6 +44,11 @@ def milliseconds(value: float) -> str:
 def ratio(value: float | None) -> str:
     """Three decimals; nothing for None."""
     return "" if value is None else f"{value:.3f}"
+
+
+def triple_text(values: Sequence[float]) -> str:
+    """Values of red, green and blue; one where they are equal."""
+    return f"{values[0]:.3g}" if len(set(values)) == 1 else " ".join(f"{x:.3g}" for x in values)
 
 
 def plus_minus(interval: Interval, digits: int, scale: float = 1) -> str:

@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.restoration``."""
+"""Command line of ``mobile-robust restoration``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mobile_robust.reporting.progress import work_bar
 from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.restoration build/dir_224/dir_224_int8.tflite --images photos --corruption isp --out restored
-  python -m mobile_robust.restoration dir_mobilenetv2_pipeline --weights dir.safetensors --images photos \\
+  mobile-robust restoration build/dir_224/dir_224_int8.tflite --images photos --corruption isp --out restored
+  mobile-robust restoration dir_mobilenetv2_pipeline --weights dir.safetensors --images photos \\
       --holdout 0.2 --corruption isp_ablation isp_demosaicing isp_gamma --out restored
-  python -m mobile_robust.restoration fidelity_mobilenetv2_pipeline --images photos --corruption fidelity_awgn:0.2
+  mobile-robust restoration fidelity_mobilenetv2_pipeline --images photos --corruption fidelity_awgn:0.2
 """
 
 
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.restoration",
+        prog="mobile-robust restoration",
         usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
         description="How close repaired photos are to the clean ones, beside the degraded photos: PSNR, SSIM and a "
         "distance of a network's features (LPIPS without its learned weights), with intervals, for modules whose "

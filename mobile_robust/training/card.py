@@ -108,7 +108,7 @@ def _before(start: Path | None) -> str:
 
 def _lines(command: Sequence[str]) -> list[str]:
     """One line an option, with names where the files lie elsewhere on another machine."""
-    lines = ["python -m mobile_robust.train"]
+    lines = ["mobile-robust train"]
     for word in command:
         name = word if word.startswith(("timm:", "-")) else Path(word).name
         if word.startswith("--"):

@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.train``."""
+"""Command line of ``mobile-robust train``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mobile_robust.reporting.console import make_console
 from mobile_robust.training.settings import TrainSettings, training_of
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
+  mobile-robust train afd afd_mobilenetv2_pipeline --images photos/ \\
       --backbone-weights mobilenetv2.safetensors --out afd_nano.safetensors
-  python -m mobile_robust.train sympie sympie_mobilenetv2_pipeline --images photos/ --labels folders \\
+  mobile-robust train sympie sympie_mobilenetv2_pipeline --images photos/ --labels folders \\
       --backbone-weights mobilenetv2.safetensors --holdout 0.4 --out sympie.safetensors
-  python -m mobile_robust.train deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
+  mobile-robust train deepcorrect deepcorrect_cifar10_resnet20 --images train/ --labels folders \\
       --corruption awgn --out units.safetensors
-  python -m mobile_robust.train afd afd_mobilenetv2_pipeline --images photos/ \\
+  mobile-robust train afd afd_mobilenetv2_pipeline --images photos/ \\
       --backbone-weights mobilenetv2.safetensors --start afd_nano.safetensors --quantized --steps 200 --rate 3e-4 \\
       --out afd_nano_int8.safetensors
   accelerate launch -m mobile_robust.train afd my_recipe.toml --images photos/ --out afd.safetensors
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.train",
+        prog="mobile-robust train",
         description="Train a repair module for one backbone.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -120,6 +120,9 @@ def _train(
         raise InputError(f"--crop {settings.crop}: the recipe's photos have {recipe.input.size_text()}")
 
     model = initial_model(recipe, settings.seed)
+    if model.provenance.backbone_sha256 is None:
+        said = f"warning: {backbone} has random weights, so what its module learns is of no use; name its weights with "
+        console.print(f"{said}--backbone-weights FILE, or in the recipe", style="yellow", soft_wrap=True)
     if photos.labels is not None and model.pipeline is not None:
         with torch.no_grad():
             classes = model.pipeline.baseline(torch.zeros(1, 3, *size)).shape[1]

@@ -22,7 +22,7 @@ def test_names_are_class_indices() -> None:
 def test_names_that_are_no_index_are_named(name: str) -> None:
     paths = [FOLDER / f"{name}.webp"] + [FOLDER / f"x{i}.webp" for i in range(4)]
     with pytest.raises(
-        InputError, match=rf"--labels names: .*{name}\.webp.* and 2 more: .*0123\.webp.*--labels folders"
+        InputError, match=rf"--labels names: .*{name}\.webp.* and 2 more: .*0123\.webp.*--labels folders.*--labels none"
     ):
         label_images([*paths, FOLDER / "7.webp"], FOLDER, "names")
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,7 +27,7 @@ from mobile_robust.evaluation.cli import main
 from mobile_robust.evaluation.records import FILE
 from mobile_robust.evaluation.run import _suspicious
 from mobile_robust.training_record import TrainingRecord
-from tests.evaluation.fakes import BASELINE, flat_photos, model
+from tests.evaluation.fakes import BASELINE, bright, flat_photos, model
 from tests.shared import kill, wait_for_end, wait_until
 
 OUTPUTS = {FILE, "scores.json", "scores.csv", "table.md", "accuracy.png"}
@@ -256,3 +257,31 @@ def test_a_full_disk_is_one_message(pipeline_build: Path, real: Path, tmp_path: 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_without_labels_agreement_with_the_clean_baseline_is_measured(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baseline = replace(BASELINE, open=partial(bright, 11))  # names the class below in every photo but the darkest
+    monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: [baseline, model("int8.tflite")])
+    for path in photos.iterdir():
+        path.rename(path.with_name(f"IMG_{path.name}"))
+    with pytest.raises(InputError, match=r"--labels names: .*IMG_0\.png.*--labels none"):
+        main(["b", "--images", str(photos), "--jobs", "1"])
+    (photos / "IMG_9.png").write_text("broken")
+    out = tmp_path / "out"
+    line = ["b", "--images", str(photos), "--labels", "none", "--corruption", "clean", "--jobs", "1", "--out", str(out)]
+    assert main(line) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "5 photos without labels, so that right means agreement with the backbone's clean predictions" in said
+    document = json.loads((out / "scores.json").read_text())
+    clean = {score["model"]: score["top1"] for score in document["scores"] if score["corruption"] == "clean"}
+    assert clean == {"baseline": 1, "int8.tflite": 0.2}
+    assert document["photos"]["labels"] == "the backbone's clean predictions" and document["photos"]["used"] == 5
+
+
+def test_agreement_with_two_backbones_is_refused(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(BASELINE, group="c", fingerprint="other", baseline="other")
+    monkeypatch.setattr(models, "resolve", lambda arguments, weights, runtimes: [BASELINE, other])
+    with pytest.raises(InputError, match=r"--labels none: b, c have different backbones"):
+        main(["b", "c", "--images", str(photos), "--labels", "none", "--jobs", "1"])

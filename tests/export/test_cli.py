@@ -171,6 +171,28 @@ def test_the_list_names_every_recipe(command: Command) -> None:
     assert "int8" in done.stdout and "pal6" in done.stdout
 
 
+def test_the_list_fits_a_narrow_terminal_and_says_what_is_trained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--list"]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    said = {words[0]: words[-1] for line in lines if (words := line.split())}
+    assert said["film_mobilenetv1_pipeline"] == "yes" and said["sympie_224"] == "no" and said["resnet50"] == "no"
+
+
+def test_a_random_backbone_is_for_the_recipes_that_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr("mobile_robust.export.build.convert", lambda recipe, *a, **o: seen.append(recipe) or 1 / 0)
+    small = write_recipe(tmp_path, more=ONE_FILE)
+    with pytest.raises(InputError, match=r"--random-backbone 3: recipe sympie_224 has no backbone"):
+        main(["sympie_224", "--random-backbone", "3"])
+    with pytest.raises(ZeroDivisionError):
+        main([str(small), "sympie_224", "--random-backbone", "3"])
+    assert seen[0].backbone.seed == 3 and seen[0].backbone.weights is None
+
+
 def refusal(*arguments: object) -> str:
     with pytest.raises(InputError) as error:
         main([*map(str, arguments)])

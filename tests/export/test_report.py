@@ -162,7 +162,7 @@ def test_the_page_holds_every_fact(tmp_path: Path, scope: Scope, compared: str) 
         assert fact in text
     assert "untrained: latency only" in text and "✓ 10 checks passed, 4 skipped" in text
     assert "0.0123 × (q + 4)" in text and "1 × 224 × 224 × 3" in text and "0 … 255" in text
-    assert "python -m mobile_robust.parity ." in text and "Core ML runs on macOS only" in text
+    assert "mobile-robust parity ." in text and "Core ML runs on macOS only" in text
     assert ("Top-1 agreement" in text) == (scope == "pipeline") and compared in text
 
 

@@ -60,4 +60,4 @@ def test_one_session_runs_many_inputs_and_its_end_is_reported(require, module):
 
 def test_without_a_sandbox_it_says_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert "not set up: python -m mobile_robust.arm64 setup" in LitertArm64().unavailable()
+    assert "not set up: mobile-robust arm64 setup" in LitertArm64().unavailable()

@@ -267,3 +267,11 @@ def test_two_processes_learn_together(recipes: Recipes, photos: Path, tmp_path: 
     train(recipes, photos, alone)
     together, single = read_state(out), read_state(alone)
     assert together.keys() == single.keys()  # not equal: every process normalizes by its own part of the batch
+
+
+def test_a_random_backbone_is_warned_of_before_the_training(
+    recipes: Recipes, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(recipes, photos, tmp_path / "r.safetensors") == 0
+    warned, _, _ = capsys.readouterr().err.partition("step ")
+    assert "warning: test_resnet has random weights" in warned and "--backbone-weights FILE" in warned

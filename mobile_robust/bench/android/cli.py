@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.bench android``."""
+"""Command line of ``mobile-robust bench android``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mobile_robust.reporting.console import make_console
 _APK_FOLDER = Path("dist")
 
 EXAMPLES = """examples:
-  python -m mobile_robust.bench android build/afd_resnet50 build/resnet50
-  python -m mobile_robust.bench android build/afd_resnet50 --accelerator gpu --precision fp16 --serial R58M123ABC
-  python -m mobile_robust.bench android build/resnet50 --serial 192.168.0.7:5555 R58M123ABC --keep
-  python -m mobile_robust.bench android --build
+  mobile-robust bench android build/afd_resnet50 build/resnet50
+  mobile-robust bench android build/afd_resnet50 --accelerator gpu --precision fp16 --serial R58M123ABC
+  mobile-robust bench android build/resnet50 --serial 192.168.0.7:5555 R58M123ABC --keep
+  mobile-robust bench android --build
 
 Plug a phone in, turn on USB debugging in its developer options, and answer its question with Allow. The app is built
 (or taken from --apk), installed, given the files, monitored, and removed again; its outputs are compared with PyTorch.

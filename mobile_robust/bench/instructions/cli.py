@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.bench arm64``."""
+"""Command line of ``mobile-robust bench arm64``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mobile_robust.bench.instructions.table import Change, InstructionCount
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.bench arm64 build/afd_mobilenetv2 --precision int8
-  python -m mobile_robust.bench arm64 build/* --profile armv9 --check counts.json
-  python -m mobile_robust.bench arm64 build/* --update counts.json
+  mobile-robust bench arm64 build/afd_mobilenetv2 --precision int8
+  mobile-robust bench arm64 build/* --profile armv9 --check counts.json
+  mobile-robust bench arm64 build/* --update counts.json
 
 Executed instructions of one warm inference in one thread, on LiteRT's ARM64 kernels under QEMU: the same on any machine
 at any load. A count is not a latency: it knows nothing of memory, caches, clocks, or of what an instruction costs.
-fp16 files compute in half precision here. Needs python -m mobile_robust.arm64 setup, and gcc.
+fp16 files compute in half precision here. Needs mobile-robust arm64 setup, and gcc.
 Exit code: 0 done, 1 a count has grown by more than 2 % or is not in the table (--check), 2 bad input.
 """
 _MOST_ROWS = 8

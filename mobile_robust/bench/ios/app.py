@@ -81,7 +81,7 @@ def build_app(out: Path, team: str | None, notify: Callable[[str], None]) -> App
     if program is None:
         raise InputError(
             "the app cannot be built here, as only a Mac has xcodebuild: build it there "
-            "(python -m mobile_robust.bench ios --build --team ID), and give its .app or .ipa by --app"
+            "(mobile-robust bench ios --build --team ID), and give its .app or .ipa by --app"
         )
     if team is None:
         raise InputError(

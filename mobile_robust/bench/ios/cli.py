@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.bench ios``."""
+"""Command line of ``mobile-robust bench ios``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _APP_FOLDER = Path("dist/ios")
 _UNITS = ("cpu", "gpu", "npu", "all")
 
 EXAMPLES = """examples:
-  python -m mobile_robust.bench ios build/afd_resnet50 build/resnet50 --team ABCDE12345
-  python -m mobile_robust.bench ios build/afd_resnet50 --accelerator npu --precision fp16 --app MobileRobustBench.ipa
-  python -m mobile_robust.bench ios build/resnet50 --app MobileRobustBench.app --keep \\
+  mobile-robust bench ios build/afd_resnet50 build/resnet50 --team ABCDE12345
+  mobile-robust bench ios build/afd_resnet50 --accelerator npu --precision fp16 --app MobileRobustBench.ipa
+  mobile-robust bench ios build/resnet50 --app MobileRobustBench.app --keep \\
       --device 00008120-001A2B3C4D5E6F70 00008030-000123456789ABCD
-  python -m mobile_robust.bench ios --build --team ABCDE12345
+  mobile-robust bench ios --build --team ABCDE12345
 
 Plug an iPhone in, answer its question with Trust, turn on Developer Mode in Settings, Privacy & Security, and let it
 never lock itself while it measures. A Mac builds the app with Xcode and your team's id, and reaches the phone by

@@ -24,8 +24,9 @@ from mobile_robust.methods.method import (
 class AFDOptions(Options):
     """``[options]`` of a recipe."""
 
-    variant: Literal["afd", "afd_nano", "afd_nano_unguided", "afd_nano_plain"] = Field(
-        default="afd", description="afd for stems of 64 channels, afd_nano for 32; unguided and plain are ablations"
+    variant: Literal["afd", "afd_nano", "afd_pico", "afd_nano_unguided", "afd_nano_plain"] = Field(
+        default="afd",
+        description="afd for stems of 64 channels, afd_nano for 32, afd_pico for 16; unguided and plain are ablations",
     )
 
 
@@ -73,6 +74,7 @@ METHOD = Method(
     name="afd",
     paper="Peng et al., Lightweight Adaptive Feature De-drifting for Compressed Image Classification, TMM 2024",
     options=AFDOptions,
+    variants=("afd", "afd_nano", "afd_pico"),
     build=LazyImport("mobile_robust.methods.afd.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:CutPipeline"),
     required=LazyImport("mobile_robust.methods.afd.network:required"),

@@ -43,11 +43,13 @@ class Variant:
 
 
 _NANO = Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8)
-#: ``afd`` is for stems of 64 channels (ResNet-50, RepVGG-A2), ``afd_nano`` for mobile stems of 32 (MobileNetV2). The
-#: last two show what the paper's two ideas are worth: no DCT guidance, and plain convolutions.
+#: ``afd`` is for stems of 64 channels (ResNet-50, RepVGG-A2), ``afd_nano`` for mobile stems of 32 (MobileNetV2),
+#: ``afd_pico`` for those of 16 (MobileNetV3). The last two show what the paper's two ideas are worth: no DCT guidance,
+#: and plain convolutions.
 VARIANTS = {
     "afd": Variant(hidden=64, guide=16, half=32, quarter=48, decoder=16),
     "afd_nano": _NANO,
+    "afd_pico": Variant(hidden=16, guide=4, half=8, quarter=16, decoder=4),
     "afd_nano_unguided": replace(_NANO, guide=0),
     "afd_nano_plain": replace(_NANO, block=PlainConv),
 }
@@ -184,7 +186,7 @@ class AFD(Adapter):
         return self.fe(features, *context)
 
     def components(self, site: Site) -> dict[str, Component]:
-        section, text = site.recipe.input, f"features of {site.section.name} behind layer {site.cut.layer}"
+        section, text = site.recipe.input, f"features of {site.section.name} behind layer {site.layer}"
         mean, std = map(list, section.normalization)
         normalized = f"(rgb / {section.range} - {mean}) / {std}"
         before = f"the backbone's stem takes the photo normalized: of the same photo as {normalized}"
@@ -215,7 +217,7 @@ def build(site: Site, options: AFDOptions) -> AFD:
     if reason:
         shape = (channels, *features)
         raise InputError(f"{site.cut_text()} are {shape}, which method {site.recipe.method} cannot take: {reason}")
-    return AFD(channels, options.variant, ImageRange.of(site.recipe.input.range), stride, site.cut.layer)
+    return AFD(channels, options.variant, ImageRange.of(site.recipe.input.range), stride, site.layer)
 
 
 def required(site: Site) -> tuple[nn.Module, str]:

@@ -38,6 +38,7 @@ METHOD = Method(
     name="baseline",
     paper="Dong et al., ICCV 2015 (AR-CNN); Zhang et al., TIP 2017 (DnCNN)",
     options=BaselineOptions,
+    variants=("dncnn", "arcnn"),
     build=LazyImport("mobile_robust.methods.baseline.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
     excluded=EXCLUDED,

@@ -85,13 +85,14 @@ METHOD = Method(
     name="deepcorrect",
     paper="Borkar & Karam, DeepCorrect: Correcting DNN Models against Image Distortions, IEEE TIP 2019",
     options=DeepCorrectOptions,
+    variants=("critically_wide", "lite", "bottleneck"),
     build=LazyImport("mobile_robust.methods.deepcorrect.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:InsertPipeline"),
     required=LazyImport("mobile_robust.methods.deepcorrect.network:required"),
     training=Training(
         task=LazyImport("mobile_robust.methods.deepcorrect.training:Correction"),
         summary="DeepCorrect, on the filters of a ranking",
-        description="Train the correction units of the filters that a ranking names (see python -m mobile_robust.rank) "
+        description="Train the correction units of the filters that a ranking names (see mobile-robust rank) "
         "on clean and distorted photos, half and half.",
         clean_share=0.5,
         corruptions=("awgn",),

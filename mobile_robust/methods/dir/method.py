@@ -90,6 +90,7 @@ METHOD = Method(
     name="dir",
     paper="Guo et al., Learning Degradation-Independent Representations for Camera ISP Pipelines, CVPR 2024",
     options=DiROptions,
+    variants=("dir", "dir_nano"),
     build=LazyImport("mobile_robust.methods.dir.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
     training=Training(

@@ -121,6 +121,7 @@ METHOD = Method(
     name="fidelity",
     paper="Lin et al., Fidelity Estimation Improves Noisy-Image Classification With Pretrained Networks, IEEE SPL 2021",
     options=FidelityOptions,
+    variants=("fidelity", "fidelity_nano"),
     build=LazyImport("mobile_robust.methods.fidelity.network:build"),
     pipeline=LazyImport("mobile_robust.methods.fidelity.pipeline:FidelityPipeline"),
     training=Training(

@@ -72,6 +72,7 @@ METHOD = Method(
     paper="Barbato et al., A Modular System for Enhanced Robustness of Multimedia Understanding Networks via Deep "
     "Parametric Estimation, MMSys 2024",
     options=SyMPIEOptions,
+    variants=("sympie",),
     build=LazyImport("mobile_robust.methods.sympie.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
     training=Training(

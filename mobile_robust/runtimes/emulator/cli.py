@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.arm64``."""
+"""Command line of ``mobile-robust arm64``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mobile_robust.reporting.text import bytes_text
 from mobile_robust.runtimes.emulator import install, sandbox
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.arm64 setup     about 50 MB to download; resumed where it was stopped
-  python -m mobile_robust.parity build/afd_mobilenetv2 --runtime litert_arm64 litert_armv9
-  python -m mobile_robust.bench arm64 build/afd_mobilenetv2
-  python -m mobile_robust.arm64 remove
+  mobile-robust arm64 setup     about 50 MB to download; resumed where it was stopped
+  mobile-robust parity build/afd_mobilenetv2 --runtime litert_arm64 litert_armv9
+  mobile-robust bench arm64 build/afd_mobilenetv2
+  mobile-robust arm64 remove
 
 The kernels that a phone's CPU runs, on an x86-64 machine: QEMU and an ARM64 Python from Debian's archive (checked
 against its signed lists), LiteRT and NumPy from PyPI (pinned by hash), all in the user's cache (XDG_CACHE_HOME). Needs
@@ -25,7 +25,7 @@ Debian 12, no root, and changes nothing of the system. Exit code: 0 done, 2 it c
 def main(arguments: list[str]) -> int:
     """Runs the command. Raises InputError where the sandbox cannot be had here."""
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.arm64",
+        prog="mobile-robust arm64",
         description="The sandbox that runs LiteRT's ARM64 kernels on this machine.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

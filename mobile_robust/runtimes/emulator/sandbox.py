@@ -16,7 +16,7 @@ from mobile_robust.files import sha256, user_cache, write_atomically
 from mobile_robust.runtimes.emulator import packages
 from mobile_robust.runtimes.emulator.profiles import Profile
 
-SETUP = "python -m mobile_robust.arm64 setup"
+SETUP = "mobile-robust arm64 setup"
 #: Folders of the tree: this machine's programs, the emulated machine's, its Python packages; and one per profile.
 HOST, ARM64, SITE = "host", "arm64", "site"
 _MANIFEST = "manifest.json"

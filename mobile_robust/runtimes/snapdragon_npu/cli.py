@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.npu``."""
+"""Command line of ``mobile-robust npu``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mobile_robust.tflite.flatbuffer import one_relu
 
 _EXAMPLES = """examples:
   pip install 'mobile-robust[npu]'        Qualcomm's libraries, under Qualcomm's licence, which lies in the wheel
-  python -m mobile_robust.npu setup
-  python -m mobile_robust.parity build/afd_mobilenetv2 --runtime snapdragon_npu snapdragon_npu:SM8750
-  python -m mobile_robust.npu remove
+  mobile-robust npu setup
+  mobile-robust parity build/afd_mobilenetv2 --runtime snapdragon_npu snapdragon_npu:SM8750
+  mobile-robust npu remove
 
 LiteRT's plug-in compiles TFLite files for a Snapdragon's NPU with these libraries, and their emulator of the NPU
 executes what was compiled. setup links them into a folder of the user's cache (XDG_CACHE_HOME), copies nothing, needs
@@ -31,7 +31,7 @@ Exit code: 0 done, 2 something is missing.
 def main(arguments: list[str]) -> int:
     """Runs the command. Raises InputError where something is missing or does not work."""
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.npu",
+        prog="mobile-robust npu",
         description="What compiles for a Snapdragon's NPU and emulates it on this machine.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -14,7 +14,7 @@ from pathlib import Path
 from mobile_robust.errors import InputError
 from mobile_robust.files import output_lock, user_cache
 
-SETUP = "python -m mobile_robust.npu setup"
+SETUP = "mobile-robust npu setup"
 INSTALL = "pip install 'mobile-robust[npu]'"
 #: What the extra installs.
 PACKAGES = ("onnxruntime-qnn", "onnxruntime", "onnx")

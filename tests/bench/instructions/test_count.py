@@ -50,7 +50,7 @@ def test_without_a_sandbox_it_says_how_to_get_one(
     module_build: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(InputError, match="bench arm64: .*python -m mobile_robust.arm64 setup"):
+    with pytest.raises(InputError, match="bench arm64: .*mobile-robust arm64 setup"):
         main(["arm64", str(module_build)])
 
 

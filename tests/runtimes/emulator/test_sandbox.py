@@ -43,7 +43,7 @@ def test_a_whole_one_is_found(made: Sandbox) -> None:
 
 def test_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
-    assert refusal() == "the ARM64 sandbox is not set up: python -m mobile_robust.arm64 setup"
+    assert refusal() == "the ARM64 sandbox is not set up: mobile-robust arm64 setup"
 
 
 @pytest.mark.parametrize("file", ["host/usr/bin/qemu-aarch64", "site/numpy.py"])

@@ -43,7 +43,7 @@ class Installed:
 def test_set_up_links_and_copies_nothing(wheel: Path) -> None:
     assert libraries.find() == (
         None,
-        f"{libraries.folder()} does not link the libraries that are installed: python -m mobile_robust.npu setup",
+        f"{libraries.folder()} does not link the libraries that are installed: mobile-robust npu setup",
     )
     assert libraries.set_up() and libraries.find() == (libraries.folder(), None)
     links = {path.name: path.readlink() for path in libraries.folder().iterdir()}

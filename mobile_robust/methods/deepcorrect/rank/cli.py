@@ -1,4 +1,4 @@
-"""Command line of ``python -m mobile_robust.rank``."""
+"""Command line of ``mobile-robust rank``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mobile_robust.reporting.progress import work_bar
 from mobile_robust.reporting.tables import Table
 
 _EXAMPLES = """examples:
-  python -m mobile_robust.rank deepcorrect_cifar10_resnet20 --images train/ --corruption awgn --out ranking.json
-  python -m mobile_robust.rank --backbone resnet50 --backbone-weights timm:resnet50.a1_in1k --layers conv1 \\
+  mobile-robust rank deepcorrect_cifar10_resnet20 --images train/ --corruption awgn --out ranking.json
+  mobile-robust rank --backbone resnet50 --backbone-weights timm:resnet50.a1_in1k --layers conv1 \\
       --images photos/ --corruption gaussian_blur --levels 1 2 4 --count 500 --out ranking.json --plot ranking.png
 """
 
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mobile_robust.rank",
+        prog="mobile-robust rank",
         usage="%(prog)s [RECIPE | --backbone NAME] --images DIR --corruption NAME --out FILE [options]",
         description="Rank the filters of convolutions by how much accuracy is recovered when their output alone is "
         "that of the clean photo (DeepCorrect, Algorithm 1). Stopped and started again, it is resumed.",

@@ -1,0 +1,1 @@
+"""What a classifier says of single photos, without and with its module."""

@@ -1,0 +1,1 @@
+"""The layers where a module can go, and what it costs there."""
