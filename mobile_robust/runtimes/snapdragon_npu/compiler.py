@@ -10,6 +10,7 @@ from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
+from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import PlacementError
 from mobile_robust.runtimes.snapdragon_npu import libraries
 from mobile_robust.tflite import file as tflite_file
@@ -17,6 +18,8 @@ from mobile_robust.tflite.file import TfliteFile
 
 #: The operation that stands for what was compiled; its payload is a context binary of Qualcomm's.
 DISPATCH = "DISPATCH_OP"
+#: Metadata of a compiled file: the manufacturer and the chip, each followed by zeros.
+_STAMP = "LiteRtStamp"
 #: Many times what the largest network here takes.
 _MOST_SECONDS = 600
 _LITERT = "ai_edge_litert"
@@ -33,11 +36,13 @@ def compile_for(chip: str, artifact: PathLike[str], out: Path) -> TfliteFile:
         out: Where the compiled file is written.
 
     Raises:
-        InputError: The artifact is truncated, or not a TFLite file.
+        InputError: The artifact is truncated, not a TFLite file, or was compiled already.
         PlacementError: An operation is left over, or the compiler failed; names it.
         RuntimeError: The compiler cannot run here.
     """
     file = tflite_file.read(artifact)
+    if (made_for := chip_of(file)) is not None:
+        raise InputError(f"{file.path}: was compiled already, for {made_for}; needed is the file it was compiled from")
     log = _run(chip, file, out)
     compiled = tflite_file.read(out)
     left = [op for op in compiled.operations if op.name != DISPATCH]
@@ -47,6 +52,20 @@ def compile_for(chip: str, artifact: PathLike[str], out: Path) -> TfliteFile:
     if len(compiled.operations) != 1:
         raise PlacementError(f"{file.path}: compiled for {chip} into {len(compiled.operations)} pieces; must be one")
     return compiled
+
+
+def chip_of(file: TfliteFile) -> str | None:
+    """The chip that a file was compiled for; None of a file that was not compiled.
+
+    Raises:
+        InputError: It holds compiled operations, and does not say for what.
+    """
+    if DISPATCH not in file.op_counts:
+        return None
+    match file.metadata.get(_STAMP, b"").replace(b"\0", b" ").split():
+        case [b"Qualcomm", chip]:
+            return chip.decode(errors="replace")
+    raise InputError(f"{file.path}: holds {DISPATCH}, but does not say which chip of Qualcomm's it was compiled for")
 
 
 def versions() -> dict[str, str]:

@@ -11,10 +11,11 @@ import numpy as np
 
 from mobile_robust.contracts.chips import CHIPS
 from mobile_robust.contracts.manifest import Placement
+from mobile_robust.errors import InputError
 from mobile_robust.runtimes.base import EngineError, Runtime
 from mobile_robust.runtimes.process import Message, Worker, WorkerSession, launch
 from mobile_robust.runtimes.snapdragon_npu import RUNTIMES, libraries, worker
-from mobile_robust.runtimes.snapdragon_npu.compiler import DISPATCH, compile_for
+from mobile_robust.runtimes.snapdragon_npu.compiler import chip_of, compile_for
 from mobile_robust.runtimes.snapdragon_npu.payload import context_model
 from mobile_robust.tflite import file as tflite_file
 from mobile_robust.tflite.file import TfliteFile
@@ -37,9 +38,12 @@ class SnapdragonNpu(Runtime):
         return libraries.find()[1]
 
     def open(self, artifact: PathLike[str], threads: int = 1) -> NpuSession:
-        """Compiles the file, unless it was compiled already; raises ``PlacementError`` where the compiler fails."""
+        """Compiles the file, unless it was compiled already. Raises ``PlacementError`` where the compiler fails, and
+        ``InputError`` for a file that was compiled for another chip."""
         file = tflite_file.read(artifact)
-        if [op.name for op in file.operations] == [DISPATCH]:
+        if (made_for := chip_of(file)) is not None:
+            if made_for != self._chip:
+                raise InputError(f"{file.path}: was compiled for {made_for}, not for {self._chip}")
             return NpuSession(file, self._chip, 1)
         with TemporaryDirectory() as folder:
             compiled = compile_for(self._chip, file, Path(folder) / f"{file.path.stem}_{self._chip}.tflite")

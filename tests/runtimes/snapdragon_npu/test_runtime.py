@@ -19,7 +19,7 @@ from mobile_robust.runtimes.base import EngineError, PlacementError
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from mobile_robust.runtimes.registry import find
 from mobile_robust.runtimes.snapdragon_npu import cli, libraries
-from mobile_robust.runtimes.snapdragon_npu.compiler import compile_for, versions
+from mobile_robust.runtimes.snapdragon_npu.compiler import chip_of, compile_for, versions
 from mobile_robust.runtimes.snapdragon_npu.payload import read_payload
 from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
 from mobile_robust.tflite import file as tflite_file
@@ -77,6 +77,19 @@ def test_a_compiled_file_is_executed_as_it_is_and_keeps_its_name(module, tmp_pat
         session._worker._process.kill()
         with pytest.raises(EngineError, match=r"compiled\.tflite: the NPU's emulator failed: .*\(SIGKILL\)"):
             session.predict(module.inputs)
+
+
+def test_what_was_compiled_already(module, tmp_path):
+    out = tmp_path / "compiled.tflite"
+    compiled = compile_for("SM8550", module.files["int8"], out)
+    assert (chip_of(compiled), chip_of(tflite_file.read(module.files["int8"]))) == ("SM8550", None)
+    with pytest.raises(InputError, match=r"compiled\.tflite: was compiled for SM8550, not for SM8650$"):
+        SnapdragonNpu().open(out)
+    with pytest.raises(InputError, match=r"compiled\.tflite: was compiled already, for SM8550; needed is the file"):
+        compile_for("SM8650", out, tmp_path / "again.tflite")
+    out.write_bytes(out.read_bytes().replace(b"LiteRtStamp", b"LiteRtOther"))
+    with pytest.raises(InputError, match=r"compiled\.tflite: holds DISPATCH_OP, but does not say which chip"):
+        SnapdragonNpu("SM8550").open(out)
 
 
 def test_a_damaged_payload_and_a_file_without_one(module, tmp_path):
