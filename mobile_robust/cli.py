@@ -23,10 +23,7 @@ _COMMANDS = {
     "evaluate": ("evaluation.cli", "accuracy of baselines, PyTorch pipelines and every artifact, clean and corrupted"),
     "restoration": ("restoration.cli", "PSNR, SSIM and feature distance of degraded and of repaired photos"),
     "predict": ("evaluation.predict.cli", "the classes of photos, clean and degraded, without the module and with it"),
-    "bench": (
-        "bench.cli",
-        "latency of TFLite files on this host and Android phones; report over results of any device",
-    ),
+    "bench": ("bench.cli", "latency on this host, on Android phones and iPhones; report over results of any device"),
     "arm64": ("runtimes.emulator.cli", "set up (or remove) the sandbox that runs a phone's CPU kernels here"),
     "npu": ("runtimes.snapdragon_npu.cli", "set up what compiles for a Snapdragon's NPU and emulates it here"),
     "ablate": ("ablation.cli", "what each idea of a method is worth: trained with and without it"),

@@ -135,7 +135,7 @@ READERS = {
     "app's result": Reader(
         "bench.device.session",
         result((run("resnet50", how=protocol(1)),), protocol(1)).model_dump_json(),
-        lambda path: session._parsed(documents.read(path), None),
+        lambda path: session._parsed(documents.read(path), None, "0"),
         takes=True,
     ),
     "app's progress": Reader("bench.device.monitor", json.dumps(PROGRESS), of_phone, takes=True),
@@ -159,6 +159,9 @@ OWN = {
     "runtimes.snapdragon_npu.worker",
     "evaluation.predictors",
     "methods.deepcorrect.rank.cli",
+    "bench.ios.devicectl",  # what a program answers, for tests/bench/ios/
+    "bench.ios.diagnose",  # crash logs, for tests/bench/ios/
+    "new_recipe.choice",  # the recipe that it wrote itself
     "data.images",  # bytes alone, of what is no regular file
     "data.class_names",  # lines, for tests/data/test_class_names.py
     "data.labels",  # a CSV file, for tests/data/test_labels.py

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -152,7 +153,17 @@ def test_while_a_command_is_loaded_the_process_ends_at_once() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "terminated\n")
 
 
-STARTERS = ["__main__", "bench.__main__", "parity.__main__", *cli._COMMANDS, "rank"]
+#: What ``python -m`` takes: the commands, but for those that are started by their name alone.
+STARTERS = [
+    "__main__",
+    "rank",
+    *(
+        name
+        for command in cli._COMMANDS
+        for name in (command, f"{command}.__main__")
+        if (Path(cli.__file__).parent / f"{name.replace('.', '/')}.py").is_file()
+    ),
+]
 
 
 def test_nothing_that_takes_time_is_imported_before_ctrl_c_is_caught() -> None:
@@ -166,9 +177,9 @@ for name in sys.argv[1:]:
     before = set(sys.modules)
     runpy.run_module(f"mobile_robust.{name}", run_name="__main__")
 """.replace("sys.modules - before", "set(sys.modules) - before")
-    starters = [name for name in STARTERS if name not in ("bench", "parity")]
-    done = subprocess.run([sys.executable, "-c", script, *starters], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("\n" * len(starters), "")
+    assert {"convert", "bench.__main__", "parity.__main__", "restoration.__main__"} < set(STARTERS)
+    done = subprocess.run([sys.executable, "-c", script, *STARTERS], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("\n" * len(STARTERS), "")
 
 
 @pytest.mark.slow
