@@ -52,6 +52,7 @@ robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$
 scored=(--images "$validation" --labels "$validation/labels.csv")
 robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_validation"
 robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" imagenet_c:3 --out "$out/scores/mixed_validation"
+robust evaluate "${fidelity[@]}" "${scored[@]}" --corruption fidelity_awgn:{0.1,0.2,0.3} --out "$out/scores/fidelity_validation"
 robust evaluate "${sympie[@]}" --images "$photos" --holdout 0.2 --corruption imagenet_c --out "$out/scores/sympie"
 robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
 robust evaluate "${blur[@]}" "${cifar[@]}" --corruption gaussian_blur --out "$out/scores/deepcorrect_blur"
