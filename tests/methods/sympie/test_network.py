@@ -3,14 +3,19 @@
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from mobile_robust.errors import InputError
+from mobile_robust.export.targets.tflite import channels_last, convert_tflite
+from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8
 from mobile_robust.layers.deploy import deployed
 from mobile_robust.methods.sympie.network import DWM, MEAN, NEM, STD, VARIANTS, SyMPIE, identity, load_official
+from mobile_robust.runtimes.litert_cpu import LitertCpu
+from mobile_robust.runtimes.snapdragon_npu.runtime import SnapdragonNpu
 from tests.randomize import randomize
 
 TOPS = [1.0, 255.0]
@@ -74,6 +79,22 @@ def test_forms_are_equal(variant: str, size: tuple[int, int]) -> None:
     assert (module.nem(image) - form.nem(image)).abs().max() < 1e-5
     assert (module(image) - form(image)).abs().max() / 255 < 1e-5
     assert (module.nem(image) - identity()).abs().max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("npu")
+def test_the_npu_pads_int8_features_with_zeros(tmp_path: Path) -> None:
+    """What the last block pools, of 14 x 14, in steps of int8."""
+    blocks = busy(SyMPIE()).deployed().nem.blocks
+    network = torch.nn.Sequential(blocks[1], blocks[2].pool).eval()
+    x = torch.rand(1, 128, 56, 56, generator=torch.Generator().manual_seed(6))
+    convert_tflite(network, {"x": x}, "y", tmp_path / "float.tflite")
+    inputs, path = {"x": channels_last(x).numpy()}, tmp_path / "int8.tflite"
+    path.write_bytes(static_wi8_ai8(tmp_path / "float.tflite", [inputs]))
+    with LitertCpu().open(path) as cpu, SnapdragonNpu().open(path) as npu:
+        expected, got = (session.predict(inputs)["y"] for session in (cpu, npu))
+    assert got.shape == (1, 4, 4, 256)
+    assert abs(got - expected).max() / np.ptp(expected) * 255 < 3
 
 
 def test_table_1() -> None:
