@@ -37,7 +37,7 @@ final class LoggingStore: Store {
             throw StoreError(name, RuntimeError("No space left on device"))
         }
         try files.write(name, content)
-        if name == Progress.name {
+        if name == BenchCore.Progress.name {
             alive.append(device.wallMillis)
             progress.append(try JSON.read(content))
         } else {
