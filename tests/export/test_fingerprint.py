@@ -16,7 +16,7 @@ from tests.test_imports import IMPORTS, MODULES, PACKAGE
 #: The page beside the artifacts, which is no part of them, and the degradations that it shows.
 REPORT = (
     *("reporting/", "corruptions/", "export/report.py", "export/error_plots.py", "export/shown_photos.py"),
-    "parity/table.py",
+    *("parity/table.py", "export/app_kit/"),
 )
 
 

@@ -55,8 +55,6 @@ def test_what_gives_no_photo_is_refused(recipes: dict[str, Path], tmp_path: Path
 def test_a_build_of_classes_is_refused_as_a_file(pipeline_build: Path) -> None:
     with pytest.raises(InputError, match=r'pipeline_int8.tflite: gives classes, .* scope = "module"'):
         resolve([str(pipeline_build / "pipeline_int8.tflite")], None, [])
-    with pytest.raises(InputError, match="--weights x.safetensors: only a recipe takes them"):
-        resolve(["dir_224.tflite"], "x.safetensors", [])
 
 
 @pytest.mark.slow
@@ -66,6 +64,8 @@ def test_a_file_repairs_as_its_reference(tmp_path: Path) -> None:
     more = '[artifacts]\ntflite = ["fp32", "int8"]\ncoreml = ["fp16"]\n'
     recipe = write_recipe(tmp_path, "arcnn", "module", RESNET, more, "baseline", 'variant = "arcnn"')
     assert main([str(recipe), "--out", str(tmp_path)]) == 0
+    with pytest.raises(InputError, match="--weights x.safetensors: only a recipe takes them"):
+        resolve([str(tmp_path / "arcnn")], "x.safetensors", [])
     reference, *files = resolve([str(tmp_path / "arcnn")], None, [])
     assert [(module.name, module.runtime) for module in files] == [
         ("arcnn_fp32.tflite", "litert_cpu"),
