@@ -51,8 +51,8 @@ class TypeChecker:
         )
 
     def check(self, name: str, sources: list[Path], *flags: str) -> str:
-        """Checks the types of a program. Gives what the compiler printed."""
-        return self._call("-typecheck", *flags, name, sources)
+        """Checks the types of a program, all files in one go (-wmo), so that an error in one hides none in another."""
+        return self._call("-typecheck", "-wmo", *flags, name, sources)
 
     def _call(self, *arguments: object) -> str:
         *flags, name, sources = arguments

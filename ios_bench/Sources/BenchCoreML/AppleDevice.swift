@@ -15,12 +15,12 @@ open class AppleDevice: Device {
         let version = process.operatingSystemVersion
         let numbers = "\(version.majorVersion).\(version.minorVersion).\(version.patchVersion)"
         #if os(macOS)
-        let model = sysctl("hw.model")
+        let model = kernelText("hw.model")
         #else
-        let model = sysctl("hw.machine")
+        let model = kernelText("hw.machine")
         #endif
         description = DeviceDescription(
-            name: "\(name) \(model)", model: model, os: "\(system) \(numbers) (\(sysctl("kern.osversion")))", abi: "arm64",
+            name: "\(name) \(model)", model: model, os: "\(system) \(numbers) (\(kernelText("kern.osversion")))", abi: "arm64",
             cores: process.processorCount, memoryBytes: Int(process.physicalMemory))
     }
 
@@ -79,7 +79,7 @@ open class AppleDevice: Device {
 }
 
 /// A text that the kernel tells by a name.
-private func sysctl(_ name: String) -> String {
+private func kernelText(_ name: String) -> String {
     var size = 0
     guard sysctlbyname(name, nil, &size, nil, 0) == 0, size > 0 else {
         return "unknown"
