@@ -45,7 +45,7 @@ class Harness:
     def refused(self, device: object) -> str:
         """The message of a run that does not."""
         end = self.run(device)[device.serial]
-        assert isinstance(end, InputError)
+        assert isinstance(end, InputError), end
         assert len(str(end).splitlines()) == 1 and str(end).startswith(f"{device.serial}: ")
         return str(end)
 
