@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError
 from mobile_robust.recipes import built_in_recipes
 from mobile_robust.runtimes.registry import find, require, runtimes
+
+
+def add_runtimes(parser: argparse.ArgumentParser, what: str = "artifacts") -> None:
+    """Adds --runtime, for :func:`runtime_for`."""
+    which = f"what executes {what}: {', '.join(runtimes())} (default: the first that is there)"
+    parser.add_argument("--runtime", nargs="+", default=[], metavar="NAME[:CHIP]", help=which)
 
 
 def named_build(argument: str) -> tuple[Path, str | None] | None:

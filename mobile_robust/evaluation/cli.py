@@ -9,11 +9,11 @@ from time import monotonic
 from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.evaluation.arguments import add_runtimes
 from mobile_robust.evaluation.run import evaluate
 from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
-from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
   mobile-robust evaluate build/afd_mobilenetv2_pipeline --images photos
@@ -115,8 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, action=seed(), default=0, metavar="N", help="of the corruptions (default: 0)")
     add("--backbone-weights", metavar="FILE", help="of recipes: a file, or timm:NAME to download")
-    which = f"what executes artifacts: {', '.join(registry.runtimes())} (default: the first that is there)"
-    add("--runtime", nargs="+", default=[], metavar="NAME[:CHIP]", help=which)
+    add_runtimes(parser)
     errors = "corruption,error: AlexNet's errors in %% on ImageNet-C, for the mCE"
     add("--alexnet-errors", type=Path, metavar="FILE.csv", help=errors)
     processes = "processes of one thread each (default: one a CPU core)"

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from mobile_robust.corruptions import select
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.evaluation.arguments import add_runtimes
 from mobile_robust.evaluation.settings import CLEAN
 from mobile_robust.options import add_split, at_least, make_folder, seed, split_of
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
-from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
   mobile-robust restoration build/dir_224/dir_224_int8.tflite --images photos --corruption isp --out restored
@@ -83,7 +83,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", metavar="FILE", help="of recipes: the module's")
     whose = "whose frozen backbone gives the features (default: mobilenetv2, the same for all methods)"
     add("--features", default="mobilenetv2", metavar="RECIPE|timm:NAME", help=whose)
-    which = f"what executes artifacts: {', '.join(registry.runtimes())} (default: the first that is there)"
-    add("--runtime", nargs="+", default=[], metavar="NAME[:CHIP]", help=which)
+    add_runtimes(parser)
     add("--out", type=Path, metavar="DIR", help="gets restoration.json, .csv, .md, and .png: photos side by side")
     return parser

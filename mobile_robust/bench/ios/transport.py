@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -113,7 +114,7 @@ class IosTransport(DeviceTransport):
             for name in names:
                 if not Path(name).name.startswith((self._app.executable, MEMORY_LOG)):
                     continue
-                log = self._retry(lambda name=name: self._link.crash_log(name))  # type: ignore[misc]
+                log = self._retry(partial(self._link.crash_log, name))
                 if report := crash_report(log or b"", self._app.executable):
                     return report
         return ""

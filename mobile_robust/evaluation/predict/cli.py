@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.text import Text
 
 from mobile_robust.corruptions import select
+from mobile_robust.evaluation.arguments import add_runtimes
 from mobile_robust.evaluation.settings import CLEAN
 from mobile_robust.files import write_output
 from mobile_robust.options import file_name, seed
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
-from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
   mobile-robust predict cat.jpg --build build/film_afd_mobilenetv2_mixed_pipeline --out cat.png
@@ -76,7 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--corruption", nargs="+", default=["jpeg:10"], metavar="NAME[:LEVEL]", help=degraded)
     add("--seed", type=int, action=seed(), default=0, metavar="N", help="of the corruptions (default: 0)")
     add("--backbone-weights", metavar="FILE", help="of a recipe: a file, or timm:NAME to download")
-    which = f"what executes an artifact: {', '.join(registry.runtimes())} (default: the first that is there)"
-    add("--runtime", nargs="+", default=[], metavar="NAME[:CHIP]", help=which)
+    add_runtimes(parser, "an artifact")
     add("--out", type=Path, action=file_name(".png"), metavar="FILE.png", help="also a picture: the photos beside bars")
     return parser
