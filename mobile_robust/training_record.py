@@ -10,8 +10,9 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 
 from mobile_robust.contracts.contract import Contract
-from mobile_robust.data.content import content_hash
+from mobile_robust.data.content import content_hashes
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.storage import PhotoPath, relative
 from mobile_robust.documents import DocumentError, parse_model
 from mobile_robust.errors import InputError
 
@@ -38,7 +39,7 @@ class TrainingRecord(Contract):
     @classmethod
     def of(cls, photos: PhotoDataset, backbone: str | None, start: TrainingRecord | None) -> TrainingRecord:
         """Of a training on ``photos``, for a backbone with that hash, from weights with the record ``start``."""
-        hashes = {content_hash(path)[:_DIGITS] for path in photos.paths} - {""}
+        hashes = {content[:_DIGITS] for content in content_hashes(photos.paths)} - {""}
         kept = sorted(hashes | (start.known if start else set()))[:MOST_PHOTOS]
         return cls(
             backbone=backbone,
@@ -74,10 +75,11 @@ class TrainingRecord(Contract):
         """Whether the weights were trained for a backbone whose tensors have that hash, as far as both are known."""
         return None in (backbone, self.backbone) or backbone == self.backbone
 
-    def trained_on(self, paths: Sequence[Path]) -> list[Path]:
+    def trained_on(self, paths: Sequence[PhotoPath]) -> list[PhotoPath]:
         """Those of the photos that the weights were trained on, by content: all of them, or where the training had more
         than a record keeps, some."""
-        return [path for path in paths if content_hash(path)[:_DIGITS] in self.known]
+        contents = zip(paths, content_hashes(paths), strict=True)
+        return [path for path, content in contents if content[:_DIGITS] in self.known]
 
     def check_unseen(self, photos: PhotoDataset, module: str) -> None:
         """Raises InputError where the weights, those of ``module``, were trained on some of the photos."""
@@ -86,5 +88,5 @@ class TrainingRecord(Contract):
         advice = f", or what its training left out: {self.split}" if self.split else ""
         raise InputError(
             f"--images {photos.folder}: the module of {module} was trained on {len(seen)} of these {len(photos)} "
-            f"photos, such as {seen[0].relative_to(photos.folder)}, so its scores would flatter; give others{advice}"
+            f"photos, such as {relative(seen[0], photos.folder)}, so its scores would flatter; give others{advice}"
         )

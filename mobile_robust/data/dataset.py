@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mobile_robust.data.content import contents
 from mobile_robust.data.folder import PhotoFolder
 from mobile_robust.data.images import (
     BUILT_IN_DESCRIPTION,
@@ -21,7 +22,8 @@ from mobile_robust.data.images import (
     read_image,
 )
 from mobile_robust.data.labels import Labels, label_images
-from mobile_robust.data.split import Split, draw
+from mobile_robust.data.split import Split, draws
+from mobile_robust.data.storage import PhotoPath, StorageError, relative
 from mobile_robust.errors import InputError
 
 
@@ -39,19 +41,19 @@ class PhotoDataset:
         broken: The files that turned out to be broken so far, with the reason.
     """
 
-    folder: Path
-    paths: tuple[Path, ...]
+    folder: PhotoPath
+    paths: tuple[PhotoPath, ...]
     labels: tuple[int, ...] | None = None
     split: Split | None = None
     labels_from: str | None = None
     classes: int | None = None
     left_out: str | None = None
-    broken: dict[Path, str] = field(default_factory=dict)
-    _tried: set[Path] = field(default_factory=set)
+    broken: dict[PhotoPath, str] = field(default_factory=dict)
+    _tried: set[PhotoPath] = field(default_factory=set)
 
     @classmethod
     def from_folder(
-        cls, folder: Path, labels: str | None = None, split: Split | None = None, held_out: bool = False
+        cls, folder: PhotoPath, labels: str | None = None, split: Split | None = None, held_out: bool = False
     ) -> PhotoDataset:
         """The images in a folder and its sub-folders, in order of path; of a split those that are not held out or, with
         ``held_out``, the others, in the order of the split. For ``labels`` see
@@ -62,7 +64,7 @@ class PhotoDataset:
                 when they are read.
         """
         found = PhotoFolder.scan(folder)
-        paths: Sequence[Path] = found.photos
+        paths: Sequence[PhotoPath] = found.photos
         labelled = label_images(paths, folder, labels) if labels else Labels({})
         if split is not None:
             paths = split.test(paths) if held_out else split.train(paths)
@@ -83,26 +85,34 @@ class PhotoDataset:
         """One photo, uint8 (H, W, 3).
 
         Raises:
-            InputError: The file is broken; it is noted in ``broken``.
+            InputError: The file is broken; it is noted in ``broken``. StorageError: it cannot be had, and is not.
         """
         path = self.paths[index]
         self._tried.add(path)
         try:
             return read_image(path)
+        except StorageError:
+            raise
         except InputError as error:
             self.broken[path] = str(error).removeprefix(f"{path}: ")
             raise
+
+    def attempt(self, index: int) -> Photo | None:
+        """:meth:`read`, or None where the file is broken. Raises StorageError."""
+        try:
+            return self.read(index)
+        except StorageError:
+            raise
+        except InputError:
+            return None
 
     def __iter__(self) -> Iterator[tuple[int, Photo]]:
         """Index and photo, uint8 (H, W, 3), of every file that is not broken; InputError at the end, where all are."""
         found = False
         for index in range(len(self)):
-            try:
-                photo = self.read(index)
-            except InputError:
-                continue
-            found = True
-            yield index, photo
+            if (photo := self.attempt(index)) is not None:
+                found = True
+                yield index, photo
         if not found:
             raise self.none_readable()
 
@@ -122,9 +132,9 @@ class PhotoDataset:
         count = min(count, len(self) // 5)
         if not count:
             return self, None
-        draws = [draw(path, f"aside {seed}") for path in self.paths]
-        least = sorted(draws)[count]
-        parts = ([i for i, own in enumerate(draws) if (own < least) is aside] for aside in (False, True))
+        drawn = draws(self.paths, f"aside {seed}")
+        least = sorted(drawn)[count]
+        parts = ([i for i, own in enumerate(drawn) if (own < least) is aside] for aside in (False, True))
         others, aside = map(self.subset, parts)
         return others, aside if len(aside) else None
 
@@ -144,18 +154,19 @@ class PhotoDataset:
     def digest(self) -> str:
         """Hex SHA-256 over the bytes of the files, in order: the hash of an image set, wherever one is stored."""
         content = hashlib.sha256()
-        for path in self.paths:
-            try:
-                data = path.read_bytes()
-            except OSError:
-                data = b""
+        for data in contents(self.paths):
             content.update(len(data).to_bytes(8, "little") + data)
         return content.hexdigest()
 
     def identity(self) -> list[tuple[str, int, int]]:
-        """Name, bytes and modification time (ns) of every file: changes with the photos, and reads none of them."""
-        stats = [(path, path.stat()) for path in self.paths]
-        return [(path.relative_to(self.folder).as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+        """Name, bytes and modification time (ns) of every file, which reads none of them; of files in a storage, where
+        times mean little, a hash in its place. Changes with the photos."""
+        stats = [path.stat() for path in self.paths if isinstance(path, Path)]
+        facts = [(stat.st_size, stat.st_mtime_ns) for stat in stats] or [
+            (len(data), int.from_bytes(hashlib.sha256(data).digest()[:8], "big")) for data in contents(self.paths)
+        ]
+        names = [relative(path, self.folder).as_posix() for path in self.paths]
+        return [(name, *own) for name, own in zip(names, facts, strict=True)]
 
     def check_classes(self, count: int, network: str) -> None:
         """Raises InputError where the labels cannot be those of a network with ``count`` classes."""
@@ -206,7 +217,7 @@ class BuiltInPhotos:
         return BUILT_IN_DESCRIPTION
 
 
-def skipped_message(broken: Mapping[Path, str], total: int) -> str | None:
+def skipped_message(broken: Mapping[PhotoPath, str], total: int) -> str | None:
     """One line that names the first three broken files and counts all of ``total``; None where none is broken."""
     if not broken:
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from mobile_robust.data.storage import PhotoPath, StoredPath, relative
 from mobile_robust.errors import InputError
 
 #: Suffixes of photos that are read only with another package, or not at all.
@@ -38,19 +39,20 @@ MOST_FILE_BYTES = 2**30
 class PhotoFolder:
     """The photos in a folder and its sub-folders, linked ones too, in order of path."""
 
-    root: Path
-    photos: tuple[Path, ...]
-    left_out: dict[Path, str]  # file or folder that might be taken for photos -> why it is not
+    root: PhotoPath
+    photos: tuple[PhotoPath, ...]
+    left_out: dict[PhotoPath, str]  # file or folder that might be taken for photos -> why it is not
 
     @classmethod
-    def scan(cls, root: Path) -> PhotoFolder:
-        """Looks at names, and into files without a suffix. InputError: no such folder, a file, or no photo in it."""
+    def scan(cls, root: PhotoPath) -> PhotoFolder:
+        """Looks at names, and on this machine into files without a suffix. InputError: no such folder, a file, or no
+        photo in it."""
         allowed = ", ".join(sorted(photo_suffixes()))
-        if not root.is_dir():
+        if isinstance(root, Path) and not root.is_dir():
             wrong = "is a file" if root.exists() else "no such folder"
             raise InputError(f"{root}: {wrong}; give a folder of images ({allowed})")
-        left_out: dict[Path, str] = {}
-        photos = sorted(_walk(root, left_out))
+        left_out: dict[PhotoPath, str] = {}
+        photos = sorted(_walk(root, left_out)) if isinstance(root, Path) else list(_stored(root, left_out))
         found = cls(root, tuple(photos), left_out)
         if not photos:
             told = f"; {found.message()}" if left_out else ""
@@ -63,7 +65,7 @@ class PhotoFolder:
             return None
         counts, first = Counter(self.left_out.values()), {why: path for path, why in reversed(self.left_out.items())}
         reasons = [
-            f"{first[why].relative_to(self.root)}{f' and {count - 1} more' if count > 1 else ''} ({why})"
+            f"{relative(first[why], self.root)}{f' and {count - 1} more' if count > 1 else ''} ({why})"
             for why, count in counts.items()
         ]
         return f"left out {'; '.join(reasons)}"
@@ -105,7 +107,37 @@ def _is_photo(path: Path) -> bool:
     return start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or start[8:] == b"WEBP"
 
 
-def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
+def _no_photo(name: str) -> str | None:
+    """Why a file that might be taken for a photo is none, whatever is in it; None: it is no picture, or a photo."""
+    suffix = Path(name).suffix.lower()
+    if suffix in photo_suffixes():
+        return "hidden or made by the system" if hidden(name) else None
+    if suffix in _HEIC:
+        return HEIC_HINT
+    if suffix in _RAW:
+        return "a camera's raw data; export it as JPEG"
+    if suffix in _PHOTOS:
+        return f"the installed Pillow cannot read {suffix}"
+    return "no format of photos; export it as JPEG or PNG" if suffix in _PICTURES else None
+
+
+def _too_large(size: int) -> str | None:
+    return f"larger than {MOST_FILE_BYTES >> 20} MiB" if size > MOST_FILE_BYTES else None
+
+
+def _stored(root: StoredPath, left_out: dict[PhotoPath, str]) -> Iterator[StoredPath]:
+    for path in root.files():
+        *folders, name = path.inside.parts
+        system = next((number for number, folder in enumerate(folders, 1) if hidden(folder)), None)
+        if system:
+            left_out[root / "/".join(folders[:system])] = "hidden or made by the system"
+        elif reason := _no_photo(name) or _too_large(path.size or 0):
+            left_out[path] = reason
+        elif path.inside.suffix.lower() in photo_suffixes():
+            yield path
+
+
+def _walk(root: Path, left_out: dict[PhotoPath, str]) -> Iterator[Path]:
     seen = {root.resolve()}
 
     def unreadable(error: OSError) -> None:
@@ -124,23 +156,15 @@ def _walk(root: Path, left_out: dict[Path, str]) -> Iterator[Path]:
         folders[:] = [name for name in sorted(folders) if here / name not in left_out]
         for name in sorted(files):
             path, suffix = here / name, Path(name).suffix.lower()
-            if suffix in photo_suffixes() and not hidden(name):
+            if reason := _no_photo(name):
+                left_out[path] = reason
+            elif suffix in photo_suffixes():
                 if not path.is_file():
                     left_out[path] = "no file, or a link to none"
-                elif path.stat().st_size > MOST_FILE_BYTES:
-                    left_out[path] = f"larger than {MOST_FILE_BYTES >> 20} MiB"
+                elif reason := _too_large(path.stat().st_size):
+                    left_out[path] = reason
                 else:
                     yield path
-            elif suffix in photo_suffixes():
-                left_out[path] = "hidden or made by the system"
-            elif suffix in _HEIC:
-                left_out[path] = HEIC_HINT
-            elif suffix in _RAW:
-                left_out[path] = "a camera's raw data; export it as JPEG"
-            elif suffix in _PHOTOS:
-                left_out[path] = f"the installed Pillow cannot read {suffix}"
-            elif suffix in _PICTURES:
-                left_out[path] = "no format of photos; export it as JPEG or PNG"
             elif not suffix and not hidden(name) and path.is_file() and _is_photo(path):
                 left_out[path] = "a photo whose name has no suffix; add .jpg, .png or .webp"
             elif path.is_symlink() and not path.exists():

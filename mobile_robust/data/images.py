@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mobile_robust.data.folder import HEIC_HINT, MOST_FILE_BYTES, photo_formats
+from mobile_robust.data.storage import PhotoPath, StoredPath
 from mobile_robust.documents import read
 from mobile_robust.errors import InputError
 
@@ -60,11 +61,11 @@ _MOST_PIXELS = 178_956_970
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
-def read_image(path: Path) -> Photo:
+def read_image(path: PhotoPath) -> Photo:
     """Reads an image of any common kind: turned upright, transparency over white, 16 bits scaled to 8.
 
     Raises:
-        InputError: The file cannot be read or decoded.
+        InputError: The file cannot be read or decoded; StorageError: a storage did not give it.
     """
     data = _file(path)
     try:
@@ -82,7 +83,9 @@ def read_image(path: Path) -> Photo:
         raise InputError(f"{path}: broken image: {error}") from error
 
 
-def _file(path: Path) -> bytes:
+def _file(path: PhotoPath) -> bytes:
+    if isinstance(path, StoredPath):
+        return path.read_bytes()
     try:
         size = path.stat().st_size if path.is_file() else 0
         if size <= MOST_FILE_BYTES:

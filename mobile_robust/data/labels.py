@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_robust.data.folder import hidden
+from mobile_robust.data.storage import PhotoPath, relative
 from mobile_robust.documents import read_csv
 from mobile_robust.errors import InputError
 
@@ -24,12 +25,12 @@ _DIGITS = 9
 class Labels:
     """The class index of every image."""
 
-    indices: dict[Path, int]
+    indices: dict[PhotoPath, int]
     classes: int | None = None  # how many there are; None: not known
     left_out: str | None = None  # names folders that are no classes
 
 
-def label_images(paths: Sequence[Path], folder: Path, labels: str) -> Labels:
+def label_images(paths: Sequence[PhotoPath], folder: PhotoPath, labels: str) -> Labels:
     """The class of every image in ``folder`` or below it, by ``labels``: "names" (the file name is the index, as in
     0123.webp), "folders" (the sub-folders that hold images are the classes: ImageNet's synsets by their index there,
     numbers in their order, other names in alphabetical order), or a CSV file with the header ``file,label``, files
@@ -45,7 +46,7 @@ def label_images(paths: Sequence[Path], folder: Path, labels: str) -> Labels:
     return Labels(_by_table(paths, folder, Path(labels)))
 
 
-def _by_name(paths: Sequence[Path]) -> dict[Path, int]:
+def _by_name(paths: Sequence[PhotoPath]) -> dict[PhotoPath, int]:
     wrong = [path for path in paths if not _is_index(path.stem)]
     if wrong:
         raise InputError(
@@ -56,14 +57,14 @@ def _by_name(paths: Sequence[Path]) -> dict[Path, int]:
     return {path: int(path.stem) for path in paths}
 
 
-def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
-    wrong = [path for path in paths if path.parent == folder]
+def _by_folder(paths: Sequence[PhotoPath], folder: PhotoPath) -> Labels:
+    parts = [relative(path, folder).parts for path in paths]
+    wrong = [path for path, own in zip(paths, parts, strict=True) if len(own) == 1]
     if wrong:
         raise InputError(
             f"--labels folders: {_some(wrong)}: not in a sub-folder of {folder}; every class needs its own, "
             "or give --labels names or --labels FILE.csv"
         )
-    parts = [path.relative_to(folder).parts for path in paths]
     names = sorted({own[0] for own in parts}, key=_composed)
     _refuse_deeper_classes(folder, names, parts)
     _refuse_one_class_twice(folder, names)
@@ -77,12 +78,13 @@ def _by_folder(paths: Sequence[Path], folder: Path) -> Labels:
         if unknown := [name for name in names if name not in known]:
             raise InputError(f"--labels folders: {_some(unknown)}: no synset of ImageNet's 1000 classes")
         order, names = {name: known.index(name) for name in names}, known
-    empty = sorted({path.name for path in folder.iterdir() if path.is_dir() and not hidden(path.name)} - order.keys())
+    inner = folder.iterdir() if isinstance(folder, Path) else ()  # storages have no empty folders
+    empty = sorted({path.name for path in inner if path.is_dir() and not hidden(path.name)} - order.keys())
     left_out = f"no classes, as no image is in them: {_some(empty)}" if empty else None
     return Labels({path: order[own[0]] for path, own in zip(paths, parts, strict=True)}, len(names), left_out)
 
 
-def _refuse_one_class_twice(folder: Path, names: list[str]) -> None:
+def _refuse_one_class_twice(folder: PhotoPath, names: list[str]) -> None:
     """Folders such as 1 and 01, or of one name with its accents in two forms."""
     numbers = all(_is_index(name) for name in names)
     first: dict[str | int, str] = {}
@@ -92,7 +94,7 @@ def _refuse_one_class_twice(folder: Path, names: list[str]) -> None:
             raise InputError(f"--labels folders: {folder} holds {same!a} and {name!a}, which are one class; join them")
 
 
-def _refuse_deeper_classes(folder: Path, names: list[str], parts: list[tuple[str, ...]]) -> None:
+def _refuse_deeper_classes(folder: PhotoPath, names: list[str], parts: list[tuple[str, ...]]) -> None:
     """Folders such as train and val, or severities, of which each holds the same classes; not classes that keep their
     images in a folder of the same name each."""
     inner = {own[:2] for own in parts}
@@ -107,7 +109,7 @@ def _refuse_deeper_classes(folder: Path, names: list[str], parts: list[tuple[str
         )
 
 
-def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, int]:
+def _by_table(paths: Sequence[PhotoPath], folder: PhotoPath, table: Path) -> dict[PhotoPath, int]:
     if not table.exists():
         raise InputError(f"--labels {table}: no such file; allowed: names, folders, or a CSV file")
     named: dict[str, int] = {}
@@ -115,12 +117,12 @@ def _by_table(paths: Sequence[Path], folder: Path, table: Path) -> dict[Path, in
         label = _index(text, where := f"{table}, line {line}")
         if named.setdefault(_composed(file), label) != label:
             raise InputError(f"{where}: {file} has another label than in a line before")
-    files = {_composed(path.relative_to(folder).as_posix()): path for path in paths}
+    files = {_composed(relative(path, folder).as_posix()): path for path in paths}
     if missing := sorted(named.keys() - files.keys()):
         raise InputError(f"{table}: names images that are not in {folder}: {_some(missing)}")
     if unlabelled := sorted(files.keys() - named.keys()):
         raise InputError(f"{table}: has no label for {_some(unlabelled)} in {folder}")
-    return {path: named[_composed(path.relative_to(folder).as_posix())] for path in paths}
+    return {path: named[_composed(relative(path, folder).as_posix())] for path in paths}
 
 
 def _composed(name: str) -> str:

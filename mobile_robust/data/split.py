@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from mobile_robust.data.content import content_hash
+from mobile_robust.data.content import content_hashes
+from mobile_robust.data.storage import PhotoPath
 from mobile_robust.errors import InputError
 
 Rule = Literal["content", "position"]
 
 
-def draw(path: Path, seed: str) -> float:
-    """A photo's own number in [0, 1), whatever its name."""
-    digest = hashlib.sha256(f"{seed} {content_hash(path)}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
+def draws(paths: Sequence[PhotoPath], seed: str) -> list[float]:
+    """Each photo's own number in [0, 1), whatever its name."""
+    digests = [hashlib.sha256(f"{seed} {content}".encode()).digest() for content in content_hashes(paths)]
+    return [int.from_bytes(digest[:6], "big") / 2**48 for digest in digests]
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,24 @@ class Split:
         rule = "" if self.by == "content" else f" --holdout-by {self.by}"
         return f"--holdout {self.fraction:.15g} --holdout-seed {self.seed}{rule}"
 
-    def test(self, paths: Sequence[Path]) -> list[Path]:
+    def test(self, paths: Sequence[PhotoPath]) -> list[PhotoPath]:
         """The photos that are held out, in the order given (by position in that of the permutation); InputError: there
         is none."""
         return self._some(self._held_out(paths), paths)
 
-    def train(self, paths: Sequence[Path]) -> list[Path]:
+    def train(self, paths: Sequence[PhotoPath]) -> list[PhotoPath]:
         """The other photos, in the order given; InputError: there is none."""
         held_out = set(self._held_out(paths))
         return self._some([path for path in paths if path not in held_out], paths)
 
-    def _held_out(self, paths: Sequence[Path]) -> list[Path]:
+    def _held_out(self, paths: Sequence[PhotoPath]) -> list[PhotoPath]:
         if self.by == "content":
-            return [path for path in paths if draw(path, str(self.seed)) < self.fraction]
+            drawn = zip(paths, draws(paths, str(self.seed)), strict=True)
+            return [path for path, own in drawn if own < self.fraction]
         order = np.random.default_rng(self.seed).permutation(len(paths))
         return [paths[i] for i in order[len(paths) - round(len(paths) * self.fraction) :]]
 
-    def _some(self, chosen: list[Path], paths: Sequence[Path]) -> list[Path]:
+    def _some(self, chosen: list[PhotoPath], paths: Sequence[PhotoPath]) -> list[PhotoPath]:
         if not chosen:
             raise InputError(f"--holdout {self.fraction:g}: of {len(paths)} images that leaves none")
         return chosen

@@ -36,10 +36,8 @@ def label_by_baseline(
         on_progress("the backbone's predictions for clean photos", 0, None)
         crops = {}
         for index in range(start, min(start + BATCH_SIZE, len(photos))):
-            try:
-                crops[index] = centre_crop(photos.read(index), baseline.size)
-            except InputError:  # noted in photos.broken
-                continue
+            if (photo := photos.attempt(index)) is not None:
+                crops[index] = centre_crop(photo, baseline.size)
         if crops:
             for index, scores in zip(crops, predict(list(crops.values())), strict=True):
                 labels[index] = int(scores.argmax())

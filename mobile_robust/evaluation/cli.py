@@ -9,6 +9,7 @@ from time import monotonic
 from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.storage import photo_place
 from mobile_robust.evaluation.arguments import add_runtimes
 from mobile_robust.evaluation.run import evaluate
 from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
@@ -22,6 +23,7 @@ _EXAMPLES = """examples:
   mobile-robust evaluate my_recipe.toml --backbone-weights mobilenetv2.safetensors --images photos \\
       --holdout 0.4 --corruption jpeg jpeg_repeated avif:10 --out results
   mobile-robust evaluate timm:resnet50.a1_in1k --images val --corruption weather awgn:20 --jobs 8
+  mobile-robust evaluate build/x --images 's3://bucket/val-*.tar' --labels folders --ray auto --out results
   mobile-robust evaluate build/x/x_int8.tflite --runtime litert_gpu --images photos --corruption jpeg:10
 
 corruptions: mobile-robust corrupt --help lists them with their levels; imagenet_c stands for its fifteen.
@@ -58,6 +60,7 @@ def main(argv: list[str]) -> int:
             runtimes=options.runtime,
             alexnet_errors=options.alexnet_errors,
             jobs=options.jobs,
+            ray=options.ray,
             out=options.out,
             on_progress=on_progress,
             on_warning=lambda text: errors.print(Text(text, "yellow")),
@@ -76,7 +79,7 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mobile-robust evaluate",
-        usage="%(prog)s MODEL [MODEL …] --images DIR [options]",
+        usage="%(prog)s MODEL [MODEL …] --images DIR|URL [options]",
         description="Top-1 and top-5 on clean and corrupted photos of whatever is given, the converted files included, "
         "beside the baseline: how much of the loss is recovered, with intervals and tests.",
         epilog=_EXAMPLES,
@@ -90,7 +93,14 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of a finished build (all that is in it), one artifact in such a folder, recipe (name or .toml; "
         "its PyTorch pipeline), or timm:NAME (a backbone with timm's weights)",
     )
-    add("--images", required=True, type=Path, metavar="DIR", help="folder of photos")
+    add(
+        "--images",
+        required=True,
+        type=photo_place,
+        metavar="DIR|URL",
+        help="folder of photos, here or in a storage that fsspec knows (s3://bucket/val), or .tar files (FILE.tar, "
+        "'s3://bucket/val-*.tar'), which are taken as unpacked into one folder",
+    )
     add(
         "--labels",
         default="names",
@@ -120,6 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--alexnet-errors", type=Path, metavar="FILE.csv", help=errors)
     processes = "processes of one thread each (default: one a CPU core)"
     add("--jobs", type=int, action=at_least(1, most=MOST_PROCESSES), metavar="N", help=processes)
+    cluster = "the CPUs of a Ray cluster that this machine belongs to, in place of --jobs; the same scores"
+    add("--ray", metavar="HOST:PORT|auto", help=cluster)
     kept = "keeps every prediction, to resume a stopped run; gets scores.json, scores.csv, table.md, accuracy.png"
     add("--out", type=Path, metavar="DIR", help=kept)
     return parser

@@ -7,19 +7,24 @@ import platform
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from mobile_robust.data.dataset import PhotoDataset
+from mobile_robust.data.storage import PhotoPath, relative
 from mobile_robust.export.fingerprint import tool_versions
 from mobile_robust.reporting.intervals import RESAMPLES, SEED
 
 
-def facts_of(photos: PhotoDataset, unreadable: Mapping[Path, str], seed: int) -> dict[str, Any]:
+def tools() -> dict[str, str]:
+    """Package -> version, of all that a score may depend on."""
+    return {**tool_versions(), "pillow": version("pillow")}
+
+
+def facts_of(photos: PhotoDataset, unreadable: Mapping[PhotoPath, str], seed: int) -> dict[str, Any]:
     """Of a measurement on all photos but the unreadable ones (with the reason), with corruptions of that seed."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "tools": {**tool_versions(), "pillow": version("pillow")},
+        "tools": tools(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "seed": seed,
         "photos": {
@@ -30,7 +35,7 @@ def facts_of(photos: PhotoDataset, unreadable: Mapping[Path, str], seed: int) ->
             "holdout_seed": photos.split.seed if photos.split else None,
             "holdout_by": photos.split.by if photos.split else None,
             "skipped": [
-                {"file": path.relative_to(photos.folder).as_posix(), "reason": why} for path, why in unreadable.items()
+                {"file": relative(path, photos.folder).as_posix(), "reason": why} for path, why in unreadable.items()
             ],
         },
         "intervals": f"bootstrap over photos, 95 %, {RESAMPLES} resamples, seed {SEED}",

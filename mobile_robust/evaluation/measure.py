@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo, Size, centre_crop
-from mobile_robust.errors import InputError
+from mobile_robust.data.storage import PhotoPath
 from mobile_robust.evaluation.models import Model
 from mobile_robust.evaluation.predictors import Predict
 from mobile_robust.evaluation.settings import CorruptionSetting
@@ -66,7 +66,8 @@ class Evaluator:
         """Evaluates a batch.
 
         Raises:
-            InputError: A model cannot be opened or executed, or a corruption cannot be done here.
+            InputError: A model cannot be opened or executed, or a corruption cannot be done here; StorageError: a
+                storage does not give a photo.
         """
         self._read_photos(batch)
         predictions = Predictions(unreadable=self._unreadable)
@@ -75,6 +76,10 @@ class Evaluator:
             for model in models:
                 predictions.ranks[model, setting] = self._ranks(batch, model, corrupted)
         return predictions
+
+    def readable(self, index: int) -> PhotoPath | None:
+        """The file of a photo, where this process can read it."""
+        return None if self._photos.attempt(index) is None else self._photos.paths[index]
 
     def close(self) -> None:
         """Releases the models: one on the GPU engine holds a process."""
@@ -95,12 +100,13 @@ class Evaluator:
     def _read_photos(self, batch: EvaluationBatch) -> None:
         if self._read == (batch.size, batch.start):
             return
-        self._read, self._crops, self._unreadable = (batch.size, batch.start), {}, {}
+        self._read, self._crops, self._unreadable = None, {}, {}  # what was not read to its end is read again
         for index in range(batch.start, batch.stop):
-            try:
-                self._crops[index] = centre_crop(self._photos.read(index), batch.size)
-            except InputError:
+            if (photo := self._photos.attempt(index)) is None:
                 self._unreadable[index] = self._photos.broken[self._photos.paths[index]]
+            else:
+                self._crops[index] = centre_crop(photo, batch.size)
+        self._read = (batch.size, batch.start)
 
 
 def rank_of(label: int, logits: NDArray[np.floating]) -> int:

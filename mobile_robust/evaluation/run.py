@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mobile_robust.corruptions import select
 from mobile_robust.data.dataset import PhotoDataset, skipped_message
 from mobile_robust.errors import InputError, unknown
+from mobile_robust.evaluation.connection import check_cluster, connected, cpus
 from mobile_robust.evaluation.settings import CLEAN, select_settings
 from mobile_robust.reporting.intervals import LEAST_LOSS
 from mobile_robust.runtimes import registry
@@ -34,6 +35,7 @@ def evaluate(
     runtimes: Sequence[str] = (),
     alexnet_errors: Path | None = None,
     jobs: int | None = None,
+    ray: str | None = None,
     out: Path | None = None,
     on_progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
     on_warning: Callable[[str], None] = lambda sentence: None,
@@ -50,6 +52,8 @@ def evaluate(
             that can run here.
         alexnet_errors: CSV file ``corruption,error`` with AlexNet's errors in % on ImageNet-C, for the mCE.
         jobs: Processes of one thread each; None: one a CPU core.
+        ray: HOST:PORT of a Ray cluster that this machine belongs to, or "auto": the CPUs of its nodes in place of
+            ``jobs``, with the same scores. None: this machine alone.
         out: Folder that keeps every prediction, so that a stopped evaluation is resumed and only what is missing is
             measured; gets scores.json, scores.csv, table.md and accuracy.png. None: nothing is written.
         on_progress: Called with what is done now, how many predictions are there, and how many there will be; None: not
@@ -57,8 +61,8 @@ def evaluate(
         on_warning: Called with sentences on untrained weights, unreadable photos and a damaged file of predictions.
 
     Raises:
-        InputError: What a model cannot be, photos or labels that cannot be read, an unknown corruption, or a value that
-            is not allowed; the message names the file or the option.
+        InputError: What a model cannot be, photos or labels that cannot be read, an unknown corruption, a cluster that
+            cannot be reached, or a value that is not allowed; the message names the file or the option.
     """
     if out and out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; give a folder")
@@ -67,9 +71,16 @@ def evaluate(
         if not registry.find(name).executes:
             raise unknown("runtime", name, registry.runtimes())
 
+    if ray is not None and jobs is not None:
+        raise InputError(f"--jobs {jobs}: not with --ray, which uses the CPUs of the cluster")
+
+    if ray is not None:
+        check_cluster(ray)
+
     # PyTorch: too slow for mistyped options
     from mobile_robust.evaluation import models as found
     from mobile_robust.evaluation.agreement import label_by_baseline
+    from mobile_robust.evaluation.cluster import predict_on_cluster
     from mobile_robust.evaluation.facts import facts_of
     from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
     from mobile_robust.evaluation.measure import Evaluator
@@ -94,19 +105,19 @@ def evaluate(
     alexnet = read_errors(alexnet_errors, settings) if alexnet_errors else {}
 
     on_progress("reading photos", 0, None)
-    with closing(Records(out, photos, seed)) as records:
+    with connected(ray) if ray else nullcontext(), closing(Records(out, photos, seed)) as records:
         if records.notice:
             on_warning(records.notice)
         batches = list(records.missing(resolved, settings))
         total = len(photos) * len(resolved) * len(settings)
         done = total - sum(batch.count for batch in batches)
-        processes = max(1, min(jobs or _cores(), len(batches)))
-        what = f"{processes} at a time"
-        on_progress(what, done, total)
-        for batch, predictions in predict_all(Evaluator(resolved, photos, seed), batches, processes):
+        evaluator, processes = Evaluator(resolved, photos, seed), max(1, min(jobs or _cores(), len(batches)))
+        on_progress("starting", done, total)
+        predicted = predict_on_cluster(evaluator, batches) if ray else predict_all(evaluator, batches, processes)
+        for batch, predictions in predicted:
             records.add(batch, predictions, resolved)
             done += batch.count
-            on_progress(what, done, total)
+            on_progress(f"{cpus() if ray else processes} at a time", done, total)
 
     if photos.left_out:
         on_warning(photos.left_out)

@@ -30,7 +30,7 @@ def predict_all(
         InputError: From ``evaluator``; or a process died.
     """
     if jobs == 1:
-        with _one_thread():
+        with one_thread():
             for batch in batches:
                 yield batch, evaluator(batch)
         return
@@ -92,7 +92,7 @@ def _receive(connection: Connection) -> Predictions:
 
 def _serve(evaluator: Evaluator, connection: Connection) -> None:
     """Evaluates batches until the other end is gone."""
-    with _one_thread(), suppress(EOFError, ConnectionError):
+    with one_thread(), suppress(EOFError, ConnectionError):
         while True:
             batch: EvaluationBatch = connection.recv()
             try:
@@ -103,7 +103,8 @@ def _serve(evaluator: Evaluator, connection: Connection) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """PyTorch computes with one thread inside."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 
 import torch
 from accelerate import Accelerator
 from torch.utils.data import DataLoader
 
+from mobile_robust.data.storage import PhotoPath
 from mobile_robust.errors import InputError
 from mobile_robust.methods.task import Task
 from mobile_robust.training.checkpoints import Checkpoints
@@ -32,7 +32,7 @@ class Step:
     rate: float
     seconds: float
     losses: dict[str, float]  # "loss", which is minimized, and the method's other figures
-    broken: list[tuple[Path, str]] = field(default_factory=list)
+    broken: list[tuple[PhotoPath, str]] = field(default_factory=list)
     measured: Accuracy | None = None  # on the validation photos, where that was its turn
 
 

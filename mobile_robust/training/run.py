@@ -21,6 +21,7 @@ from mobile_robust.contracts.recipe import Recipe, WeightsSection
 from mobile_robust.corruptions import SMALL_SIDE, select
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.data.storage import PhotoPath
 from mobile_robust.documents import DocumentError, lines, parse_model
 from mobile_robust.errors import InputError
 from mobile_robust.files import output_lock, sha256, write_output
@@ -219,7 +220,7 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
     """Runs a training to its end with a progress bar and a log of one JSON line a step; all steps, those before a stop
     included."""
     done: list[Step] = []
-    broken: dict[Path, str] = {}
+    broken: dict[PhotoPath, str] = {}
     with work_bar(console, "training") as update:
         for step in steps:
             if not console.quiet:

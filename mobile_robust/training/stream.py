@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.utils.data import Dataset
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo, Size
+from mobile_robust.data.storage import PhotoPath
 from mobile_robust.errors import InputError
 from mobile_robust.training.samples import Sampler, stack
 
@@ -27,7 +27,7 @@ class LoadedBatch(NamedTuple):
     """What a worker process sends for one step."""
 
     tensors: tuple[Tensor, ...]  # the samples
-    broken: list[tuple[Path, str]]  # the files that could not be read for it, with the reason
+    broken: list[tuple[PhotoPath, str]]  # the files that could not be read for it, with the reason
     failure: str | None = None  # why there are no samples; an exception would come with the process's traceback
 
 
@@ -63,9 +63,7 @@ class Batches(Dataset[LoadedBatch]):
         for index in np.roll(_order(self.seed, epoch, len(dataset)), -position).tolist():
             if dataset.paths[index] in dataset.broken:
                 continue
-            try:
-                photo = _read(dataset, index, self.short, self.size)
-            except InputError:
+            if (photo := _read(dataset, index, self.short, self.size)) is None:
                 continue
             return photo, -1 if dataset.labels is None else dataset.labels[index]
         raise dataset.none_readable()
@@ -77,9 +75,9 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 @lru_cache(CACHED_PHOTOS)
-def _read(dataset: PhotoDataset, index: int, short: int, size: Size) -> Photo:
-    photo = dataset.read(index)
-    return photo if photo.shape[:2] == size else with_short_side(photo, short)
+def _read(dataset: PhotoDataset, index: int, short: int, size: Size) -> Photo | None:
+    photo = dataset.attempt(index)
+    return photo if photo is None or photo.shape[:2] == size else with_short_side(photo, short)
 
 
 def with_short_side(photo: Photo, short: int) -> Photo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,28 @@ def refusing() -> Predict:
 def dying() -> Predict:
     """Takes its process with it, as a process that is killed for memory goes."""
     os._exit(9)
+
+
+def dying_once(marks: Path) -> Predict:
+    """Takes its process with it, as long as it is alone to do so."""
+    try:
+        (marks / "died").touch(exist_ok=False)
+    except FileExistsError:
+        return bright()
+    os._exit(9)
+
+
+def slow(marks: Path) -> Predict:
+    """Takes a while, and leaves a file with the name of the node of the cluster where it is opened."""
+    import ray
+
+    (marks / ray.get_runtime_context().get_node_id()).touch()
+
+    def predict(photos: Sequence[Photo]) -> np.ndarray:
+        time.sleep(0.3)
+        return bright()(photos)
+
+    return predict
 
 
 def model(name: str, opened: Open = bright, method: str | None = None) -> Model:
