@@ -200,7 +200,7 @@ def _where(pipeline: Pipeline | None) -> str:
 
 def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
     """Where the backbone's weights are from, as text, and their hash (None: random) and that of the tensors, whatever
-    file they are in (None: random, or not all of them); those of a file are loaded.
+    file they are in (None: random, or not all of them); those of a file are loaded, random ones settled.
 
     A component by itself may need only some layers of the backbone, so for it the file may hold no more.
     """
@@ -208,6 +208,7 @@ def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
     if section is None:
         return "none", None, None
     if section.weights is None:
+        site.settle_backbone()
         return f"{section.name}: random, seed {section.seed}", None, None
     if section.weights.startswith("timm:"):
         state = site.backbone.state_dict()
