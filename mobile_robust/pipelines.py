@@ -20,6 +20,7 @@ from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, state_hash
+from mobile_robust.layers.constant import fold_constants
 from mobile_robust.layers.deploy import deployed
 from mobile_robust.methods.adapter import Adapter, Component, select_component
 from mobile_robust.methods.pipeline import Pipeline
@@ -154,14 +155,16 @@ def _model(
     classes: tuple[str, ...] = (),
 ) -> Model:
     made = _reference(site, adapter, pipeline)
-    deploy = made.network.deployed() if made.network is pipeline else deployed(made.network)
-    deploy = deploy.eval().requires_grad_(False)
+    if made.network is pipeline:
+        deploy = fold_constants(pipeline.deployed(), (torch.zeros(1, 3, *site.recipe.input.height_width),))
+    else:
+        deploy = deployed(made.network)
     return Model(
         site.recipe,
         adapter,
         pipeline,
         made.network,
-        deploy,
+        deploy.eval().requires_grad_(False),
         provenance,
         trained,
         made.inputs,
