@@ -25,7 +25,7 @@ class Constant(nn.Module):
 
 @torch.no_grad()
 def fold_constants(network: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
-    """The network for inputs of these shapes, with a :class:`Constant` in place of every layer that is handed no tensor.
+    """The network for inputs of these shapes, with a :class:`Constant` for every layer that is handed no tensor.
     A converter would leave their arithmetic in the file, in float.
 
     Args:
