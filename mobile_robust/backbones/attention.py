@@ -11,8 +11,8 @@ _PARTS = 3
 
 
 def split_heads(half: fx.GraphModule) -> fx.GraphModule:
-    """In a traced network, in place, and in the blocks that were left in one piece: cuts queries, keys and values out of
-    their common projection before the heads get an axis, instead of afterwards. The values stay what they are.
+    """In a traced network, in place, and in its blocks that were left in one piece: cuts queries, keys and values out
+    of their common projection before the heads get an axis, instead of afterwards. The values stay what they are.
 
         projection (B, N, 3 C) -> reshape (B, N, 3, heads, D) -> permute -> unbind
                                -> three of (B, N, C), each -> reshape (B, N, heads, D) -> permute
