@@ -20,6 +20,7 @@ from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.files import sha256, state_hash
+from mobile_robust.layers.constant import fold_constants
 from mobile_robust.layers.deploy import deployed
 from mobile_robust.methods.adapter import Adapter, Component, select_component
 from mobile_robust.methods.pipeline import Pipeline
@@ -154,14 +155,16 @@ def _model(
     classes: tuple[str, ...] = (),
 ) -> Model:
     made = _reference(site, adapter, pipeline)
-    deploy = made.network.deployed() if made.network is pipeline else deployed(made.network)
-    deploy = deploy.eval().requires_grad_(False)
+    if made.network is pipeline:
+        deploy = fold_constants(pipeline.deployed(), (torch.zeros(1, 3, *site.recipe.input.height_width),))
+    else:
+        deploy = deployed(made.network)
     return Model(
         site.recipe,
         adapter,
         pipeline,
         made.network,
-        deploy,
+        deploy.eval().requires_grad_(False),
         provenance,
         trained,
         made.inputs,
@@ -200,7 +203,7 @@ def _where(pipeline: Pipeline | None) -> str:
 
 def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
     """Where the backbone's weights are from, as text, and their hash (None: random) and that of the tensors, whatever
-    file they are in (None: random, or not all of them); those of a file are loaded.
+    file they are in (None: random, or not all of them); those of a file are loaded, random ones settled.
 
     A component by itself may need only some layers of the backbone, so for it the file may hold no more.
     """
@@ -208,6 +211,7 @@ def _load_backbone(site: Site) -> tuple[str, str | None, str | None]:
     if section is None:
         return "none", None, None
     if section.weights is None:
+        site.settle_backbone()
         return f"{section.name}: random, seed {section.seed}", None, None
     if section.weights.startswith("timm:"):
         state = site.backbone.state_dict()

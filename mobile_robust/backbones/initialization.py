@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import torch
 from torch import Tensor, nn
+
+#: Least difference between the logits of several photos, as a share of the logits' own spread, and least spread.
+LEAST_DIFFERENCE, LEAST_SPREAD = 1e-3, 1e-3
+#: Largest magnitude of a layer's values: a sixteenth of what half precision holds.
+LARGEST = torch.finfo(torch.float16).max / 16
 
 
 def perturb_zero_init(network: nn.Module) -> None:
@@ -38,3 +45,26 @@ def recalibrate_batchnorms(network: nn.Module, images: Tensor) -> None:
     network(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.eval().momentum = momentum
+
+
+@torch.no_grad()
+def settle(network: nn.Module, images: Tensor) -> None:
+    """Re-estimates a random network's batch norms, in place, where its values would verify nothing: where they vanish
+    (RepVGG's initial norms divide them by ten in every block, so that all photos have the same logits), or overflow
+    half precision (MobileOne's sums of branches grow from block to block).
+
+    Args:
+        network: A classifier in eval mode.
+        images: Several photos, (B, 3, H, W), normalized as the network wants them.
+    """
+    largest = [0.0]
+    with ExitStack() as hooks:
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
+                see = module.register_forward_hook(lambda _, inputs, output: largest.append(float(output.abs().max())))
+                hooks.enter_context(see)
+        logits = network(images)
+    spread = float(logits.std())
+    alike = float(logits.std(0).mean()) < LEAST_DIFFERENCE * spread
+    if not max(largest) < LARGEST or spread < LEAST_SPREAD or alike:  # "not": of what is no number
+        recalibrate_batchnorms(network, images)

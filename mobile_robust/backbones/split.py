@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 from torchvision.models.feature_extraction import NodePathTracer
 
+from mobile_robust.backbones.attention import split_heads
 from mobile_robust.backbones.reparameterize import reparameterized
 from mobile_robust.errors import InputError, unknown
 from mobile_robust.layers.fold_batchnorms import fold_batchnorms
@@ -32,17 +33,18 @@ class Cut:
     tail: fx.GraphModule  # features -> logits (B, classes)
 
     def deployed(self) -> Cut:
-        """The same classifier with timm's re-parameterizable blocks (RepVGG, …) merged and batch norms folded."""
+        """The same classifier with timm's re-parameterizable blocks (RepVGG, …) merged, batch norms folded, and no
+        tensors of five dimensions in its attentions."""
         network = reparameterized(self.network)
-        stem, tail = split(network, self.layer, self.name)
-        return Cut(self.name, self.layer, network, fold_batchnorms(stem), fold_batchnorms(tail))
+        stem, tail = (split_heads(fold_batchnorms(half)) for half in split(network, self.layer, self.name))
+        return Cut(self.name, self.layer, network, stem, tail)
 
 
 def deploy_network(network: nn.Module, name: str) -> fx.GraphModule:
     """A whole classifier as :meth:`Cut.deployed` makes it. Leaves it as it is; InputError: torch.fx cannot trace it."""
     network = reparameterized(network)
     graph, _ = trace_ends(network, (), name)
-    return fold_batchnorms(fx.GraphModule(network, graph))
+    return split_heads(fold_batchnorms(fx.GraphModule(network, graph)))
 
 
 def cut(network: nn.Module, name: str, layer: str) -> Cut:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.backbones.create import create_network
+from mobile_robust.backbones.initialization import settle
 from mobile_robust.backbones.split import Cut, cut, layer_outputs, prefix_suffix, try_image
 from mobile_robust.backbones.stem import stem_end
 from mobile_robust.backbones.trained_image import with_input
@@ -23,6 +24,8 @@ from mobile_robust.layers.normalize import ImageRange, Normalize
 
 #: That :meth:`Site.photos` gives.
 _PHOTOS = 4
+#: That a random backbone's batch norms take their statistics from.
+_SETTLING_PHOTOS = 8
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,16 @@ class Site:
             ImageRange((mean[0] * top, mean[1] * top, mean[2] * top), (std[0] * top, std[1] * top, std[2] * top))
         )
 
-    def photos(self) -> Tensor:
+    def settle_backbone(self) -> None:
+        """See :func:`~mobile_robust.backbones.initialization.settle`; raises InputError where the backbone cannot take
+        the image."""
+        if isinstance(self.try_image(self.backbone), Tensor):
+            settle(self.backbone, self.photos(_SETTLING_PHOTOS))
+
+    def photos(self, count: int = _PHOTOS) -> Tensor:
         """A few of the built-in photos, normalized: (B, 3, H, W)."""
         image = self.recipe.input
-        photos = ImageSpec.of(image).array(built_in_photos(image.height_width, _PHOTOS))
+        photos = ImageSpec.of(image).array(built_in_photos(image.height_width, count))
         return self.normalize()(torch.from_numpy(photos))
 
     def output_of(self, layer: str) -> Callable[[Tensor], Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ from mobile_robust.state_dicts import State, apply_state, read_state
 #: Steps beside the trials of :func:`find_preprocessing`.
 _STEPS = 3
 _IMAGENET_CLASSES = 1000
+#: The method that repairs the photo in front of any network: chosen where the one that is asked for has no place.
+_ANYWHERE = "sympie"
 #: Decisions that are repeated in the recipe's comment.
 _OF_IMAGE = ("size", "crop", "normalization")
 
@@ -55,8 +58,8 @@ def propose(request: Request, on_step: Callable[[str], None] = lambda what: None
     """Decides, and builds what was decided, in PyTorch.
 
     Raises:
-        InputError: Unknown backbone, weights that do not fit, labels that are none of its classes, or a module that the
-            backbone has no place for.
+        InputError: Unknown backbone, weights that do not fit, labels that are none of its classes, or a module that
+            finds no layers in the backbone.
     """
     on_step("backbone")
     chosen = _Choice(request)
@@ -176,20 +179,23 @@ class _Choice:
         return f"{seen} {figure:.0%} on {photos} photos, {own:.0%} as in {self.source}"
 
     def choose_layer(self) -> None:
-        """Of a module that edits the features of one layer, and its variant: the costliest that is in proportion."""
+        """Of a module that edits the features of one layer, and its variant: the costliest that is in proportion. Where
+        there is none, the module becomes one that edits the photo."""
         request, method = self.request, self.request.method
-        if method.name not in cut_methods():
+        if method.name in cut_methods():
+            self.layers = price_layers(self.recipe(), self.network, method)
+        able = [each for each in self.layers.points if each.costs] if self.layers else []
+        if self.layers and not able:
+            lacking = "no layer's output is a map of a fourth of the photo's sides or more that all paths lead through"
+            why = f"repairs the photo; {method.name} has no place: {lacking}"
+            self.decide("module", _ANYWHERE, why)
+            self.layers, method = None, methods()[_ANYWHERE]
+            self.request = replace(request, method=method)
+        if not self.layers:
             self.variant = method.variants[-1] if method.variants else None
             if len(method.variants) > 1:
                 self.decide("variant", self.variant, f"the smallest of {', '.join(method.variants)}")
             return
-        self.layers = price_layers(self.recipe(), self.network, method)
-        able = [each for each in self.layers.points if each.costs]
-        if not able:
-            raise InputError(
-                f"backbone {request.backbone}: no layer's output is what --module {method.name} can take, a map of a "
-                f"fourth of the photo's sides or more that all paths lead through; {self._others()}"
-            )
         point = next((each for each in able if each.point.default), able[0])
         self.layer = point.point.layer
         what = f"{point.point.channels} channels, {point.point.height}x{point.point.width}"
@@ -229,7 +235,8 @@ class _Choice:
                 raise
             raise InputError(f"--module {self.request.method.name}: {error}; {self._others()}") from None
         cost = overhead(model)
-        return Proposal(text, recipe, tuple(self.decisions), self.tried, self.layers, self.layer, cost)
+        method = self.request.method
+        return Proposal(text, recipe, method, tuple(self.decisions), self.tried, self.layers, self.layer, cost)
 
     def _text(self) -> str:
         request, method = self.request, self.request.method

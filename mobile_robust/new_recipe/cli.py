@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,7 @@ _DEFAULT = "film"
 def main(argv: list[str]) -> int:
     """Writes a recipe and says what was decided; after an InputError nothing is written."""
     options = _parser().parse_args(argv)
-    out = options.out or Path(f"{options.module}_{Path(options.backbone).name}.toml")
-    if out.exists() and not options.force:
-        raise InputError(f"--out {out}: is there already; give --force to replace it, or another --out")
+    out = _out(options, options.module)
     if options.images is None and options.labels:
         raise InputError(f"--labels {options.labels}: of the photos in --images DIR, which is missing")
     photos = PhotoDataset.from_folder(options.images, options.labels) if options.images else None
@@ -52,9 +51,21 @@ def main(argv: list[str]) -> int:
     request = Request(options.backbone, method, out, options.weights, options.classes, options.size, photos)
     with progress_bar(make_console(stderr=True), options.backbone, count_steps(request)) as step:
         proposal = propose(request, step)
-    write_output(out, proposal.text)
+    request = replace(request, method=proposal.method, out=_out(options, proposal.method.name))
+    write_output(request.out, proposal.text)
     _show(make_console(), request, proposal)
+    if proposal.method is not method:
+        said = f"--module {method.name} has no place in {options.backbone}: the recipe is for {proposal.method.name}"
+        make_console(stderr=True).print(f"warning: {said}", style="yellow", soft_wrap=True)
     return 0
+
+
+def _out(options: argparse.Namespace, method: str) -> Path:
+    """The file to be written; raises InputError where it may not be."""
+    out: Path = options.out or Path(f"{method}_{Path(options.backbone).name}.toml")
+    if out.exists() and not options.force:
+        raise InputError(f"--out {out}: is there already; give --force to replace it, or another --out")
+    return out
 
 
 def _show(console: Console, request: Request, proposal: Proposal) -> None:

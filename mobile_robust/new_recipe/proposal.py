@@ -29,7 +29,7 @@ class Request:
 
     Attributes:
         backbone: Name of the network.
-        method: Of the module.
+        method: Of the module that is asked for.
         out: The file to be written.
         weights: The backbone's: a file, timm:NAME, or None: random.
         classes: Names of its classes, as in a recipe; None: ImageNet's where it knows 1000.
@@ -53,6 +53,7 @@ class Proposal:
     Attributes:
         text: The file.
         recipe: What it means.
+        method: Of the module; another one than asked for where that has no place in the backbone.
         decisions: With their reasons.
         tried: Ways to feed the network, the one taken first; empty where they were not checked.
         layers: Where the module can go; None where it finds its layers itself, or edits the photo.
@@ -62,6 +63,7 @@ class Proposal:
 
     text: str
     recipe: Recipe
+    method: Method
     decisions: tuple[Decision, ...]
     tried: tuple[Measured, ...]
     layers: PricedLayers | None

@@ -77,7 +77,15 @@ def _cut(x: Tensor, padding: Sequence[int], *_: Any) -> Any:
     return x
 
 
-_DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {torch.ops.aten.pad.default: _cut}
+def _copied(x: Tensor) -> Tensor:
+    """An alias, which coremltools does not know and a slice of everything becomes, as a copy, which it leaves out."""
+    return x.clone()
+
+
+_DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.pad.default: _cut,
+    torch.ops.aten.alias.default: _copied,
+}
 
 
 def _compressed(model: Any, scheme: str | None, least: float) -> Any:

@@ -75,3 +75,23 @@ def test_compressed_files_hold_the_prepared_weights(tmp_path: Path, precision: P
     with torch.no_grad():
         expected = prepared(example["image"]).numpy()
     np.testing.assert_allclose(got, expected, atol=3e-3 * np.ptp(expected))
+
+
+class _SlicesOfAll(torch.nn.Module):
+    """As GhostNet's blocks cut off no channel; an output that is a slice as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = (torch.nn.Conv2d(channels, 8, 1) for channels in (3, 8))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(image)[:, :8])[:, :8]
+
+
+@pytest.mark.slow
+def test_a_slice_of_all_channels_is_converted(tmp_path: Path) -> None:
+    network, image = _SlicesOfAll().eval().requires_grad_(False), torch.rand(1, 3, 8, 8)
+    model = convert_coreml(network, {"image": image}, "y", PRECISIONS["fp32"])
+    model.save(str(tmp_path / "slices.mlpackage"))
+    with CoremlMil().open(tmp_path / "slices.mlpackage") as session:
+        assert np.allclose(session.predict({"image": image.numpy()})["y"], network(image).numpy(), atol=1e-5)
