@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.export.targets.tflite import channels_last, convert_tflite
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
+from mobile_robust.export.targets.tflite_uint8 import with_uint8_ends
 from mobile_robust.runtimes.base import Arrays
 from tests.shared import built_once
 
@@ -88,14 +89,15 @@ def randomized(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _precisions(fp32: Path, samples: list[Arrays]) -> None:
-    """Beside fp32: fp16 weights, int8 with float and with int8 inputs and outputs, dynamic (int8 weights alone)."""
+    """Beside fp32: fp16 weights, int8 with float, int8 and uint8 inputs and outputs, dynamic (int8 weights alone)."""
     from ai_edge_quantizer import recipe
     from ai_edge_quantizer.quantizer import Quantizer
 
-    whole = Quantizer(str(fp32), recipe.static_wi8_ai8())
+    int8, whole = static_wi8_ai8(fp32, samples), Quantizer(str(fp32), recipe.static_wi8_ai8())
     made = {
         "fp16": weights_fp16(fp32),
-        "int8": static_wi8_ai8(fp32, samples),
+        "int8": int8,
+        "uint8_io": with_uint8_ends(int8),
         "int8_io": whole.quantize(whole.calibrate({"serving_default": samples[:1]})).quantized_model,
         "dynamic": Quantizer(str(fp32), recipe.dynamic_wi8_afp32()).quantize().quantized_model,
     }
@@ -125,7 +127,7 @@ def _converted(
 TOLERANCES = {
     "fp32": Tolerance(max_error=1e-5),
     "fp16": Tolerance(max_error=5e-3),
-    **dict.fromkeys(("int8", "int8_io", "dynamic"), Tolerance(snr_db=25.0)),
+    **dict.fromkeys(("int8", "int8_io", "uint8_io", "dynamic"), Tolerance(snr_db=25.0)),
 }
 
 

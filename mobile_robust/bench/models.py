@@ -12,7 +12,7 @@ from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.errors import InputError, unknown
 
-#: Inputs and outputs of a kind of file that its runtimes take from, or give back as, float32.
+#: Inputs and outputs of a kind of file that every runtime of it takes from, or gives back as, float32.
 _FLOAT = {"tflite": ("float32",), "coreml": ("float32", "float16", "image (RGB)")}
 
 
@@ -25,6 +25,8 @@ class Timed(Protocol):
     def accelerator(self) -> str: ...
     @property
     def target(self) -> Target: ...
+    @property
+    def quantizes(self) -> bool: ...  # takes and gives float32 also where the file has uint8
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def resolve(arguments: Iterable[Path], precisions: Sequence[str], runtimes: Sequ
         for artifact in _chosen(folder, manifest, file, precisions, targets):
             for runtime in runtimes:
                 if runtime.target == artifact.target:
+                    _require_float32(folder, artifact, runtime)
                     model = Model(folder, manifest, artifact, runtime.name, runtime.accelerator)
                     found.setdefault((artifact.sha256, runtime.name), model)
     return list(found.values())
@@ -88,12 +91,15 @@ def _chosen(
         has = ", ".join(artifact.precision for artifact in files.values()) or "none"
         which = f" of --precision {' '.join(precisions)}" if precisions else ""
         raise InputError(f"{folder}: no {kind} file{which}; it has: {has}")
-    for artifact in chosen:
-        for tensor in (*artifact.inputs, *artifact.outputs):
-            if tensor.dtype not in _FLOAT[artifact.target]:
-                where = f"{folder / artifact.file}: {tensor.name}"
-                raise InputError(f"{where} is {tensor.dtype}; bench takes float32 inputs and outputs")
     return chosen
+
+
+def _require_float32(folder: Path, artifact: Artifact, runtime: Timed) -> None:
+    allowed = (*_FLOAT[artifact.target], "uint8") if runtime.quantizes else _FLOAT[artifact.target]
+    for tensor in (*artifact.inputs, *artifact.outputs):
+        if tensor.dtype not in allowed:
+            where = f"{folder / artifact.file}: {tensor.name} is {tensor.dtype}"
+            raise InputError(f"{where}; on {runtime.name}, bench takes files with {allowed[0]} inputs and outputs")
 
 
 def _is_asked(artifact: Artifact, precisions: Sequence[str]) -> bool:

@@ -167,7 +167,7 @@ class Tolerance(Contract):
 
 
 class QuantizationSection(Contract):
-    """Static int8: how many images the ranges are read from, and which float operations may stay."""
+    """Static int8: how many images the ranges are read from, which float operations may stay, and the type outside."""
 
     calibration_images: int = Field(default=32, ge=1, le=MOST_IMAGES)
     corruptions: tuple[str, ...] = Field(
@@ -179,6 +179,7 @@ class QuantizationSection(Contract):
     float_layers: tuple[str, ...] = Field(
         default=(), description="submodules of the deploy form, such as dwm, that stay float in an int8 file"
     )
+    io: Literal["float32", "uint8"] = Field(default="float32", description="type of an int8 file's inputs and outputs")
 
 
 class ParitySection(Contract):

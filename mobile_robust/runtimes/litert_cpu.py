@@ -31,6 +31,7 @@ RUNTIMES = (
         packages=("ai-edge-litert",),
         quick=True,
         timed=True,
+        quantizes=True,
     ),
 )
 

@@ -45,6 +45,8 @@ class RuntimeInfo:
     quick: bool = False
     #: ``bench host`` measures with it.
     timed: bool = False
+    #: A timed session takes and gives float32 also where the file has uint8 or int8.
+    quantizes: bool = False
     #: The precision the accelerator is asked to compute in; None: what the file says.
     arithmetic: Literal["fp32", "fp16"] | None = None
     #: A runtime whose outputs of an int8 file its own are compared with too.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 
 import flatbuffers
 import numpy as np
@@ -49,6 +50,14 @@ def pack(
     }
     builder.Finish(_table(builder, 8, fields), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
+
+
+def as_uint8(spec: TensorSpec) -> TensorSpec:
+    """What a tensor is in a file that stores it as uint8: a photo's own bytes, or numbers by the tensor's scale."""
+    if spec.role is Role.IMAGE:
+        text = f"{spec.description}; stored as uint8, from 0 to 255"
+        return replace(spec, description=text, value_range=(0.0, 255.0))
+    return replace(spec, description=f"{spec.description}; stored as uint8, by the tensor's scale and zero point")
 
 
 def attach(model: bytes, entries: dict[str, bytes]) -> bytes:

@@ -12,6 +12,7 @@ from mobile_robust.contracts.manifest import read_manifest
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import centre_crop, whole_built_in_photos
 from mobile_robust.export.app_kit.kit import FOLDER, write_app_kit
+from mobile_robust.export.targets.tflite_uint8 import with_uint8_ends
 from mobile_robust.runtimes.litert_cpu import LitertCpu
 from tests.android_bench.java_tools import IS_X86_64, Java
 from tests.bench.android.harness import skip
@@ -52,12 +53,14 @@ def test_it_finds_what_python_finds(
     pixels = (0xFF << 24 | red << 16 | green << 8 | blue).astype("<u4")
     (tmp_path / "photo.bin").write_bytes(np.array(shape[::-1], "<u4").tobytes() + pixels.tobytes())
     runtime, environment = java.runtime()
-    for artifact in [each for each in read_manifest(pipeline_build).artifacts if each.target == "tflite"]:
+    uint8 = tmp_path / "uint8.tflite"
+    uint8.write_bytes(with_uint8_ends((pipeline_build / "pipeline_int8.tflite").read_bytes()))
+    for model in (*pipeline_build.glob("*.tflite"), uint8):
         said = java.run(
             "com.example.classifier.ClassifyHereKt",
             [classes, *java.jars("app", "compile", "kotlin")],
             f"-Djava.library.path={runtime}",
-            *(pipeline_build / artifact.file, kit / "labels.txt", tmp_path / "photo.bin", tmp_path),
+            *(model, kit / "labels.txt", tmp_path / "photo.bin", tmp_path),
             env=environment,
         )
         spec = ImageSpec.of(read_manifest(pipeline_build).recipe.input)
@@ -65,7 +68,7 @@ def test_it_finds_what_python_finds(
         tensor = np.fromfile(tmp_path / "tensor.bin", "<f4").reshape(expected.shape)
         assert np.abs(tensor - expected).max() <= 1  # grey levels: Pillow counts in fixed-point numbers
         assert np.mean(tensor != expected) < 0.01
-        with LitertCpu().open(pipeline_build / artifact.file) as session:
+        with LitertCpu().open(model) as session:
             (logits,) = session.predict({"image": tensor}).values()
         probabilities = np.exp(logits[0] - logits.max())
         probabilities /= probabilities.sum()

@@ -66,15 +66,18 @@ def test_a_changed_file_is_named(pipeline_build: Path, tmp_path: Path) -> None:
         resolve([copy], [], CPU)
 
 
-def test_inputs_that_are_not_float32_are_named(pipeline_build: Path, tmp_path: Path) -> None:
+def test_uint8_is_for_runtimes_that_quantize(pipeline_build: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(pipeline_build, tmp_path / "pipeline"))
     manifest = read_manifest(copy)
     first = manifest.artifacts[0]
     image = first.inputs[0].model_copy(update={"dtype": "uint8"})
     changed = first.model_copy(update={"inputs": (image,)})
     write_manifest(manifest.model_copy(update={"artifacts": (changed, *manifest.artifacts[1:])}), copy)
-    with pytest.raises(InputError, match="image is uint8; bench takes float32 inputs and outputs"):
-        resolve([copy], [], CPU)
+    assert len(resolve([copy], [], CPU)) == 2
+    with pytest.raises(
+        InputError, match="image is uint8; on tflite_cpu, bench takes files with float32 inputs and out"
+    ):
+        resolve([copy], [], [DeviceRuntime("tflite_cpu", "cpu", "2.16.1", ".tflite")])
 
 
 def test_the_protocol_of_this_host_has_cores_that_are_chosen_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ class DeviceRuntime:
             listed is computed as the file says.
         target: The kind of file it takes.
         without: Precisions that its accelerator cannot compute in.
+        quantizes: Whether it takes and gives float32 also where a file has uint8.
     """
 
     name: str
@@ -39,6 +40,7 @@ class DeviceRuntime:
     arithmetic: Mapping[str, Literal["fp32", "fp16"]] = field(default_factory=dict)
     target: Target = "tflite"
     without: tuple[Precision, ...] = ()
+    quantizes: bool = False
 
 
 @dataclass(frozen=True)

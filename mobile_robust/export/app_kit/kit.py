@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from mobile_robust.contracts.manifest import Artifact, Manifest
+from mobile_robust.contracts.manifest import Artifact, Manifest, Tensor
 from mobile_robust.contracts.targets import TARGETS, Target
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.class_names import class_names
@@ -21,7 +21,7 @@ LABELS = "labels.txt"
 _HERE = Path(__file__).parent
 #: Target -> folder of its templates, and the templates.
 _TEMPLATES: Mapping[Target, tuple[str, tuple[str, ...]]] = {
-    "tflite": ("android", ("Classifier.kt", "PhotoTensor.kt", "Prediction.kt")),
+    "tflite": ("android", ("Classifier.kt", "PhotoTensor.kt", "Prediction.kt", "TensorValues.kt")),
     "coreml": ("ios", ("Classifier.swift", "PhotoTensor.swift", "Prediction.swift")),
 }
 
@@ -70,7 +70,12 @@ def _classifies(artifact: Artifact) -> bool:
 
 
 def _alike(one: Artifact, other: Artifact) -> bool:
-    return (one.inputs, one.outputs) == (other.inputs, other.outputs)
+    """But for the types of their tensors, which the code asks the file for."""
+    return [_untyped(t) for t in (*one.inputs, *one.outputs)] == [_untyped(t) for t in (*other.inputs, *other.outputs)]
+
+
+def _untyped(tensor: Tensor) -> Tensor:
+    return tensor.model_copy(update={"dtype": "", "quantization": None})
 
 
 def _values(manifest: Manifest, artifacts: list[Artifact]) -> dict[str, str]:
@@ -96,7 +101,6 @@ def _values(manifest: Manifest, artifacts: list[Artifact]) -> dict[str, str]:
         "INPUT_LAYOUT": image.layout,
         "OUTPUT": logits.name,
         "OUTPUT_SHAPE": " x ".join(map(str, logits.shape)),
-        "CLASSES": str(logits.shape[-1]),
         "FEATURE": "" if first.target == "tflite" else _template("ios", f"{kind}_feature.swift").rstrip(),
     }
 

@@ -14,9 +14,11 @@ from mobile_robust.contracts.manifest import Quantization
 from mobile_robust.contracts.manifest import Tensor as TensorEntry
 from mobile_robust.contracts.precisions import PrecisionSpec
 from mobile_robust.contracts.targets import TARGETS
+from mobile_robust.contracts.tensors import Role
 from mobile_robust.errors import InputError, first_line, system_failure
 from mobile_robust.export.targets.base import Converted, Converter
 from mobile_robust.export.targets.tflite_quantize import static_wi8_ai8, weights_fp16
+from mobile_robust.export.targets.tflite_uint8 import with_uint8_ends
 from mobile_robust.files import write_atomically
 from mobile_robust.quiet import quiet
 from mobile_robust.tflite import file as tflite_file
@@ -82,13 +84,13 @@ class TfliteConverter(Converter):
             float_file = tflite_file.read(float_path)
             keep = tensors_of(float_file, options.float_layers)
             if precision.integer:
-                samples = ({name: channels_last(x).numpy() for name, x in i.items()} for i in source.calibration)
-                content = static_wi8_ai8(float_path, samples, keep)
+                content = self._int8(float_file, keep)
             else:
                 content = weights_fp16(float_path) if precision.rounding == "half" else float_path.read_bytes()
         finally:
             float_path.unlink(missing_ok=True)
-        model = metadata.attach(content, {metadata.ENTRY: self._metadata(float_file)})
+        uint8 = precision.integer and options.io == "uint8"
+        model = metadata.attach(content, {metadata.ENTRY: self._metadata(float_file, uint8)})
         write_atomically(path, metadata.with_classes(model, source.classes))
         file = tflite_file.read(path)
         if precision.integer:
@@ -106,6 +108,19 @@ class TfliteConverter(Converter):
         inputs = [name for name in self.source.tensors if name in file.inputs]
         return Converted(file, tuple(map(entry, inputs)), tuple(map(entry, file.outputs)), file.op_counts)
 
+    def _int8(self, float_file: TfliteFile, keep: Collection[str]) -> bytes:
+        source = self.source
+        samples = ({name: channels_last(x).numpy() for name, x in i.items()} for i in source.calibration)
+        if source.recipe.quantization.io == "float32":
+            return static_wi8_ai8(float_file.path, samples, keep)
+        # a photo's bytes are the stored values only if the scale is exactly that of bytes, whatever the calibration saw
+        specs = {tensor.name: source.tensors[name] for name, tensor in float_file.inputs.items()}
+        photos = {name: s.value_range for name, s in specs.items() if s.role is Role.IMAGE and s.value_range}
+        try:
+            return with_uint8_ends(static_wi8_ai8(float_file.path, samples, keep, photos))
+        except InputError as error:
+            raise InputError(f"recipe {source.recipe.name}: {error}") from None
+
     def _require_integer(self, file: TfliteFile, keep: Collection[str]) -> None:
         """Nobody should ship an int8 file that is still float inside without having asked for it."""
         recipe = self.source.recipe
@@ -118,8 +133,10 @@ class TfliteConverter(Converter):
                 "artifacts.tflite"
             )
 
-    def _metadata(self, file: TfliteFile) -> bytes:
+    def _metadata(self, file: TfliteFile, uint8: bool) -> bytes:
         recipe, facts, tensors = self.source.recipe, self.source.facts, self.source.tensors
+        if uint8:
+            tensors = {name: metadata.as_uint8(spec) for name, spec in tensors.items()}
         text = f"{recipe.title}. " + "; ".join(f"{key}: {value}" for key, value in facts.items())
         inputs, outputs = ([tensors[name] for name in names] for names in (file.inputs, file.outputs))
         return metadata.pack(recipe.name, text, facts["version"], inputs, outputs, bool(self.source.classes))

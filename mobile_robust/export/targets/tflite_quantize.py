@@ -1,12 +1,13 @@
 """Smaller TFLite files out of the float one: fp16 weights; static int8 (per-channel weights, calibrated activations).
 
-Named after their schemes in ai-edge-quantizer. Inputs and outputs stay float32, so that the same app code takes them.
+Named after their schemes in ai-edge-quantizer. Inputs and outputs stay float32, so that the same app code takes them;
+``tflite_uint8.py`` changes them where a recipe asks for it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,19 @@ def weights_fp16(float_file: Path) -> bytes:
     return bytes(result.quantized_model)
 
 
-def static_wi8_ai8(float_file: Path, samples: Iterable[Sample], keep: Iterable[str] = ()) -> bytes:
+def static_wi8_ai8(
+    float_file: Path,
+    samples: Iterable[Sample],
+    keep: Iterable[str] = (),
+    known: Mapping[str, tuple[float, float]] | None = None,
+) -> bytes:
     """Weights int8 per output channel, activations int8 per tensor with ranges read from ``samples``.
 
     Args:
         float_file: The float32 file.
         samples: Calibration inputs; one of them is in memory at a time.
         keep: Tensors whose operations stay as they are, by name.
+        known: Tensors whose least and largest value are known, by name.
 
     Raises:
         InputError: There is no sample to calibrate with.
@@ -77,6 +84,9 @@ def static_wi8_ai8(float_file: Path, samples: Iterable[Sample], keep: Iterable[s
         for extremes in ranges.get_model_qsvs().values():
             if not np.any(extremes["min"]) and not np.any(extremes["max"]):  # behind dead units, say
                 extremes["max"] = np.ones_like(extremes["max"])  # XNNPACK refuses steps of almost nothing
+        for name, (low, high) in (known or {}).items():
+            extremes = ranges.get_model_qsvs()[name]
+            extremes["min"], extremes["max"] = np.full_like(extremes["min"], low), np.full_like(extremes["max"], high)
         tool = quantizer.Quantizer(str(float_file), manager.get_quantization_recipe())
         result = tool.quantize(ranges.get_model_qsvs())
     return bytes(result.quantized_model)

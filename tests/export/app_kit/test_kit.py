@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mobile_robust.contracts.manifest import Manifest
+from mobile_robust.contracts.manifest import Manifest, Quantization
 from mobile_robust.contracts.recipe import BackboneSection, InputSection
 from mobile_robust.contracts.tensors import Role
 from mobile_robust.data.class_names import class_names
@@ -41,14 +41,14 @@ def classifier(size: int | tuple[int, int] = 224, value_range: int = 255, pixel_
 
 def test_the_code_has_the_files_own_names_and_sizes() -> None:
     code = app_code(classifier((192, 256), 1))
-    assert {name.partition("/")[0] for name in code} == {"android", "ios"} and len(code) == 6
+    assert {name.partition("/")[0] for name in code} == {"android", "ios"} and len(code) == 7
     for text in code.values():
         assert not re.search(r"@[A-Z_]+@", text)
     kotlin, swift = code["android/Classifier.kt"], code["ios/Classifier.swift"]
     for said in (
-        '"image" to input',
-        '"logits" to output',
-        "CLASSES = 1000",
+        '"image" to input.bytes',
+        '"logits" to output.bytes',
+        "1 x 1000.",
         "1 x 192 x 256 x 3 (NHWC)",
         "from 0 to 1;",
     ):
@@ -62,6 +62,23 @@ def test_the_code_has_the_files_own_names_and_sizes() -> None:
     assert (
         f"SCALE = {1 / 255!r}f" in code["android/PhotoTensor.kt"] and "MARGIN = 1.0" in code["android/PhotoTensor.kt"]
     )
+
+
+def test_an_int8_file_with_uint8_inputs_and_outputs_has_the_same_code() -> None:
+    built = classifier()
+    uint8 = {"dtype": "uint8", "quantization": Quantization(scale=1, zero_point=0)}
+    changed = [
+        artifact.model_copy(
+            update={
+                side: tuple(tensor.model_copy(update=uint8) for tensor in getattr(artifact, side))
+                for side in ("inputs", "outputs")
+            }
+        )
+        if artifact.precision == "int8"
+        else artifact
+        for artifact in built.artifacts
+    ]
+    assert app_code(built.model_copy(update={"artifacts": tuple(changed)})) == app_code(built)
 
 
 @pytest.mark.parametrize(("pixel_buffer", "said"), [(True, "CVPixelBufferCreate"), (False, "MLMultiArray(")])
@@ -81,7 +98,7 @@ def test_the_words_say_how_to_resize() -> None:
 
 def test_the_kit_has_the_names_of_the_classes(tmp_path: Path) -> None:
     written = write_app_kit(classifier(), tmp_path)
-    assert {path.relative_to(tmp_path).parts[0] for path in written} == {FOLDER} and len(written) == 7
+    assert {path.relative_to(tmp_path).parts[0] for path in written} == {FOLDER} and len(written) == 8
     labels = (tmp_path / FOLDER / "labels.txt").read_text().splitlines()
     assert tuple(labels) == class_names("imagenet-1k")
 
@@ -98,6 +115,6 @@ def test_a_module_by_itself_has_no_code(tmp_path: Path) -> None:
 
 def test_the_report_shows_the_code_closed(tmp_path: Path) -> None:
     page = write_report(classifier(), tmp_path).read_text()
-    assert page.count("<details>") == 6 and "<details open" not in page
+    assert page.count("<details>") == 7 and "<details open" not in page
     assert "android/Classifier.kt" in page and "cut out the middle 224 x 224" in page
     assert "<details>" not in write_report(manifest(), tmp_path).read_text()

@@ -5,22 +5,21 @@ import android.graphics.Bitmap
 import java.io.Closeable
 import java.io.FileInputStream
 import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 import org.tensorflow.lite.Interpreter
 
 /**
  * @TITLE@: photo -> names of what is in it.
  *
- * Files: @FILES@. Input "@INPUT@": float32 @INPUT_SHAPE@ (@INPUT_LAYOUT@), values from 0 to @RANGE@; output
- * "@OUTPUT@": float32 @OUTPUT_SHAPE@. The int8 file takes and gives float32 as well: it quantizes inside.
+ * Files: @FILES@. Input "@INPUT@": @INPUT_SHAPE@ (@INPUT_LAYOUT@), values from 0 to @RANGE@; output "@OUTPUT@":
+ * @OUTPUT_SHAPE@. Both are float32, also of an int8 file, or uint8 where the file was made so.
  *
  * Not for several threads at once.
  */
 class Classifier(model: ByteBuffer, private val labels: List<String>, threads: Int = 2) : Closeable {
     private val interpreter = Interpreter(model, Interpreter.Options().setNumThreads(threads))
-    private val input = floats(PhotoTensor.HEIGHT * PhotoTensor.WIDTH * 3)
-    private val output = floats(CLASSES)
+    private val input = TensorValues(interpreter.getInputTensorFromSignature("@INPUT@", SIGNATURE))
+    private val output = TensorValues(interpreter.getOutputTensorFromSignature("@OUTPUT@", SIGNATURE))
 
     /** The `count` likeliest classes of an upright photo of any size. */
     fun classify(photo: Bitmap, count: Int = 5): List<Prediction> {
@@ -34,18 +33,18 @@ class Classifier(model: ByteBuffer, private val labels: List<String>, threads: I
         Prediction.top(logits(PhotoTensor.of(pixels, width, height)), labels, count)
 
     private fun logits(photo: FloatArray): FloatArray {
-        input.rewind()
-        input.asFloatBuffer().put(photo)
-        output.rewind()
-        interpreter.runSignature(mapOf<String, Any>("@INPUT@" to input), mapOf<String, Any>("@OUTPUT@" to output))
-        output.rewind()
-        return FloatArray(CLASSES).also { output.asFloatBuffer().get(it) }
+        input.put(photo)
+        output.bytes.rewind()
+        interpreter.runSignature(
+            mapOf<String, Any>("@INPUT@" to input.bytes), mapOf<String, Any>("@OUTPUT@" to output.bytes)
+        )
+        return output.get()
     }
 
     override fun close() = interpreter.close()
 
     companion object {
-        private const val CLASSES = @CLASSES@
+        private const val SIGNATURE = "serving_default"
 
         /** Of files in the app's assets; build.gradle must have: androidResources { noCompress += "tflite" } */
         fun open(context: Context, model: String = "@FILE@", labels: String = "labels.txt"): Classifier {
@@ -57,7 +56,5 @@ class Classifier(model: ByteBuffer, private val labels: List<String>, threads: I
                 }
             }
         }
-
-        private fun floats(count: Int): ByteBuffer = ByteBuffer.allocateDirect(4 * count).order(ByteOrder.nativeOrder())
     }
 }
