@@ -104,7 +104,7 @@ METHOD = Method(
         description="Train DiRNet and DfRNet on photos and their degraded selves, then the alignment of their "
         "representations through a frozen classifier. Labels are optional.",
         options=DiRTraining,
-        clean_share=1 / 4,
+        clean_share=1 / 2,
         corruptions=("isp_default", "isp_low_light", "isp_ablation"),
         steps=2000,
         batch=16,
