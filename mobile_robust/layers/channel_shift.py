@@ -23,3 +23,14 @@ class ChannelShift(nn.Module):
     def fuse(self) -> nn.Conv2d:
         kernel = kernel_of(self.linear)
         return conv_of(Kernel(kernel.weight * self.spread[:, None, None, None], kernel.bias * self.spread))
+
+
+class AddShift(nn.Module):
+    """(features (B, C, H, W), *shifts of all layers) -> features plus one of the shifts."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+
+    def forward(self, features: Tensor, *shifts: Tensor) -> Tensor:
+        return features + shifts[self.index]

@@ -4,7 +4,8 @@
 method          layers                              prepare                    edit
 ==============  ==================================  =========================  ==============================
 AFD-Module      the stem                            image, FDE-Net(image)      FE-Net(features, drift)
-SyMPIE, DiR     none                                repaired image             none
+SyMPIE          none                                repaired image             none
+DiR             the end of every block, or none     repaired image, shifts     features + shift
 AR-CNN, DnCNN   none                                repaired image             none
 DeepCorrect     ranked convolutions                 image                      unit(features)
 FiLM            the end of every block              image, a shift a block     features + shift

@@ -70,11 +70,16 @@ class ImagePipeline(Pipeline):
     def forward(self, image: Tensor) -> Tensor:
         return self.baseline(self.module(image))
 
+    @property
+    def plain(self) -> nn.Module:
+        """The unedited network, from the normalized image to logits."""
+        return self.network
+
     def baseline(self, image: Tensor) -> Tensor:
-        return self.network(self.normalize(image))
+        return self.plain(self.normalize(image))
 
     def backbone_state(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
+        return self.plain.state_dict()
 
     def frozen(self) -> Pipeline:
         return with_children(self, network=self._deploy_network())

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mobile_robust.backbones.block_ends import block_ends
 from mobile_robust.backbones.create import create_network
 from mobile_robust.backbones.initialization import settle
 from mobile_robust.backbones.split import Cut, cut, layer_outputs, prefix_suffix, try_image
@@ -100,6 +101,11 @@ class Site:
         with torch.no_grad():
             outputs = layer_outputs(self.backbone, layers, self.section.name)(image)
         return dict(zip(layers, outputs, strict=True))
+
+    def block_outputs(self) -> dict[str, Tensor]:
+        """The same of every block's end, for :meth:`photos`."""
+        photos = self.photos()
+        return self.outputs(block_ends(self.backbone, self.section.name, photos[:1]), photos)
 
     def try_image(self, network: nn.Module) -> Any:
         """What the backbone, or its stem, gives for a black image of the recipe's size; raises InputError where it

@@ -52,7 +52,7 @@ class PaperEncoder(nn.Module):
     The first three levels of pix2pix's encoder: all eight would leave no places that an alignment could attend to.
     """
 
-    outputs, features = CHANNELS, 256
+    outputs, features, early = CHANNELS, 256, 256
 
     def __init__(self, top: float, photos: int = 1) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class NanoEncoder(nn.Module):
     """The small one: centred (B, 3 n, H, W) -> representation (B, 64, H / 8, W / 8), features of the blocks
     (B, 32, H / 4, W / 4), features that the representation is read from (B, 64, H / 8, W / 8)."""
 
-    outputs = features = NANO_CHANNELS
+    outputs, features, early = NANO_CHANNELS, NANO_CHANNELS, NANO_WIDTH
 
     def __init__(self, top: float, depth: int, photos: int = 1) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.methods.method import (
@@ -30,6 +30,11 @@ class DiROptions(Options):
         default="pilot",
         description="of the baseline representation with the clean one; plain: without the pilot representation, none: "
         "the decoder reads the baseline: both for comparison",
+    )
+    shifts: StrictBool = Field(
+        default=False,
+        description="the outputs of the classifier's blocks are shifted by what the representations say of the photo, "
+        "in place of the paper's training of the classifier",
     )
 
 
@@ -92,14 +97,14 @@ METHOD = Method(
     options=DiROptions,
     variants=("dir", "dir_nano"),
     build=LazyImport("mobile_robust.methods.dir.network:build"),
-    pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
+    pipeline=LazyImport("mobile_robust.methods.dir.network:pipeline"),
     training=Training(
         task=LazyImport("mobile_robust.methods.dir.training:Refining"),
         summary="DiR: representations that do not depend on the camera's degradations, and their alignment",
         description="Train DiRNet and DfRNet on photos and their degraded selves, then the alignment of their "
         "representations through a frozen classifier. Labels are optional.",
         options=DiRTraining,
-        clean_share=1 / 4,
+        clean_share=1 / 2,
         corruptions=("isp_default", "isp_low_light", "isp_ablation"),
         steps=2000,
         batch=16,

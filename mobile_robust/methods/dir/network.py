@@ -8,24 +8,31 @@ of the clean photo, guided by the second, and DfRNet's decoder makes a photo of 
     refined = alignment(baseline, pilot)
     repaired = decoder(refined)
 
-In the small form the decoded photo is mixed with the one that was given (:class:`Mixer`). The paper restores, detects
-and segments; to classify is an extension of ours.
+In the small form the decoded photo is mixed with the one that was given (:class:`Mixer`). The paper trains the network
+behind it along; here that stays as it is, and the outputs of its blocks may be shifted by what the representations say
+of the photo (:class:`~mobile_robust.methods.dir.shifts.Shifts`). The paper restores, detects and segments; to classify
+is an extension of ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mobile_robust.backbones.spread import channel_spreads
 from mobile_robust.contracts.tensors import Role, TensorSpec
 from mobile_robust.errors import InputError
+from mobile_robust.layers.channel_shift import AddShift
 from mobile_robust.methods.adapter import Adapter, Component, image_component
 from mobile_robust.methods.dir.alignment import Alignment
 from mobile_robust.methods.dir.decoder import Mixer, NanoDecoder, PaperDecoder
 from mobile_robust.methods.dir.encoder import BLOCK, CELL, CHANNELS, NANO_CHANNELS, NanoEncoder, PaperEncoder
 from mobile_robust.methods.dir.method import DiROptions
+from mobile_robust.methods.dir.shifts import Shifts
+from mobile_robust.methods.pipeline import ImagePipeline, InsertPipeline, Pipeline
 from mobile_robust.methods.site import Site
 
 #: Channels of the representations of each variant.
@@ -85,14 +92,24 @@ class DiR(Adapter):
         top: Largest value of the image.
         variant: See :data:`VARIANTS`.
         alignment: "pilot", "plain" (without the pilot's guidance) or "none" (the baseline is what is decoded).
+        spreads: Of layers whose outputs are shifted -> standard deviation of their channels, in the network's order.
     """
 
-    def __init__(self, top: float = 1.0, variant: str = "dir_nano", alignment: str = "pilot") -> None:
+    def __init__(
+        self,
+        top: float = 1.0,
+        variant: str = "dir_nano",
+        alignment: str = "pilot",
+        spreads: Mapping[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.top, self.channels, nano = top, VARIANTS[variant], variant == "dir_nano"
         self.representation = Representation(top, nano, alignment)
         self.decoder = NanoDecoder() if nano else PaperDecoder(top)
         self.mixer = Mixer(top) if nano else None
+        self.layers, self.contexts = tuple(spreads or ()), len(spreads or ())
+        dirnet = self.representation.dirnet
+        self.shifts = Shifts(dirnet.early, dirnet.outputs, [*spreads.values()]) if spreads else None
 
     def centred(self, image: Tensor) -> Tensor:
         """image (B, 3, H, W) -> what encoders take."""
@@ -117,11 +134,24 @@ class DiR(Adapter):
         return decoded if self.mixer is None else self.top * (F.pixel_shuffle(decoded, BLOCK) + GREY)
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return self.decode(image).repaired, ()
+        found = self.decode(image)
+        return found.repaired, self.shifts_of(found.represented)
+
+    def shifts_of(self, represented: Represented) -> tuple[Tensor, ...]:
+        """Of :attr:`layers`, (B, C, 1, 1) each."""
+        return () if self.shifts is None else self.shifts(*represented)
+
+    def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
+        return self.editor(layer)(features, *context)
+
+    def editor(self, layer: str) -> nn.Module:
+        return AddShift(self.layers.index(layer))
 
     def start_at_identity(self) -> None:
         """Makes dir_nano change nothing, and its alignment take the pilot as it is; dir has no way past the decoder."""
         alignment = self.representation.alignment
+        if self.shifts is not None:
+            self.shifts.start_at_zero()
         if self.mixer is not None:
             nn.init.zeros_(self.mixer.synthesis.weight)
         if alignment is not None and alignment.adds:
@@ -156,4 +186,10 @@ def build(site: Site, options: DiROptions) -> DiR:
     if any(side % CELL for side in recipe.input.height_width):
         need = f"sides must be multiples of {CELL}, not {recipe.input.size_text()}"
         raise InputError(f"recipe {recipe.name}: a representation's cell has {CELL} pixels a side: {need}")
-    return DiR(float(recipe.input.range), options.variant, options.alignment)
+    spreads = channel_spreads(site.block_outputs()) if options.shifts else None
+    return DiR(float(recipe.input.range), options.variant, options.alignment, spreads)
+
+
+def pipeline(site: Site, adapter: DiR) -> Pipeline:
+    """In front of the network; with shifts, inside it as well."""
+    return InsertPipeline(site, adapter) if adapter.layers else ImagePipeline(site, adapter)

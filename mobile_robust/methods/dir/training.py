@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from mobile_robust.methods.dir.auxiliary import Auxiliary
 from mobile_robust.methods.dir.method import DiRTraining
 from mobile_robust.methods.dir.network import Decoded, DiR
 from mobile_robust.methods.feature_maps import TailMaps, tail_error
-from mobile_robust.methods.pipeline import ImagePipeline
+from mobile_robust.methods.pipeline import FoldedInsertPipeline, ImagePipeline
 from mobile_robust.methods.task import Batch, Task
 from mobile_robust.state_dicts import apply_state, entries_under, read_state
 
@@ -37,11 +38,14 @@ SECOND, SEVERITIES = "isp_default", 5
 #: Prefixes in a checkpoint: of the networks of stage I that are not shipped, and of what stage II aligns to.
 _AUXILIARY, _REFERENCE = "auxiliary.", "reference."
 
+#: In front of the network; with shifts, inside it as well.
+DiRPipeline: TypeAlias = ImagePipeline | FoldedInsertPipeline
 
-class Refining(Task[ImagePipeline, DiR]):
+
+class Refining(Task[DiRPipeline, DiR]):
     """Both stages, one after the other; or the auto-encoder that they are compared with."""
 
-    def __init__(self, pipeline: ImagePipeline, image: ImageSpec, options: DiRTraining, steps: int) -> None:
+    def __init__(self, pipeline: DiRPipeline, image: ImageSpec, options: DiRTraining, steps: int) -> None:
         super().__init__(pipeline, image, options, steps)
         self.options, self.steps, self.direct = options, steps, options.objective == "autoencoder"
         most = 0 if self.direct else steps
@@ -57,7 +61,11 @@ class Refining(Task[ImagePipeline, DiR]):
         # What stage II aligns to: DfRNet as stage I left it. One that learns along would run away from the alignment.
         self.reference = copy.deepcopy(self.module.representation.dfrnet).requires_grad_(False).eval()
         self.example = torch.zeros(1, 3, *image.size)
-        self.teacher = self.maps = TailMaps(pipeline.network, self.example)
+        with torch.no_grad():
+            _, self.context = self.module.eval().prepare(self.example)
+        self.module.train()
+        self.teacher = TailMaps(pipeline.plain, self.example)
+        self.maps = self._maps(pipeline)
 
     def _begin(self, represent: int) -> None:
         self.represent = represent
@@ -76,15 +84,18 @@ class Refining(Task[ImagePipeline, DiR]):
         if self.options.represent is None:
             self._begin(0)
 
-    def use_student(self, pipeline: ImagePipeline) -> None:
+    def use_student(self, pipeline: DiRPipeline) -> None:
         if self.represent:
             raise InputError("--quantized: of DiR stage II alone learns int8 rounding: give --start, or --represent 0")
-        self.maps = TailMaps(pipeline.network, self.example)
+        self.maps = self._maps(pipeline)
+
+    def _maps(self, pipeline: DiRPipeline) -> TailMaps:
+        return TailMaps(pipeline.network, self.example, *self.context)
 
     def param_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        """DiRNet, DfRNet, decoder; alignment and mixer; what is not shipped."""
+        """DiRNet, DfRNet, decoder; alignment, mixer and shifts; what is not shipped."""
         module, representation = self.module, self.module.representation
-        ends = [network for network in (representation.alignment, module.mixer) if network is not None]
+        ends = [n for n in (representation.alignment, module.mixer, module.shifts) if n is not None]
         if self.direct:
             shares = (1.0, 1.0, 1.0, 1.0, 0.0)
         elif self.representing:
@@ -117,7 +128,7 @@ class Refining(Task[ImagePipeline, DiR]):
     def _keep_reference(self) -> None:
         self.reference.load_state_dict(self.module.representation.dfrnet.state_dict())
 
-    def loss(self, student: ImagePipeline, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, student: DiRPipeline, batch: Batch) -> dict[str, Tensor]:
         clean, degraded = self.images(batch.clean), self.images(batch.degraded)
         if self.representing:
             return self._represent(batch, clean, degraded)
@@ -131,7 +142,7 @@ class Refining(Task[ImagePipeline, DiR]):
         reference = self.auxiliary.reference_losses(module, clean)
         return {"loss": baseline["l0"] + reference["l_star"], **baseline, **reference}
 
-    def _refine(self, student: ImagePipeline, batch: Batch, clean: Tensor, degraded: Tensor) -> dict[str, Tensor]:
+    def _refine(self, student: DiRPipeline, batch: Batch, clean: Tensor, degraded: Tensor) -> dict[str, Tensor]:
         """Stage II: L+ (Eq. 8)."""
         module = student.module
         assert isinstance(module, DiR)
@@ -140,7 +151,7 @@ class Refining(Task[ImagePipeline, DiR]):
         losses = {"loss": PHOTO_WEIGHT * photo, "photo": photo}
         if self.options.task_weight:
             seen = student.normalize(found.repaired).contiguous(memory_format=torch.channels_last)
-            task = self._task_error(batch, seen, clean)
+            task = self._task_error(batch, seen, module.shifts_of(found.represented), clean)
             losses |= task | {"loss": losses["loss"] + self.options.task_weight * task["task"]}
         if self.direct or module.representation.alignment is None:
             return losses
@@ -154,9 +165,9 @@ class Refining(Task[ImagePipeline, DiR]):
         photos = [module.photo(found.decoded), *([] if module.mixer is None else [found.repaired])]
         return torch.stack([F.l1_loss(x / module.top, clean / module.top) for x in photos]).sum()
 
-    def _task_error(self, batch: Batch, seen: Tensor, clean: Tensor) -> dict[str, Tensor]:
-        """Under "task": what the classifier makes of the repaired photo, normalized for it."""
-        *maps, answer = self.maps(seen)
+    def _task_error(self, batch: Batch, seen: Tensor, shifts: tuple[Tensor, ...], clean: Tensor) -> dict[str, Tensor]:
+        """Under "task": what the classifier makes of the repaired photo, normalized for it, with its blocks shifted."""
+        *maps, answer = self.maps(seen, *shifts)
         if self.options.loss == "answers":
             return {"task": F.cross_entropy(answer, self.targets(batch))}
         with torch.no_grad():

@@ -7,6 +7,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mobile_robust.layers.first_batches_norm import FirstBatchesNorm
 from mobile_robust.layers.fuse import affine_of
 
 #: Standard deviation of the error that the report assumes: over its noise levels, what a restorer leaves of them.
@@ -32,7 +33,7 @@ class FidelityMap(nn.Module):
     def __init__(self, kind: str, block: int, measured: bool) -> None:
         super().__init__()
         self.kind, self.block = kind, block
-        self.norm = nn.BatchNorm2d(1, affine=False, momentum=None) if measured and kind != "cosine" else None
+        self.norm = FirstBatchesNorm(1) if measured and kind != "cosine" else None
 
     def measure(self, restored: Tensor, clean: Tensor) -> Tensor:
         """Two images (B, 3, H, W), RGB in [0, 1] -> the map of errors that an estimator should give."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mobile_robust.backbones.block_ends import block_ends
 from mobile_robust.backbones.pooling import PoolingPoints, pooling_points
 from mobile_robust.backbones.spread import channel_spreads
 from mobile_robust.data.images import Size
@@ -156,10 +155,8 @@ def build(site: Site, options: FidelityOptions) -> Fidelity:
 def _blocks(site: Site, points: PoolingPoints, map_size: Size) -> dict[str, Tensor]:
     """Layer that ends a block and is edited -> its output (B, C, H, W) for some photos: all but those of a finer
     resolution than the map's, and those that are pooled."""
-    photos = site.photos()
-    outputs = site.outputs(block_ends(site.backbone, site.section.name, photos[:1]), photos)
     return {
         layer: output
-        for layer, output in outputs.items()
+        for layer, output in site.block_outputs().items()
         if layer not in points.before_pools and output.shape[2] <= map_size[0] and output.shape[3] <= map_size[1]
     }

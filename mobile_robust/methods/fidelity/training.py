@@ -26,8 +26,6 @@ from mobile_robust.state_dicts import apply_state, read_state
 ESTIMATOR_WEIGHT = 0.3
 #: Of the paper's cross-entropy.
 LABEL_SMOOTHING = 0.1
-#: Steps of the second stage that give the map its mean and standard deviation.
-CALIBRATION_STEPS = 8
 #: Learning rates of the second stage, as shares of the first's: of the calibration, whose linear layers have a thousand
 #: inputs, and of what the first stage trained. The shifts of blocks learn at the first's.
 CALIBRATION_RATE, RESTORER_RATE = 0.15, 0.05
@@ -98,8 +96,7 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         self.module.train(moving)
         self.module.restorer.train(moving and self.restoring and progress < fixed_from)
         if (norm := self.module.map.norm) is not None:
-            assert norm.num_batches_tracked is not None
-            norm.train(moving and not self.restoring and int(norm.num_batches_tracked) < CALIBRATION_STEPS)
+            norm.train(moving and not self.restoring)
         for parameters, share in self.param_groups():
             for parameter in parameters:
                 parameter.requires_grad_(share > 0)

@@ -19,12 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mobile_robust.backbones.block_ends import block_ends
 from mobile_robust.backbones.spread import channel_spreads
 from mobile_robust.errors import InputError
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
-from mobile_robust.layers.channel_shift import ChannelShift
-from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of
+from mobile_robust.layers.channel_shift import AddShift, ChannelShift
+from mobile_robust.layers.condition import Condition
+from mobile_robust.layers.first_batches_norm import FirstBatchesNorm
+from mobile_robust.layers.fuse import Kernel, affine_of
 from mobile_robust.layers.normalize import ImageRange
 from mobile_robust.methods.adapter import Adapter
 from mobile_robust.methods.afd.method import AFDOptions
@@ -56,7 +57,7 @@ class Statistics(nn.Module):
         self.register_buffer("image_mean", torch.tensor(image_range.mean)[:, None, None], persistent=False)
         self.register_buffer("image_std", torch.tensor(image_range.std)[:, None, None], persistent=False)
         self.dct = BlockDCT()
-        self.norm = nn.BatchNorm2d(COEFFICIENTS, affine=False)
+        self.norm = FirstBatchesNorm(COEFFICIENTS)
 
     def forward(self, image: Tensor) -> Tensor:
         rgb = image * self.image_std + self.image_mean  # (B, 3, H, W), in [0, 1]
@@ -85,22 +86,6 @@ class DeployedStatistics(nn.Module):
         return F.relu6(self.blocks(image)).mean((2, 3), keepdim=True)
 
 
-class Condition(nn.Module):
-    """Statistics (B, 131, 1, 1) -> what the shifts of all layers are read from, (B, rank, 1, 1)."""
-
-    def __init__(self, hidden: int, rank: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(STATISTICS, affine=False)
-        self.hidden, self.out = nn.Conv2d(STATISTICS, hidden, 1), nn.Conv2d(hidden, rank, 1)
-
-    def forward(self, statistics: Tensor) -> Tensor:
-        return F.relu(self.out(F.relu(self.hidden(self.norm(statistics)))))
-
-    def fuse(self) -> nn.Module:
-        hidden = conv_of(fold_affine_before(*affine_of(self.norm), kernel_of(self.hidden)))
-        return nn.Sequential(hidden, nn.ReLU(), self.out, nn.ReLU())
-
-
 class FiLM(Adapter):
     """Shifts the outputs of some layers.
 
@@ -119,7 +104,7 @@ class FiLM(Adapter):
         self.blocks, self.stem = tuple(spreads), stem
         self.layers = (*stem.layers, *self.blocks) if stem else self.blocks
         self.contexts = len(self.blocks) + (stem is not None and stem.fde is not None)
-        self.statistics, self.condition = Statistics(image_range), Condition(hidden, rank)
+        self.statistics, self.condition = Statistics(image_range), Condition(STATISTICS, hidden, rank)
         self.shifts = nn.ModuleList([ChannelShift(rank, spread) for spread in spreads.values()])
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -133,18 +118,7 @@ class FiLM(Adapter):
         return features + context[self.blocks.index(layer)]
 
     def editor(self, layer: str) -> nn.Module:
-        return _Add(self.blocks.index(layer)) if layer in self.blocks else super().editor(layer)
-
-
-class _Add(nn.Module):
-    """:meth:`FiLM.edit` of one layer, without the adapter's weights."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__()
-        self.index = index
-
-    def forward(self, features: Tensor, *context: Tensor) -> Tensor:
-        return features + context[self.index]
+        return AddShift(self.blocks.index(layer)) if layer in self.blocks else super().editor(layer)
 
 
 def build(site: Site, options: FiLMOptions) -> FiLM:
@@ -154,8 +128,7 @@ def build(site: Site, options: FiLMOptions) -> FiLM:
     if any(side % BLOCK for side in image.height_width):
         reason = f"reads blocks of {BLOCK} pixels: sides must be multiples of {BLOCK}, not {image.size_text()}"
         raise InputError(f"recipe {site.recipe.name}: method {site.recipe.method} {reason}")
-    normalized = site.photos()
-    outputs = site.outputs(options.layers or block_ends(site.backbone, site.section.name, normalized[:1]), normalized)
+    outputs = site.outputs(options.layers, site.photos()) if options.layers else site.block_outputs()
     for layer, output in outputs.items():
         if output.dim() != 4:
             raise InputError(f"options.layers: the output of {layer!r} of {site.section.name} is no (B, C, H, W) map")

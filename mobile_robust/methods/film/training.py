@@ -1,9 +1,7 @@
 """Training FiLM on DCT statistics, without labels: of a degraded crop the shifted network shall compute what the
 unedited one computes of the clean crop, its feature maps at every resolution and its answer.
 
-Half of the crops are clean, which teaches it to leave good photos alone, and it starts with shifts of zero. Batch norms
-take their statistics from the first steps and keep them: which degradations a batch happens to hold must not change
-what the others' statistics say.
+Half of the crops are clean, which teaches it to leave good photos alone, and it starts with shifts of zero.
 """
 
 from __future__ import annotations
@@ -25,8 +23,6 @@ from mobile_robust.state_dicts import apply_state, read_state
 
 #: Crops, of which each gives one number of every statistic.
 LEAST_BATCH = 2
-#: Steps at first that give the batch norms their statistics.
-CALIBRATION_STEPS = 8
 #: Learning rate of a trained AFD-Module as a share of that of the shifts, which begin at zero.
 LOADED_STEM_RATE = 0.1
 
@@ -40,8 +36,6 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
         for shift in self.module.shifts:
             for parameter in shift.parameters():
                 nn.init.zeros_(parameter)
-        for norm in self.norms:
-            norm.momentum = None  # the mean over all batches that it sees
         if self.module.stem:
             start_at_identity(self.module.stem)
         with torch.no_grad():
@@ -50,11 +44,6 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
         self.module.train()
         self.teacher = TailMaps(pipeline.plain, self.example)
         self.use_student(pipeline)
-
-    @property
-    def norms(self) -> list[nn.BatchNorm2d]:
-        """Of statistics and condition."""
-        return [self.module.statistics.norm, self.module.condition.norm]
 
     def load(self, path: Path, what: str) -> None:
         """The weights of the whole module, or of one of its halves: an AFD-Module's then learn slowly, with their batch
@@ -78,9 +67,6 @@ class Distillation(Task[FoldedInsertPipeline, FiLM]):
         super().on_step_start(progress)
         if self.module.stem and self.stem_rate < 1:
             self.module.stem.eval()
-        for norm in self.norms:
-            assert norm.num_batches_tracked is not None
-            norm.train(norm.training and int(norm.num_batches_tracked) < CALIBRATION_STEPS)
 
     def use_student(self, pipeline: FoldedInsertPipeline) -> None:
         self.maps = TailMaps(pipeline.network, self.example, *self.context)

@@ -105,6 +105,25 @@ def test_the_small_form_mixes_the_decoded_with_the_given_photo() -> None:
     assert torch.equal(net.decode(image).represented.refined, net.decode(image).represented.pilot)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+@torch.no_grad()
+def test_shifts_of_the_classifiers_blocks_follow_the_single_photo(variant: str) -> None:
+    torch.manual_seed(0)
+    pipeline = build_pipeline(recipe(top=255, variant=variant, shifts=True)).eval()
+    net, image = pipeline.module, images(255.0, size=(32, 32))
+    assert isinstance(net, DiR) and len(net.layers) == net.contexts == 9  # the blocks of a ResNet-20
+    randomize(net)
+    expected = pipeline(image)
+    assert relative_error(expected, pipeline.deployed()(image)) < 1e-4
+    assert relative_error(expected, torch.cat([pipeline(each) for each in image.split(1)])) < 1e-4
+    repaired = pipeline.baseline(net(image))
+    assert relative_error(repaired, expected) > 1e-2
+    net.start_at_identity()
+    assert torch.equal(pipeline(image), pipeline.baseline(net(image)))
+    if variant == "dir_nano":
+        assert torch.equal(pipeline(image), pipeline.baseline(image))
+
+
 @torch.no_grad()
 def test_kernels_of_the_pilot_are_a_convolution_of_every_photo() -> None:
     torch.manual_seed(0)

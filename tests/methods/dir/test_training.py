@@ -85,6 +85,9 @@ def test_first_the_representations_then_their_alignment() -> None:
     [
         ({}, {"represent": 0, "learn": "all"}, {"dirnet", "dfrnet", "decoder", "alignment", "mixer"},
          [ALONG_RATE, ALONG_RATE, ALONG_RATE, 1, 0]),
+        ({"shifts": True}, {"represent": 0}, {"alignment", "mixer", "shifts"}, [0, 0, 0, 1, 0]),
+        ({"shifts": True}, {"objective": "autoencoder"},
+         {"dirnet", "dfrnet", "decoder", "alignment", "mixer", "shifts"}, [1, 1, 1, 1, 0]),
         ({"alignment": "plain"}, {"represent": 0}, {"alignment", "mixer"}, [0, 0, 0, 1, 0]),
         ({"alignment": "none"}, {"represent": 0}, {"decoder", "mixer"}, [0, 0, 1, 1, 0]),
         ({"alignment": "none"}, {"objective": "autoencoder"}, {"dirnet", "decoder", "mixer"}, [1, 1, 1, 1, 0]),
@@ -100,7 +103,7 @@ def test_what_learns_in_the_second_stage(
     assert [share for _, share in learner.param_groups()] == shares
     assert changed(learner, before) == parts
     assert found[-1]["loss"] < found[0]["loss"]
-    assert ("aligned" in found[0]) == ("alignment" in parts)
+    assert ("aligned" in found[0]) == ("alignment" in parts and not learner.direct)
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from mobile_robust.data.images import built_in_photos, jpeg
 from mobile_robust.errors import InputError
-from mobile_robust.methods.film.training import CALIBRATION_STEPS, LOADED_STEM_RATE
+from mobile_robust.layers.first_batches_norm import CALIBRATION_STEPS, FirstBatchesNorm
+from mobile_robust.methods.film.training import LOADED_STEM_RATE
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.task import Task
 from mobile_robust.recipes import load_recipe
@@ -106,11 +107,12 @@ def test_beside_weights_of_film_alone_the_stem_begins_as_the_identity(tmp_path: 
 @torch.no_grad()
 def test_batch_norms_keep_the_statistics_of_the_first_steps() -> None:
     learner = make_task(initial_model(load_recipe(RECIPE), 0), (64, 64), Options(), 100)
+    norms = [module for module in learner.module.modules() if isinstance(module, FirstBatchesNorm)]
     seen = []
     for step in range(CALIBRATION_STEPS + 3):
         learner.on_step_start(step / 100)
         learner(*batch(2 + step))
-        seen.append([norm.running_mean.clone() for norm in learner.norms])
+        seen.append([norm.running_mean.clone() for norm in norms])
     moved = [any(not torch.equal(x, y) for x, y in zip(*pair, strict=True)) for pair in itertools.pairwise(seen)]
     assert moved == [True] * (CALIBRATION_STEPS - 1) + [False] * 3
     norm = learner.module.statistics.norm
