@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mobile_robust.recipes import load_recipe
     from mobile_robust.training.run import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "PhotoDataset",

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import mobile_robust
 from mobile_robust import cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
-    ROOT / "README.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "mobile_robust/weights").glob("*.md")),
 ]
@@ -48,6 +49,14 @@ def test_relative_links_lead_to_files_and_headings(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not fragment or fragment in anchors(target), link
+
+
+def test_the_python_page_has_the_whole_api_and_the_changelog_this_version() -> None:
+    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    named = {name.partition(".")[0] for name in re.findall(r"^\| `([\w.]+)\(", page, re.MULTILINE)}
+    assert named == set(mobile_robust.__all__) - {"__version__"}
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert versions[0] == mobile_robust.__version__
 
 
 @pytest.mark.parametrize("command", sorted(commands()))

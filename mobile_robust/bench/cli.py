@@ -13,6 +13,7 @@ from mobile_robust.bench.android.cli import add_android
 from mobile_robust.bench.instructions.cli import add_arm64
 from mobile_robust.bench.ios.cli import add_ios
 from mobile_robust.bench.models import split_argument
+from mobile_robust.bench.protocol import WARM_UP_SECONDS
 from mobile_robust.bench.run import benchmark
 from mobile_robust.contracts.result import RESULT_NAME, Result
 from mobile_robust.contracts.targets import TARGETS
@@ -20,6 +21,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.options import MOST_TIMES, add_measurement, add_threads, at_least
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar, work_bar
+from mobile_robust.reporting.text import duration_text
 from mobile_robust.runtimes import registry
 
 _EXAMPLES = """examples:
@@ -93,7 +95,18 @@ def _add_report(report: argparse.ArgumentParser) -> None:
 def _host(options: argparse.Namespace) -> int:
     pin, console = _cores(options.pin), make_console(stderr=True)
     builds = [*options.builds, *(_baselines(options.builds, console) if options.baselines else [])]
-    with work_bar(console, "repetitions") as on_progress:
+    begun = False
+    with work_bar(console, "repetitions") as show:
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                waits = duration_text((total - done) * (options.cool_down + WARM_UP_SECONDS))
+                said = f"{total - done} repetitions of the test set; cooling down and warming up alone take {waits}"
+                console.print(said, soft_wrap=True)
+            show(what, done, total)
+
         result = benchmark(
             builds,
             options.out,

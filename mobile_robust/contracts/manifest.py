@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from mobile_robust.contracts.chips import Chip
 from mobile_robust.contracts.contract import Contract
+from mobile_robust.contracts.overhead import Overhead
 from mobile_robust.contracts.precisions import Precision
 from mobile_robust.contracts.recipe import Recipe, Tolerance
 from mobile_robust.contracts.targets import TARGETS, Target
@@ -223,6 +224,7 @@ class Manifest(Contract):
     reference: StoredFile = Field(description="safetensors: input.NAME and output.NAME of the PyTorch training form")
     weights: StoredFile = Field(description="safetensors: the training form's state, to rebuild it for --layers")
     report: StoredFile | None = Field(default=None, description="the page for people; null: of an older version")
+    overhead: Overhead | None = Field(default=None, description="of the module; null: no module, no backbone, or older")
     artifacts: tuple[Artifact, ...]
     npu: tuple[NpuArtifact, ...] = Field(default=(), description="int8 files compiled for chips, where asked for")
     failed: tuple[FailedFile, ...] = Field(default=(), description="files of the recipe that are not there, and why")

@@ -46,6 +46,8 @@ def main(argv: list[str]) -> int:
             nonlocal begun, made
             if total is not None and begun is None:
                 begun = done, monotonic()
+                if total > done:
+                    errors.print(f"{total - done} predictions to make; how long they take shows after the first ones")
                 if done:
                     errors.print(Text(f"{done} of {total} predictions are in {options.out} already"))
             made = done - begun[0] if begun else 0

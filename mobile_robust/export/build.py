@@ -39,7 +39,7 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
 from mobile_robust.export.calibration import Calibration, degrading
-from mobile_robust.export.cost import Cost, count
+from mobile_robust.export.cost import Cost, count, overhead
 from mobile_robust.export.coverage import check_coverage
 from mobile_robust.export.earlier import EarlierBuild
 from mobile_robust.export.error_plots import ErrorSamples
@@ -137,7 +137,9 @@ class _Builder:
             size, how = recipe.input.height_width, ", ".join(kinds)
             photos = choose(self.calibration, size, *wanted, degrading(kinds), how, more=_more_images(recipe))
             calibration = Calibration(model.example, photos.calibration)
-            doubts = (*photos.warnings, *check_coverage(model, calibration, self.calibration), *check_proportion(model))
+            added = overhead(model)
+            doubts = (*photos.warnings, *check_coverage(model, calibration, self.calibration))
+            doubts += check_proportion(recipe, added)
             sources = {"calibration": photos.calibration_source, "parity_images": photos.parity_source}
             warnings = {"warnings": model.provenance.warnings + doubts}
             provenance = model.provenance.model_copy(update=sources | warnings)
@@ -163,6 +165,7 @@ class _Builder:
             seconds={name: round(value, 2) for name, value in self.seconds.items()},
             reference=StoredFile(file=reference_path.name, sha256=sha256(reference_path)),
             weights=StoredFile(file=WEIGHTS_NAME, sha256=sha256(weights_path)),
+            overhead=added,
             artifacts=tuple(artifacts),
             npu=compiled,
             failed=tuple(self.failed),

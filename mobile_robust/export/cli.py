@@ -13,9 +13,10 @@ from rich.console import Console
 from mobile_robust.contracts.chips import CHIPS, Chip
 from mobile_robust.contracts.manifest import Manifest, read_manifest
 from mobile_robust.contracts.precisions import PRECISIONS
-from mobile_robust.contracts.recipe import ArtifactsSection, Recipe
+from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
+from mobile_robust.export.listing import LIST_NOTE, list_table
 from mobile_robust.export.override import override
 from mobile_robust.options import add_split, seed, split_of
 from mobile_robust.parity.advice import advice
@@ -23,7 +24,6 @@ from mobile_robust.parity.table import render_table
 from mobile_robust.recipes import built_in_recipes, load_recipe
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import progress_bar
-from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.reporting.text import count_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     console = make_console()
     if options.list:
-        _list(console)
+        console.print(list_table())
+        console.print(LIST_NOTE)
         return 0
     named = options.recipe or [name for name in built_in_recipes() if load_recipe(name).default]
     loaded = [load_recipe(name) for name in named]
@@ -177,44 +178,10 @@ def _announcement(recipe: Recipe, out: Path) -> str:
     """What is going to be done, and about how long it takes."""
     files = count_of(len(recipe.artifacts.pairs()), "file")
     try:
-        last = f"the last build took {sum(read_manifest(out / recipe.name).seconds.values()):.0f} s"
+        last = f"the last time: {_duration(read_manifest(out / recipe.name))}"
     except InputError:
         last = "a MobileNet takes about a minute on two idle cores, larger networks longer"
     return f"{recipe.name}: converts to {files} and verifies each; {last}"
-
-
-def _list(console: Console) -> None:
-    rows = []
-    for name in built_in_recipes():
-        recipe = load_recipe(name)
-        backbone = recipe.backbone.name if recipe.backbone else "any"
-        what = recipe.component or recipe.scope
-        rows.append([f"{name}{' *' if recipe.default else ''}", backbone, what, _trained(recipe)])
-    columns = [
-        Column("recipe", "left"),
-        *(Column(title, "left", fold=True) for title in ("backbone", "what", "trained")),
-    ]
-    console.print(Table(columns, rows).terminal())
-    console.print(
-        "* built when no recipe is named\n"
-        "trained: whether weights come with it; those of the backbone alone: train the module, or of the module alone: "
-        "give --backbone-weights; no: for latency and parity only, until you give both\n"
-        f"files, unless the recipe names fewer: {_forms(ArtifactsSection())}"
-    )
-
-
-def _trained(recipe: Recipe) -> str:
-    """Whose weights come with a recipe."""
-    module = recipe.weights.file is not None or recipe.method == "none"
-    if recipe.backbone is None or recipe.backbone.weights:
-        return "yes" if module else "no" if recipe.backbone is None else "backbone"
-    return "module" if module and recipe.weights.file else "no"
-
-
-def _forms(has: ArtifactsSection) -> str:
-    """The precisions of each target in one line."""
-    forms = {spec.title: [name for each, name in has.pairs() if each == target] for target, spec in TARGETS.items()}
-    return ", ".join(f"{title} {' '.join(names)}" for title, names in forms.items() if names)
 
 
 def _duration(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mobile_robust.contracts.overhead import Overhead
 from mobile_robust.pipelines import Model
 
 #: What batch norms keep beside their weights.
@@ -19,18 +20,6 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 class Cost(NamedTuple):
     macs: int  # multiply-accumulates of one inference, batch 1
     parameters: int
-
-
-class Overhead(NamedTuple):
-    """A module's deploy form beside the bare backbone."""
-
-    module: Cost
-    backbone: Cost
-
-    @property
-    def share(self) -> float:
-        """The module's multiply-accumulates relative to the backbone's."""
-        return self.module.macs / self.backbone.macs
 
 
 def count(network: nn.Module, inputs: dict[str, Tensor]) -> Cost:
@@ -49,8 +38,15 @@ def overhead(model: Model) -> Overhead | None:
     backbone = Cost(_macs(lambda: plain.baseline(image)), sum(x.numel() for x in weights))
     made = count(model.deploy, inputs)
     if model.recipe.scope == "module":
-        return Overhead(made, backbone)
-    return Overhead(Cost(made.macs - backbone.macs, made.parameters - backbone.parameters), backbone)
+        added = made
+    else:
+        added = Cost(made.macs - backbone.macs, made.parameters - backbone.parameters)
+    return Overhead(
+        macs=added.macs,
+        parameters=added.parameters,
+        backbone_macs=backbone.macs,
+        backbone_parameters=backbone.parameters,
+    )
 
 
 def _macs(run: Callable[[], Tensor]) -> int:

@@ -14,7 +14,7 @@ from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import REPORT_NAME
 from mobile_robust.export.shown_photos import ShownPhoto, photo_section
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import SYMBOLS, overhead_text, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.page import fact_list, figure, page, section
 from mobile_robust.reporting.tables import Table
@@ -56,7 +56,7 @@ def _header(manifest: Manifest, title: str) -> Html:
         el("p", "mobile-robust · build report", class_="eyebrow"),
         el("h1", title),
         el("p", _pill(verdict, verdict_text(manifest)), class_="verdict"),
-        el("p", _lead(manifest), class_="lead"),
+        el("p", f"{_lead(manifest)} {overhead_text(manifest.overhead)}".rstrip(), class_="lead"),
     ]
     if provenance.label:
         weights = f"Module: {provenance.weights}. Backbone: {provenance.backbone}."

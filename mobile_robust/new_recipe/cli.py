@@ -83,9 +83,9 @@ def _show(console: Console, request: Request, proposal: Proposal) -> None:
     console.print(Table(columns, proposal.decisions).terminal())
     if cost := proposal.cost:
         said = (
-            f"the module adds {count_text(cost.module.macs)} multiply-accumulates ({cost.share:+.0%}) and "
-            f"{count_text(cost.module.parameters)} parameters to {count_text(cost.backbone.macs)} and "
-            f"{count_text(cost.backbone.parameters)} of the backbone"
+            f"the module adds {count_text(cost.macs)} multiply-accumulates ({cost.share:+.0%}) and "
+            f"{count_text(cost.parameters)} parameters to {count_text(cost.backbone_macs)} and "
+            f"{count_text(cost.backbone_parameters)} of the backbone"
         )
         console.print(said, soft_wrap=True)
         if cost.share > PROPORTION:

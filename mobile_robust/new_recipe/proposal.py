@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from mobile_robust.contracts.overhead import Overhead
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Size
-from mobile_robust.export.cost import Overhead
 from mobile_robust.methods.method import Method
 from mobile_robust.new_recipe.layers.points import PricedLayers
 from mobile_robust.new_recipe.preprocessing import Measured

@@ -221,6 +221,7 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
     included."""
     done: list[Step] = []
     broken: dict[PhotoPath, str] = {}
+    console.print(f"{count} steps; how long they take shows after the first ones", soft_wrap=True)
     with work_bar(console, "training") as update:
         for step in steps:
             if not console.quiet:

@@ -89,7 +89,7 @@ def device(name: str = "Host 1") -> Device:
 
 
 def result(runs: tuple[Run, ...], how: Protocol | None = None) -> Result:
-    app = App(platform="host", name="mobile-robust", version="0.1.0")
+    app = App(platform="host", name="mobile-robust", version="0.2.0")
     return Result(created=WHEN, app=app, device=device(), protocol=how or protocol(), runs=runs, complete=True)
 
 

@@ -56,7 +56,8 @@ def test_host_then_report(
     words = ["host", str(pipeline_build), "--images", str(photos), "--repetitions", "1", "--cool-down", "0"]
     assert main([*words, "--out", str(tmp_path / "deep" / "out")]) == 0
     path = tmp_path / "deep" / "out" / RESULT_NAME
-    made, printed = read_result(path), capsys.readouterr().out
+    made, (printed, said) = read_result(path), capsys.readouterr()
+    assert "2 repetitions of the test set; cooling down and warming up alone take 2 s" in said
     assert made.protocol.repetitions == 1 and made.complete
     assert "pipeline" in printed and "CPU ratio" in printed and str(path) in printed
     with pytest.raises(InputError, match="unknown recipe for --base 'resnet5O'"):

@@ -21,6 +21,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.export import build as building
 from mobile_robust.export.cli import main
 from mobile_robust.export.targets import tflite
+from mobile_robust.recipes import built_in_recipes
 from mobile_robust.runtimes.registry import select
 from tests.conftest import Command
 from tests.data.synthetic import EMPTY, photo, write
@@ -178,8 +179,14 @@ def test_the_list_fits_a_narrow_terminal_and_says_what_is_trained(
     assert main(["--list"]) == 0
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert max(map(len, lines)) <= 80
-    said = {words[0]: words[-1] for line in lines if (words := line.split())}
-    assert said["film_mobilenetv1_pipeline"] == "yes" and said["sympie_224"] == "no" and said["resnet50"] == "no"
+    table = lines[: lines.index("* built when no recipe is named")]
+    said = {line.split()[0]: line.replace(" *", "").split()[1:] for line in table if line and line.split()[0] != "of"}
+    assert set(built_in_recipes()) <= set(said)  # a line each
+    assert said["film_mobilenetv1_pipeline"][:2] == ["pipeline", "yes"]
+    assert said["sympie_224"][:2] == ["module", "no"] and said["sympie_nem"][:2] == ["component", "no"]
+    assert said["dir_mobilenetv2_pipeline"][:2] == ["pipeline", "partly"]
+    assert " ".join(said["afd_mobilenetv2"]) == "module yes +48.0 M +31.1 k"
+    assert any(line.split() == ["of", "mobilenetv2_100", "301", "M", "3.49", "M"] for line in table)
 
 
 def test_a_random_backbone_is_for_the_recipes_that_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mobile_robust.contracts.recipe import BackboneSection, InputSection, Recipe
+from mobile_robust.export.cost import overhead
 from mobile_robust.export.proportion import check_proportion
 from mobile_robust.pipelines import build_model
 
@@ -13,7 +14,7 @@ def said(method: str, scope: str = "pipeline", **options: object) -> tuple[str, 
     backbone = BackboneSection(name="test_resnet", options={"num_classes": 10})
     image = InputSection(size=64)
     recipe = Recipe(name="r", method=method, scope=scope, options=options, backbone=backbone, input=image)
-    return check_proportion(build_model(recipe))
+    return check_proportion(recipe, overhead(build_model(recipe)))
 
 
 @pytest.mark.parametrize("scope", ["pipeline", "module"])

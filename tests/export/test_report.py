@@ -26,6 +26,7 @@ from mobile_robust.contracts.manifest import (
     Tensor,
     Verdict,
 )
+from mobile_robust.contracts.overhead import Overhead
 from mobile_robust.contracts.precisions import PRECISIONS, Precision, Scope
 from mobile_robust.contracts.recipe import ArtifactsSection, BackboneSection, InputSection, Recipe, Tolerance
 from mobile_robust.contracts.targets import Target
@@ -277,6 +278,14 @@ def test_what_is_doubtful_and_who_says_what_the_image_is_are_shown(tmp_path: Pat
     for text in ("few photos", "size, mean, std: timm resnet50.a1_in1k"):
         assert text in page and text in table
     assert "photos &lt;dark&gt;" in page and "warning: photos <dark>" in table
+
+
+def test_what_the_module_adds_to_its_backbone_is_in_table_and_page(tmp_path: Path) -> None:
+    cost = Overhead(macs=48_000_000, parameters=31_100, backbone_macs=300_000_000, backbone_parameters=3_490_000)
+    built = manifest().model_copy(update={"overhead": cost})
+    said = "The module adds 48.0 M multiply-accumulates (+16%) and 31.1 k parameters to the bare"
+    assert said in " ".join(printed(built).split()) and said in write_report(built, tmp_path).read_text()
+    assert "bare backbone" not in printed(manifest()) + write_report(manifest(), tmp_path).read_text()
 
 
 def test_end_table_loses_no_text_in_a_narrow_terminal_and_takes_brackets_literally() -> None:

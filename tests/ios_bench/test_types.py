@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.export.app_kit.kit import write_app_kit
+from tests.export.app_kit.test_kit import classifier
 from tests.ios_bench.swift_tools import MODULES, STUBS, TypeChecker, program, swift_sources
 
 pytestmark = [pytest.mark.slow, pytest.mark.device]
@@ -41,6 +43,18 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> TypeChecker:
 def test_the_app_and_the_tool_for_a_mac(checker: TypeChecker) -> None:
     checker.check("MobileRobustBench", swift_sources("app/Sources"), "-parse-as-library")
     checker.check("benchmark", swift_sources("Sources/benchmark"))
+
+
+@pytest.mark.parametrize("pixel_buffer", [True, False])
+def test_the_code_for_apps(checker: TypeChecker, tmp_path: Path, pixel_buffer: bool) -> None:
+    """The app kit's, for a file that takes an image and for one that takes an array."""
+    written = write_app_kit(classifier(pixel_buffer=pixel_buffer), tmp_path)
+    sources = [path for path in written if path.suffix == ".swift"]
+    checker.check("AppKit", sources, "-parse-as-library")
+    use = tmp_path / "Use.swift"
+    use.write_text("func use(_ each: Prediction) -> Float { each.probability }\n", encoding="utf-8")  # it is a Double
+    with pytest.raises(pytest.fail.Exception, match="cannot convert return expression of type 'Double'"):
+        checker.check("AppKit", [*sources, use], "-parse-as-library")
 
 
 def test_a_wrong_use_is_found(checker: TypeChecker, tmp_path: Path) -> None:

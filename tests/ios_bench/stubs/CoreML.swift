@@ -21,6 +21,8 @@ open class MLModel: NSObject {
 
     open class func compileModel(at modelURL: URL) async throws -> URL { fatalError() }
 
+    open func prediction(from input: MLFeatureProvider) throws -> MLFeatureProvider { fatalError() }
+
     open func prediction(from input: MLFeatureProvider, options: MLPredictionOptions) throws -> MLFeatureProvider {
         fatalError()
     }
@@ -59,6 +61,13 @@ open class MLMultiArray: NSObject {
     open var strides: [NSNumber] { fatalError() }
 
     public init(shape: [NSNumber], dataType: MLMultiArrayDataType) throws { fatalError() }
+
+    open var count: Int { fatalError() }
+
+    open subscript(index: Int) -> NSNumber {
+        get { fatalError() }
+        set { fatalError() }
+    }
 
     public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { fatalError() }
 

@@ -11,6 +11,8 @@ public typealias OSType = UInt32
 public final class CVPixelBuffer {}
 
 public struct CVPixelBufferLockFlags: OptionSet {
+    public static let readOnly = CVPixelBufferLockFlags(rawValue: 1)
+
     public let rawValue: UInt64
 
     public init(rawValue: UInt64) {
@@ -23,11 +25,13 @@ public let kCVPixelBufferIOSurfacePropertiesKey: CFString = "IOSurfaceProperties
 public var kCVPixelFormatType_32BGRA: OSType { fatalError() }
 public var kCVPixelFormatType_OneComponent8: OSType { fatalError() }
 
+@discardableResult // as Swift imports every function of C
 public func CVPixelBufferCreate(
     _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ pixelFormatType: OSType,
     _ pixelBufferAttributes: CFDictionary?, _ pixelBufferOut: UnsafeMutablePointer<CVPixelBuffer?>
 ) -> CVReturn { fatalError() }
 
+@discardableResult
 public func CVPixelBufferLockBaseAddress(_ pixelBuffer: CVPixelBuffer, _ lockFlags: CVPixelBufferLockFlags) -> CVReturn {
     fatalError()
 }
@@ -39,3 +43,6 @@ public func CVPixelBufferUnlockBaseAddress(
 
 public func CVPixelBufferGetBaseAddress(_ pixelBuffer: CVPixelBuffer) -> UnsafeMutableRawPointer? { fatalError() }
 public func CVPixelBufferGetBytesPerRow(_ pixelBuffer: CVPixelBuffer) -> Int { fatalError() }
+public func CVPixelBufferGetWidth(_ pixelBuffer: CVPixelBuffer) -> Int { fatalError() }
+public func CVPixelBufferGetHeight(_ pixelBuffer: CVPixelBuffer) -> Int { fatalError() }
+public func CVPixelBufferGetPixelFormatType(_ pixelBuffer: CVPixelBuffer) -> OSType { fatalError() }
