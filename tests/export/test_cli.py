@@ -184,7 +184,8 @@ def test_the_list_fits_a_narrow_terminal_and_says_what_is_trained(
     assert set(built_in_recipes()) <= set(said)  # a line each
     assert said["film_mobilenetv1_pipeline"][:2] == ["pipeline", "yes"]
     assert said["sympie_224"][:2] == ["module", "no"] and said["sympie_nem"][:2] == ["component", "no"]
-    assert said["dir_mobilenetv2_pipeline"][:2] == ["pipeline", "partly"]
+    assert said["dir_mobilenetv2_pipeline"][:2] == ["pipeline", "yes"]
+    assert said["alexnet"][:2] == ["pipeline", "no"]
     assert " ".join(said["afd_mobilenetv2"]) == "module yes +48.0 M +31.1 k"
     assert any(line.split() == ["of", "mobilenetv2_100", "301", "M", "3.49", "M"] for line in table)
 
