@@ -158,6 +158,7 @@ OWN = {
     "bench.host.pairs",
     "runtimes.snapdragon_npu.worker",
     "evaluation.predictors",
+    "export.costs",
     "methods.deepcorrect.rank.cli",
     "bench.ios.devicectl",  # what a program answers, for tests/bench/ios/
     "bench.ios.diagnose",  # crash logs, for tests/bench/ios/

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from typing_extensions import Self
+
+from mobile_robust.layers.joined_batch import JoinedBatchNorm
 
 #: Batches that give it its statistics.
 CALIBRATION_STEPS = 8
 
 
-class FirstBatchesNorm(nn.BatchNorm2d):
+class FirstBatchesNorm(JoinedBatchNorm):
     """Takes its statistics from the first batches and keeps them: which degradations a batch happens to hold must not
     change what the others' statistics say. It has no weights."""
 

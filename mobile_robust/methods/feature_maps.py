@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from mobile_robust.layers.joined_batch import joined_variance
+
 
 class TailMaps(nn.Module):
     """A frozen network, or its tail: inputs -> its last feature map at every resolution, largest first, and the logits.
@@ -58,4 +60,4 @@ def relative_error(x: Tensor, target: Tensor) -> Tensor:
 
 def relative_errors(x: Tensor, target: Tensor) -> Tensor:
     """The same of every image, (B,): as fractions of all images' variance."""
-    return (x - target).square().mean(tuple(range(1, x.dim()))) / target.var()
+    return (x - target).square().mean(tuple(range(1, x.dim()))) / joined_variance(target)

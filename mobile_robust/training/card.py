@@ -66,6 +66,8 @@ def card(
     device = f"{settings.threads} CPU threads, {platform.machine()} {platform.system()}"
     if accelerator.device.type == "cuda":
         device = f"{accelerator.num_processes} x {torch.cuda.get_device_name()}"
+    elif accelerator.num_processes > 1:
+        device = f"{accelerator.num_processes} processes of {device}"
     rows = {
         "recipe": f"{recipe.name}: {words}{ranking}",
         "backbone": f"{model.provenance.backbone}, SHA-256 {model.provenance.backbone_sha256}, of its tensors in half "

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from mobile_robust.data.storage import PhotoPath
 from mobile_robust.errors import InputError
+from mobile_robust.layers.joined_batch import join_batch_norms
 from mobile_robust.methods.task import Task
 from mobile_robust.training.checkpoints import Checkpoints
 from mobile_robust.training.settings import TrainSettings
@@ -48,6 +49,7 @@ def run_steps(
     Measures a few times before the end what it brings. Raises InputError where the loss is no finite number any more,
     or no photo can be read."""
     groups = [{"params": parameters} for parameters, _ in task.param_groups()]
+    join_batch_norms(task)
     model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))
     first = checkpoints.load(task, optimizer, accelerator, validation)
     loader = DataLoader(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from pydantic import BaseModel, Field
 from rich.console import Console
 from safetensors.torch import save
@@ -88,7 +88,9 @@ def train(
     if problem := wrong_length(out):
         raise InputError(f"--out {out}: {problem}")
     torch.set_num_threads(settings.threads)
-    accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision)
+    # find_unused_parameters: of a method with stages, not all parameters learn in each
+    several = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision, kwargs_handlers=[several])
     with output_lock(out) if accelerator.is_main_process else nullcontext():
         return _train(recipe, photos, out, settings, options, command, accelerator)
 
@@ -114,8 +116,8 @@ def _train(
     size = recipe.input.height_width
     corruptions = select(settings.corruptions, small=size[0] <= SMALL_SIDE)
     degradations = [(entry.name, level) for entry, levels in corruptions.items() for level in levels]
-    if settings.batch < processes:
-        raise InputError(f"--batch {settings.batch}: must be {processes} or more, one crop a process")
+    if settings.batch % processes:
+        raise InputError(f"--batch {settings.batch}: must be a multiple of {processes}, as many crops for each process")
     crop = (settings.crop, settings.crop) if settings.crop else training.crop(size)
     if any(side > whole for side, whole in zip(crop, size, strict=True)):
         raise InputError(f"--crop {settings.crop}: the recipe's photos have {recipe.input.size_text()}")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_robust.data.image_spec import ImageSpec
+from mobile_robust.layers.joined_batch import joined_variance
 from mobile_robust.methods.afd.method import AFDTraining
 from mobile_robust.methods.afd.network import AFD
 from mobile_robust.methods.feature_maps import TailMaps, relative_error, tail_error
@@ -69,5 +70,5 @@ def start_at_identity(module: AFD) -> None:
 def channel_error(x: Tensor, target: Tensor) -> Tensor:
     """:func:`relative_error` of every channel of (B, C, h, w), on average; a nearly constant one counts little."""
     square = ((x - target) ** 2).mean((0, 2, 3))
-    spread = target.var((0, 2, 3))
+    spread = joined_variance(target, (0, 2, 3))
     return (square / (spread + 0.1 * spread.mean())).mean()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mobile_robust.layers.joined_batch import joined_mean, joined_neighbours
 from mobile_robust.methods.dir.encoder import NanoEncoder, PaperEncoder
 from mobile_robust.methods.dir.network import DiR
 from mobile_robust.methods.dir.objective import Gaussian, divergence, information
@@ -35,7 +36,7 @@ class Discriminator(nn.Module):
         It is computed cell by cell: a representation of one cell says little of the others.
         """
         photo = self.photo(centred / self.top)
-        joint, marginal = (self.together(torch.cat([x, representation], 1)) for x in (photo, photo.roll(1, 0)))
+        joint, marginal = (self.together(torch.cat([x, representation], 1)) for x in (photo, joined_neighbours(photo)))
         return information(joint, marginal)
 
 
@@ -64,7 +65,7 @@ class Auxiliary(nn.Module):
         loss = -known + REDUNDANCY * redundancy + PRIOR * prior
         with torch.no_grad():
             one, other = (view.mean for view in views)
-            closeness = _distance(one, other) / _distance(one, other.roll(1, 0))
+            closeness = _distance(one, other) / _distance(one, joined_neighbours(other))
         return {"l0": loss, "information": known, "redundancy": redundancy, "closeness": closeness}
 
     def reference_losses(self, module: DiR, clean: Tensor) -> dict[str, Tensor]:
@@ -79,7 +80,7 @@ class Auxiliary(nn.Module):
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:
-    return (one - other).flatten(1).norm(dim=1).mean()
+    return joined_mean((one - other).flatten(1).norm(dim=1).mean())
 
 
 def _gaussian(encoder: NanoEncoder | PaperEncoder, variance: nn.Module, centred: Tensor) -> Gaussian:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mobile_robust.layers.joined_batch import joined_draw
+
 #: Limits of log-variances, beyond which a Gaussian is a point, or without any information.
 _LEAST, _MOST = -8.0, 4.0
 
@@ -33,7 +35,11 @@ class Gaussian(NamedTuple):
 
     def sample(self) -> Tensor:
         """A draw through which gradients pass to mean and variance."""
-        return self.mean + torch.exp(self.log_variance / 2) * torch.randn_like(self.mean)
+
+        def normal(count: int) -> Tensor:
+            return torch.randn_like(torch.cat([self.mean] * (count // len(self.mean))))
+
+        return self.mean + torch.exp(self.log_variance / 2) * joined_draw(normal, len(self.mean))
 
 
 def divergence(p: Gaussian, q: Gaussian) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.errors import InputError
+from mobile_robust.layers.joined_batch import joined_draw
 from mobile_robust.methods.dir.auxiliary import Auxiliary
 from mobile_robust.methods.dir.method import DiRTraining
 from mobile_robust.methods.dir.network import Decoded, DiR
@@ -189,7 +191,11 @@ class Refining(Task[DiRPipeline, DiR]):
 
 def _second_copy(clean: Tensor) -> Tensor:
     """Crops (B, H, W, 3) uint8, degraded anew, as PyTorch's generator says."""
-    draws = zip(torch.randint(2**31, (len(clean),)).tolist(), torch.randint(SEVERITIES, (len(clean),)), strict=True)
-    crops = zip(clean.cpu().numpy(), draws, strict=True)
-    copies = [corrupt(crop, SECOND, 1 + int(level), seed, 0) for crop, (seed, level) in crops]
+    seeds, levels = (joined_draw(partial(_below, most), len(clean)).tolist() for most in (2**31, SEVERITIES))
+    crops = zip(clean.cpu().numpy(), zip(seeds, levels, strict=True), strict=True)
+    copies = [corrupt(crop, SECOND, 1 + level, seed, 0) for crop, (seed, level) in crops]
     return torch.from_numpy(np.stack(copies)).to(clean.device)
+
+
+def _below(most: int, count: int) -> Tensor:
+    return torch.randint(most, (count,))

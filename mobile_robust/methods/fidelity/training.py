@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.errors import InputError
+from mobile_robust.layers.joined_batch import joined_mean
 from mobile_robust.methods.feature_maps import TailMaps, tail_error
 from mobile_robust.methods.fidelity.method import FidelityTraining
 from mobile_robust.methods.fidelity.network import Fidelity
@@ -114,7 +115,7 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         restored, errors = module.restorer(degraded)
         restored, clean = restored / module.top, clean / module.top
         difference = (restored - clean).abs().mean()
-        found = {"loss": difference, "psnr": -10 * torch.log10((restored - clean).square().mean())}
+        found = {"loss": difference, "psnr": -10 * joined_mean((restored - clean).square().mean()).log10()}
         if errors is None:
             return found
         wrong = (errors - module.map.measure(restored.detach(), clean)).abs().mean()
