@@ -49,5 +49,6 @@ def _only(node: object, *names: str) -> bool:
 
 
 def _is_linear(node: object, half: fx.GraphModule) -> bool:
-    called = isinstance(node, fx.Node) and node.op == "call_module"
-    return called and isinstance(half.get_submodule(str(node.target)), nn.Linear)
+    if not isinstance(node, fx.Node) or node.op != "call_module":
+        return False
+    return isinstance(half.get_submodule(str(node.target)), nn.Linear)
