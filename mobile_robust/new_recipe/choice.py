@@ -184,19 +184,18 @@ class _Choice:
         request, method = self.request, self.request.method
         if method.name in cut_methods():
             self.layers = price_layers(self.recipe(), self.network, method)
-        able = [each for each in self.layers.points if each.costs] if self.layers else []
-        if self.layers and not able:
-            lacking = "no layer's output is a map of a fourth of the photo's sides or more that all paths lead through"
-            why = f"repairs the photo; {method.name} has no place: {lacking}"
+        point = self.layers.chosen if self.layers else None
+        if self.layers and not point:
+            lacking = "a map of a fourth of the photo's sides or more that all paths lead through"
+            why = f"repairs the photo; {method.name} has no place: no layer's output is what it can take, {lacking}"
             self.decide("module", _ANYWHERE, why)
             self.layers, method = None, methods()[_ANYWHERE]
             self.request = replace(request, method=method)
-        if not self.layers:
+        if not point:
             self.variant = method.variants[-1] if method.variants else None
             if len(method.variants) > 1:
                 self.decide("variant", self.variant, f"the smallest of {', '.join(method.variants)}")
             return
-        point = next((each for each in able if each.point.default), able[0])
         self.layer = point.point.layer
         what = f"{point.point.channels} channels, {point.point.height}x{point.point.width}"
         first = "where the stem ends" if point.point.default else "the first one that the module can take"

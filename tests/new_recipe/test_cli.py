@@ -74,7 +74,10 @@ def test_where_a_module_has_no_place_another_one_is_chosen_and_that_is_said(
     recipe = load_recipe("sympie_test_vit.toml")
     assert recipe.method == "sympie" and recipe.backbone is not None and recipe.backbone.layer is None
     said = capsys.readouterr()
-    assert "afd has no place: no layer's output is a map" in said.out and "sympie_test_vit.toml: written" in said.out
+    assert (
+        "afd has no place: no layer's output is what it can take" in said.out
+        and "sympie_test_vit.toml: written" in said.out
+    )
     assert "warning: --module afd has no place in test_vit: the recipe is for sympie" in said.err
     with pytest.raises(InputError, match=r"sympie_test_vit\.toml: is there already"):
         main(["test_vit", "--module", "afd"])

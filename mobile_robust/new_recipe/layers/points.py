@@ -36,6 +36,12 @@ class PricedLayers:
     backbone: Cost
     points: tuple[PricedPoint, ...]
 
+    @property
+    def chosen(self) -> PricedPoint | None:
+        """Where the stem ends, or else the first one that the module can take; None: there is none."""
+        able = [each for each in self.points if each.costs]
+        return next((each for each in able if each.point.default), able[0] if able else None)
+
     def share(self, cost: Cost) -> float:
         """A module's multiply-accumulates relative to the backbone's."""
         return cost.macs / self.backbone.macs
