@@ -156,7 +156,9 @@ def _model(
 ) -> Model:
     made = _reference(site, adapter, pipeline)
     if made.network is pipeline:
-        deploy = fold_constants(pipeline.deployed(), (torch.zeros(1, 3, *site.recipe.input.height_width),))
+        deploy = pipeline.deployed()
+        if not pipeline.needs_clean:  # else there is no file, and what is deployed cannot run
+            deploy = fold_constants(deploy, (torch.zeros(1, 3, *site.recipe.input.height_width),))
     else:
         deploy = deployed(made.network)
     return Model(

@@ -59,6 +59,7 @@ class Fidelity(Adapter):
         super().__init__()
         self.restorer, self.map, self.calibration = restorer, fidelity, calibration
         self.classifier, self.source, self.top = classifier, source, top
+        self.block = fidelity.block  # what the map's deploy form does not know
         self.layers = layers if calibration and calibration.contexts else ()
         self.contexts = calibration.contexts if calibration else 0
 
@@ -72,7 +73,7 @@ class Fidelity(Adapter):
         if self.calibration is None:
             return ()
         if self.source == "constant":
-            height, width = (side // self.map.block for side in restored.shape[2:])
+            height, width = (side // self.block for side in restored.shape[2:])
             return self.calibration(restored.new_zeros(len(restored), 1, height, width))
         if self.source == "oracle":
             if clean is None:
