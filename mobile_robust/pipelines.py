@@ -155,12 +155,9 @@ def _model(
     classes: tuple[str, ...] = (),
 ) -> Model:
     made = _reference(site, adapter, pipeline)
-    if made.network is pipeline:
-        deploy = pipeline.deployed()
-        if not pipeline.needs_clean:  # else there is no file, and what is deployed cannot run
-            deploy = fold_constants(deploy, (torch.zeros(1, 3, *site.recipe.input.height_width),))
-    else:
-        deploy = deployed(made.network)
+    deploy = pipeline.deployed() if pipeline and made.network is pipeline else deployed(made.network)
+    if pipeline and made.network is pipeline and not pipeline.needs_clean:  # else what is deployed may not run
+        deploy = fold_constants(deploy, (torch.zeros(1, 3, *site.recipe.input.height_width),))
     return Model(
         site.recipe,
         adapter,
