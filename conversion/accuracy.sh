@@ -20,7 +20,7 @@ cifar=(--images "$test" --labels folders --holdout 0.1)
 
 jpeg=(film_afd_mobilenetv2_pipeline film_mobilenetv1_pipeline)
 mixed=(film_afd_mobilenetv2_mixed_pipeline film_mobilenetv1_mixed_pipeline)
-robust convert {afd,fidelity,film,sympie}_mobilenetv2_pipeline fidelity_mobilenetv2_mixed_pipeline "${jpeg[@]}" "${mixed[@]}" \
+robust convert {afd,dir,fidelity,film,sympie}_mobilenetv2_pipeline fidelity_mobilenetv2_mixed_pipeline "${jpeg[@]}" "${mixed[@]}" \
   --calibration "$photos" "${split[@]}" --out "$out/build"
 robust convert deepcorrect_cifar10_resnet20 deepcorrect_cifar10_resnet20_blur fidelity_cifar10_resnet20 \
   --calibration "$train" --out "$out/build"
@@ -32,6 +32,7 @@ mapfile -t film < <(files film_mobilenetv2_pipeline)
 mapfile -t jpeg < <(files "${jpeg[@]}")
 mapfile -t mixed < <(files "${mixed[@]}")
 mapfile -t sympie < <(files sympie_mobilenetv2_pipeline)
+mapfile -t dir < <(files dir_mobilenetv2_pipeline)
 mapfile -t fidelity < <(files fidelity_mobilenetv2_pipeline)
 mapfile -t fidelity_mixed < <(files fidelity_mobilenetv2_mixed_pipeline)
 mapfile -t fidelity_small < <(files fidelity_cifar10_resnet20)
@@ -46,12 +47,15 @@ robust evaluate "${fidelity[@]}" "${scored[@]}" --corruption "${noises[@]}" --ou
 others=(fidelity_awgn:0.2 fidelity_salt_and_pepper:{0.1,0.3} fidelity_gaussian_blur:{2,4} fidelity_motion_blur:{10,20})
 robust evaluate "${fidelity_mixed[@]}" "${scored[@]}" --corruption "${others[@]}" --out "$out/scores/fidelity_mixed"
 robust evaluate "${fidelity_small[@]}" "${cifar[@]}" --corruption "${noises[@]}" --out "$out/scores/fidelity_cifar"
+isp=(isp_{default,low_light,ablation,demosaicing,gamma})
+robust evaluate "${dir[@]}" "${scored[@]}" --corruption "${isp[@]}" --out "$out/scores/dir"
 kinds=(jpeg jpeg_repeated avif webp)
 robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_held_out"
 robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/mixed_held_out"
 scored=(--images "$validation" --labels "$validation/labels.csv")
 robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_validation"
 robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" imagenet_c:3 --out "$out/scores/mixed_validation"
+robust evaluate "${dir[@]}" "${scored[@]}" --corruption "${isp[@]}" --out "$out/scores/dir_validation"
 robust evaluate "${fidelity[@]}" "${scored[@]}" --corruption fidelity_awgn:{0.1,0.2,0.3} --out "$out/scores/fidelity_validation"
 robust evaluate "${sympie[@]}" --images "$photos" --holdout 0.2 --corruption imagenet_c --out "$out/scores/sympie"
 robust evaluate "${noise[@]}" "${cifar[@]}" --corruption awgn --out "$out/scores/deepcorrect_noise"
