@@ -25,6 +25,8 @@ from mobile_robust.state_dicts import apply_state, read_state
 
 #: Weight of the estimator's error beside the restorer's: with equal weights both stay where they are for long.
 ESTIMATOR_WEIGHT = 0.3
+#: Mean squared error in the log's PSNR of crops that are all clean: that of rounding to 8 bits.
+LEAST_ERROR = 1 / (12 * 255**2)
 #: Of the paper's cross-entropy.
 LABEL_SMOOTHING = 0.1
 #: Learning rates of the second stage, as shares of the first's: of the calibration, whose linear layers have a thousand
@@ -115,7 +117,8 @@ class Calibrating(Task[FidelityPipeline, Fidelity]):
         restored, errors = module.restorer(degraded)
         restored, clean = restored / module.top, clean / module.top
         difference = (restored - clean).abs().mean()
-        found = {"loss": difference, "psnr": -10 * joined_mean((restored - clean).square().mean()).log10()}
+        square = joined_mean((restored - clean).square().mean()).clamp_min(LEAST_ERROR)
+        found = {"loss": difference, "psnr": -10 * square.log10()}
         if errors is None:
             return found
         wrong = (errors - module.map.measure(restored.detach(), clean)).abs().mean()

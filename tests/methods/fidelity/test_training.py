@@ -56,6 +56,13 @@ def state(learner: Calibrating) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in learner.module.state_dict().items()}
 
 
+@torch.no_grad()
+def test_clean_crops_have_a_psnr_that_can_be_drawn() -> None:
+    learner, crops = task(restore=STEPS), batch().clean
+    learner.on_step_start(0)
+    assert float(learner(crops, crops, batch().labels)["psnr"]) == pytest.approx(58.9, abs=0.1)
+
+
 def test_first_the_restorer_then_the_calibration() -> None:
     learner = task(2 * STEPS, restore=STEPS)
     before = state(learner)
