@@ -115,7 +115,8 @@ def test_consoles_are_wide_enough_for_a_name(monkeypatch: pytest.MonkeyPatch) ->
 #: Pattern -> the files that may contain it. What commands print, and a ``__main__``, passes :func:`safe_output`.
 WRITERS = {
     r"(?<![\w.])print\(": r".*\bcli\.py|(frame|contracts/__main__|bench/android/apk/lock|reporting/console)\.py",
-    r"\bsys\.(__)?std(out|err)\b": r"(cli|frame|terminal|quiet|reporting/console|bench/android/apk/lock)\.py",
+    r"\bsys\.(__)?std(out|err)\b": r"(cli|frame|terminal|quiet|reporting/console|evaluation/connection|"
+    r"bench/android/apk/lock)\.py",
     r"Console\(": r"reporting/console\.py",
 }
 

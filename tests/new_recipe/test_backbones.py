@@ -44,6 +44,8 @@ PLACES = {
     "inception_v3": None,
     "alexnet": None,
 }
+#: Tried by the quick tests: behind a layer, behind a block of branches, and on the photo.
+QUICK = ("mobilenetv2_100", "repvgg_a0", "alexnet")
 
 
 def test_the_table_has_these_networks() -> None:
@@ -51,7 +53,7 @@ def test_the_table_has_these_networks() -> None:
     assert script.read_text().split() == list(PLACES)
 
 
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PLACES])
 def test_a_module_finds_its_place(name: str) -> None:
     """On a network without values: only shapes matter."""
     section, method = BackboneSection(name=name), methods()["afd"]
