@@ -40,10 +40,10 @@ def test_the_cable_is_pulled_at_every_step(harness: IosHarness, phone: FakeIphon
 
 
 def test_a_phone_that_stays_away_is_one_message_and_fetched_next_time(harness: IosHarness, phone: FakeIphone) -> None:
-    harness.reconnect = 1
+    harness.reconnect = 5  # of a busy machine, where one look at the phone may take a second
     phone.plan["pull result.json"] = [phone.unplug]  # its progress may not be seen: the app is quick
     message = harness.refused(phone)
-    assert "did not come back within 1 s; nothing measured is lost" in message
+    assert "did not come back within 5 s; nothing measured is lost" in message
     assert phone.app is not None and phone.app.wait(60) == 0  # it measures on, alone
     phone.connected, harness.reconnect = True, 8
     assert complete(harness.measured(phone)) and phone.starts == 1
