@@ -155,8 +155,9 @@ def _model(
     classes: tuple[str, ...] = (),
 ) -> Model:
     made = _reference(site, adapter, pipeline)
-    deploy = pipeline.deployed() if pipeline and made.network is pipeline else deployed(made.network)
-    if pipeline and made.network is pipeline and not pipeline.needs_clean:  # else what is deployed may not run
+    whole = pipeline if made.network is pipeline else None
+    deploy: nn.Module = whole.deployed() if whole else deployed(made.network)
+    if whole and not whole.needs_clean:  # else what is deployed may not run
         deploy = fold_constants(deploy, (torch.zeros(1, 3, *site.recipe.input.height_width),))
     return Model(
         site.recipe,

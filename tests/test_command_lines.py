@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mobile_robust.cli import commands
-from mobile_robust.data.storage import photo_place
+from mobile_robust.data.storage import photo_location
 from mobile_robust.errors import InputError
 from mobile_robust.frame import exit_code
 from mobile_robust.terminal import printable
@@ -138,7 +138,7 @@ def good_value(action: argparse.Action, paths: list[str], random: Random) -> str
         return random.choice(list(action.choices))
     if action.type in (int, float):
         return "1" if action.type is int else "0.4"
-    if action.type in (Path, photo_place):
+    if action.type in (Path, photo_location):
         return paths[0] if str(action.metavar).startswith("DIR") else "out.png" if action.dest == "plot" else "out.json"
     return GOOD.get(str(action.metavar), "afd_mobilenetv2")
 

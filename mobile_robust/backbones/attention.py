@@ -7,7 +7,7 @@ import operator
 from torch import fx, nn
 
 #: Queries, keys and values: one projection gives them all.
-_PARTS = 3
+_CHUNKS = 3
 
 
 def split_heads(half: fx.GraphModule) -> fx.GraphModule:
@@ -30,13 +30,13 @@ def split_heads(half: fx.GraphModule) -> fx.GraphModule:
         if not _only(reshape, "reshape", "view"):
             continue
         projection, *sizes = reshape.args
-        if len(sizes) != 5 or sizes[2] != _PARTS or axes[0] != 2 or not _is_linear(projection, half):
+        if len(sizes) != 5 or sizes[2] != _CHUNKS or axes[0] != 2 or not _is_linear(projection, half):
             continue
         with graph.inserting_before(unbind):
-            parts = graph.call_method("chunk", (projection, _PARTS, -1))
+            chunks = graph.call_method("chunk", (projection, _CHUNKS, -1))
             for use in list(unbind.users):
-                part = graph.call_function(operator.getitem, (parts, use.args[1]))
-                heads = graph.call_method("reshape", (part, *sizes[:2], *sizes[3:]))
+                chunk = graph.call_function(operator.getitem, (chunks, use.args[1]))
+                heads = graph.call_method("reshape", (chunk, *sizes[:2], *sizes[3:]))
                 use.replace_all_uses_with(graph.call_method("permute", (heads, *(a - (a > 2) for a in axes[1:]))))
     graph.eliminate_dead_code()
     half.recompile()

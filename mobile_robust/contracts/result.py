@@ -21,7 +21,7 @@ from mobile_robust.files import write_output
 
 SCHEMA_VERSION = 1
 RESULT_NAME = "result.json"
-#: Outputs are part of a result for so many first inputs, where all outputs for one have at most so many values.
+#: A result holds the outputs for so many first inputs, where all outputs for one have at most so many values.
 INLINE_OUTPUTS, INLINE_VALUES = 2, 4096
 
 Nanoseconds = Annotated[int, Field(gt=0)]
@@ -128,7 +128,7 @@ class Pairs(Contract):
 
 
 class ErrorRecord(Contract):
-    """Something that went wrong, in place of a number."""
+    """Something that went wrong, instead of a number."""
 
     when: Utc
     where: str = Field(description="such as load, first inference, repetition 3")
@@ -139,7 +139,7 @@ class RuntimeVersion(Contract):
     """What executed the artifact."""
 
     name: str = Field(description="such as litert_cpu, tflite_gpu, coreml_npu")
-    version: str = Field(description='"system": that of the device\'s os, which the runtime is part of')
+    version: str = Field(description='"system": that of the device\'s os, which the runtime comes with')
 
 
 class Output(Contract):

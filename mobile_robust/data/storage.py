@@ -13,7 +13,7 @@ from mobile_robust.errors import InputError, first_line, unknown
 
 _TAR = ".tar"
 _HERE = PurePosixPath()
-#: Photos that are asked for together: an object storage answers each after tens of milliseconds.
+#: Photos that are asked for together: an object storage takes tens of milliseconds for each.
 _TOGETHER = 64
 
 
@@ -23,12 +23,12 @@ class StorageError(InputError):
 
 @dataclass(frozen=True)
 class StoredPath:
-    """A photo in a storage, or the place where photos are; other processes and machines find it under the same name.
+    """A photo in a storage, or the location of photos; other processes and machines find it under the same name.
 
     Attributes:
-        root: The place as the user named it: a URL of a folder, or the path or URL of a tar file, or of several with
+        root: The location as the user named it: a URL of a folder, or the path or URL of a tar file, or of several with
             ``*``. All tar files are one folder, as if they were unpacked into it.
-        inside: The photo's path in that folder; empty for the place itself.
+        inside: The photo's path in that folder; empty for the location itself.
         file: The file that holds it, as the storage names it.
         start: Where in that file it begins, in bytes; None: it is the file.
         size: Its bytes; None: not known.
@@ -60,10 +60,10 @@ class StoredPath:
         return content
 
     def files(self) -> list[StoredPath]:
-        """All files of the place, in order of path.
+        """All files of the location, in order of path.
 
         Raises:
-            InputError: There is no such place, it cannot be read, or two tar files hold a file of one name.
+            InputError: There is no such location, it cannot be read, or two tar files hold a file of one name.
         """
         system, path = _system(self.root)
         try:
@@ -74,7 +74,7 @@ class StoredPath:
             raise InputError(f"{self.root}: cannot be read: {first_line(error)}") from None
         if not found:
             raise InputError(f"{self.root}: no such folder or tar file, or nothing is in it")
-        return sorted(found, key=lambda path: path.inside.parts)
+        return sorted(found, key=lambda path: path.inside)
 
     def _listed(self, system: Any, path: str) -> Iterator[StoredPath]:
         if system.isfile(path):
@@ -101,7 +101,7 @@ class StoredPath:
 PhotoPath = Path | StoredPath
 
 
-def photo_place(text: str) -> PhotoPath:
+def photo_location(text: str) -> PhotoPath:
     """Where photos are, as a user names it: a folder of this machine, or what :class:`StoredPath` takes."""
     if "://" in text or "::" in text:
         return StoredPath(text)
@@ -115,7 +115,7 @@ def relative(path: PhotoPath, folder: PhotoPath) -> PurePath:
 
 
 def read_all(paths: Sequence[StoredPath]) -> Iterator[bytes]:
-    """What each of the photos of one place holds, in order; many of them are read at a time. Raises StorageError."""
+    """What each of the photos of one location holds, in order; many of them are read at a time. Raises StorageError."""
     for first in range(0, len(paths), _TOGETHER):
         some = paths[first : first + _TOGETHER]
         system, _ = _system(some[0].root)

@@ -9,7 +9,7 @@ from time import monotonic
 from rich.text import Text
 
 from mobile_robust.data.dataset import PhotoDataset
-from mobile_robust.data.storage import photo_place
+from mobile_robust.data.storage import photo_location
 from mobile_robust.evaluation.arguments import add_runtimes
 from mobile_robust.evaluation.run import evaluate
 from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--images",
         required=True,
-        type=photo_place,
+        type=photo_location,
         metavar="DIR|URL",
         help="folder of photos, here or in a storage that fsspec knows (s3://bucket/val), or .tar files (FILE.tar, "
         "'s3://bucket/val-*.tar'), which are taken as unpacked into one folder",

@@ -71,10 +71,9 @@ def evaluate(
         if not registry.find(name).executes:
             raise unknown("runtime", name, registry.runtimes())
 
-    if ray is not None and jobs is not None:
-        raise InputError(f"--jobs {jobs}: not with --ray, which uses the CPUs of the cluster")
-
     if ray is not None:
+        if jobs is not None:
+            raise InputError(f"--jobs {jobs}: not with --ray, which uses the CPUs of the cluster")
         check_cluster(ray)
 
     # PyTorch: too slow for mistyped options

@@ -14,8 +14,9 @@ from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import REPORT_NAME
 from mobile_robust.export.shown_photos import ShownPhoto, photo_section
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.table import SYMBOLS, overhead_text, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
+from mobile_robust.reporting.overhead import overhead_text
 from mobile_robust.reporting.page import fact_list, figure, page, section
 from mobile_robust.reporting.tables import Table
 from mobile_robust.reporting.text import bytes_text, count_text
@@ -48,7 +49,7 @@ def write_report(
 
 
 def _header(manifest: Manifest, title: str) -> Html:
-    recipe, provenance = manifest.recipe, manifest.provenance
+    recipe, provenance, cost = manifest.recipe, manifest.provenance, manifest.overhead
     verdict: Verdict = "fail"
     if manifest.passed:
         verdict = "pass" if any(artifact.verdict == "pass" for artifact in manifest.artifacts) else "skipped"
@@ -56,7 +57,7 @@ def _header(manifest: Manifest, title: str) -> Html:
         el("p", "mobile-robust · build report", class_="eyebrow"),
         el("h1", title),
         el("p", _pill(verdict, verdict_text(manifest)), class_="verdict"),
-        el("p", f"{_lead(manifest)} {overhead_text(manifest.overhead)}".rstrip(), class_="lead"),
+        el("p", f"{_lead(manifest)} The module {overhead_text(cost)}." if cost else _lead(manifest), class_="lead"),
     ]
     if provenance.label:
         weights = f"Module: {provenance.weights}. Backbone: {provenance.backbone}."

@@ -43,7 +43,7 @@ from mobile_robust.state_dicts import State, apply_state, read_state
 #: Steps beside the trials of :func:`find_preprocessing`.
 _STEPS = 3
 _IMAGENET_CLASSES = 1000
-#: The method that repairs the photo in front of any network: chosen where the one that is asked for has no place.
+#: Repairs the photo in front of any network: chosen where the method that is asked for has no insertion point.
 _ANYWHERE = "sympie"
 #: Decisions that are repeated in the recipe's comment.
 _OF_IMAGE = ("size", "crop", "normalization")
@@ -110,7 +110,7 @@ class _Choice:
             self.options["num_classes"] = count
             why = f"the classifier in {self.path.name if self.path else ''} has as many rows"
         else:
-            why = "the network's own" if not self.state else "the weights fit the network as it is"
+            why = "the network's default" if not self.state else "the weights fit the network as it is"
         self.network = self.create(self.options)
         image = torch.zeros(1, 3, *(request.size or input_of(self.recipe()).recipe.input.height_width))
         scores = try_image(self.network, request.backbone, image)
@@ -173,10 +173,10 @@ class _Choice:
         best, known = self.tried[0], next(each for each in self.tried if each.how == self.how)
         seen = "top-1" if best.top1 is not None else "confidence"
         figure = best.top1 if best.top1 is not None else best.confidence
-        own = known.top1 if known.top1 is not None else known.confidence
+        expected = known.top1 if known.top1 is not None else known.confidence
         if best is known:
             return f"{self.source}; no other way is clearly better on {photos} photos ({seen} {figure:.0%})"
-        return f"{seen} {figure:.0%} on {photos} photos, {own:.0%} as in {self.source}"
+        return f"{seen} {figure:.0%} on {photos} photos, {expected:.0%} as in {self.source}"
 
     def choose_layer(self) -> None:
         """Of a module that edits the features of one layer, and its variant: the costliest that is in proportion. Where
@@ -186,8 +186,10 @@ class _Choice:
             self.layers = price_layers(self.recipe(), self.network, method)
         point = self.layers.chosen if self.layers else None
         if self.layers and not point:
-            lacking = "a map of a fourth of the photo's sides or more that all paths lead through"
-            why = f"repairs the photo; {method.name} has no place: no layer's output is what it can take, {lacking}"
+            lacking = (
+                "no layer's output is what it can take, a map of a fourth of the photo's sides or more that all paths"
+            )
+            why = f"repairs the photo; {method.name} has no insertion point: {lacking} lead through"
             self.decide("module", _ANYWHERE, why)
             self.layers, method = None, methods()[_ANYWHERE]
             self.request = replace(request, method=method)

@@ -17,9 +17,10 @@ from mobile_robust.files import write_output
 from mobile_robust.methods.registry import methods
 from mobile_robust.options import file_name, image_size
 from mobile_robust.reporting.console import make_console
+from mobile_robust.reporting.overhead import overhead_text
 from mobile_robust.reporting.progress import progress_bar
 from mobile_robust.reporting.tables import Column, Table
-from mobile_robust.reporting.text import count_text, triple_text
+from mobile_robust.reporting.text import triple_text
 
 if TYPE_CHECKING:
     from mobile_robust.new_recipe.proposal import Proposal, Request
@@ -55,7 +56,8 @@ def main(argv: list[str]) -> int:
     write_output(request.out, proposal.text)
     _show(make_console(), request, proposal)
     if proposal.method is not method:
-        said = f"--module {method.name} has no place in {options.backbone}: the recipe is for {proposal.method.name}"
+        said = f"--module {method.name} has no insertion point in {options.backbone}"
+        said += f": the recipe is for {proposal.method.name}"
         make_console(stderr=True).print(f"warning: {said}", style="yellow", soft_wrap=True)
     return 0
 
@@ -82,12 +84,7 @@ def _show(console: Console, request: Request, proposal: Proposal) -> None:
     columns = [Column("decided", "left"), *(Column(title, "left", fold=True) for title in ("value", "why"))]
     console.print(Table(columns, proposal.decisions).terminal())
     if cost := proposal.cost:
-        said = (
-            f"the module adds {count_text(cost.macs)} multiply-accumulates ({cost.share:+.0%}) and "
-            f"{count_text(cost.parameters)} parameters to {count_text(cost.backbone_macs)} and "
-            f"{count_text(cost.backbone_parameters)} of the backbone"
-        )
-        console.print(said, soft_wrap=True)
+        console.print(f"the module {overhead_text(cost)}", soft_wrap=True)
         if cost.share > PROPORTION:
             advice = f"; --module {_DEFAULT} costs less on most networks" if request.method.name != _DEFAULT else ""
             console.print(Text(f"warning: that is out of proportion{advice}", "yellow"), soft_wrap=True)

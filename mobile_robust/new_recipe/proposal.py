@@ -53,7 +53,7 @@ class Proposal:
     Attributes:
         text: The file.
         recipe: What it means.
-        method: Of the module; another one than asked for where that has no place in the backbone.
+        method: Of the module; another one than asked for where that has no insertion point in the backbone.
         decisions: With their reasons.
         tried: Ways to feed the network, the one taken first; empty where they were not checked.
         layers: Where the module can go; None where it finds its layers itself, or edits the photo.

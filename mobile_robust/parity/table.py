@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from mobile_robust.contracts.manifest import Manifest, Metrics, ParityResult, Verdict
-from mobile_robust.contracts.overhead import Overhead
 from mobile_robust.contracts.recipe import Tolerance
 from mobile_robust.contracts.targets import TARGETS
+from mobile_robust.reporting.overhead import overhead_text
 from mobile_robust.reporting.tables import Column, Table
 from mobile_robust.reporting.text import bytes_text, count_of, count_text
 
@@ -63,17 +63,6 @@ def tolerance_text(tolerance: Tolerance | None) -> str:
     if tolerance.top1_agreement is not None:
         parts.append(f"≥ {tolerance.top1_agreement:.1%} top-1")
     return ", ".join(parts)
-
-
-def overhead_text(cost: Overhead | None) -> str:
-    """What a module adds to the bare backbone, as a sentence; nothing where there is no module or no backbone."""
-    if cost is None:
-        return ""
-    macs, parameters = count_text(cost.macs), count_text(cost.parameters)
-    return (
-        f"The module adds {macs} multiply-accumulates ({cost.share:+.0%}) and {parameters} parameters to the bare "
-        f"backbone's {count_text(cost.backbone_macs)} and {count_text(cost.backbone_parameters)}."
-    )
 
 
 def verdict_text(manifest: Manifest) -> str:
@@ -165,8 +154,8 @@ def render_table(manifest: Manifest, console: Console) -> None:
         rows.append([missing.title, "—", "", "not made", "", "", verdict_cell("fail")])
         failures.append(Text.assemble((f"{missing.title} could not be made: ", "bold red"), missing.reason))
     console.print(Table(_COLUMNS, rows, recipe.title or recipe.name).terminal())
-    if added := overhead_text(manifest.overhead):
-        console.print(Text(added, style="dim"))
+    if manifest.overhead:
+        console.print(Text(f"The module {overhead_text(manifest.overhead)}.", style="dim"))
     counts = "; ".join(f"{', '.join(names)}: {count}" for count, names in sorted(compared.items()))
     if counts:
         console.print(Text(f"photos compared: {counts}", style="dim"))

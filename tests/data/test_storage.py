@@ -16,7 +16,7 @@ from PIL import Image
 
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.split import Split
-from mobile_robust.data.storage import StorageError, StoredPath, photo_place
+from mobile_robust.data.storage import StorageError, StoredPath, photo_location
 from mobile_robust.errors import InputError
 
 
@@ -70,7 +70,7 @@ def test_it_is_the_same_dataset_wherever_the_photos_lie(folder: Path, memory: An
             place = "memory://bucket/val-*.tar"
     for split in (None, Split(0.5, 2), Split(0.5, 2, "position")):
         here = PhotoDataset.from_folder(folder, "folders", split, held_out=True)
-        there = PhotoDataset.from_folder(photo_place(place), "folders", split, held_out=True)
+        there = PhotoDataset.from_folder(photo_location(place), "folders", split, held_out=True)
         there = pickle.loads(pickle.dumps(there))
         names = [path.relative_to(folder).as_posix() for path in here.paths if isinstance(path, Path)]
         assert [str(path).removeprefix(f"{there.folder}/") for path in there.paths] == names
@@ -89,13 +89,13 @@ def test_labels_of_a_table_and_of_names(folder: Path) -> None:
     names = ["a-b/0.png", "a/1.png", "a/deep/2.png", "b/3.png", "b/4.PNG"]
     table.write_text("file,label\n" + "".join(f"{name},{9 - i}\n" for i, name in enumerate(names)))
     for labels in ("names", str(table)):
-        here, there = (PhotoDataset.from_folder(place, labels) for place in (folder, photo_place(str(tar))))
+        here, there = (PhotoDataset.from_folder(place, labels) for place in (folder, photo_location(str(tar))))
         assert here.labels == there.labels and len(here) == 5
 
 
 def test_a_storage_that_does_not_give_a_photo_is_no_broken_photo(folder: Path, memory: Any) -> None:
     memory.put(str(folder), "/val", recursive=True)
-    dataset = PhotoDataset.from_folder(photo_place("memory://val"))
+    dataset = PhotoDataset.from_folder(photo_location("memory://val"))
     memory.rm("/val/a/1.png")
     for read in (lambda: list(dataset), lambda: dataset.digest, lambda: dataset.attempt(0), lambda: dataset.read(0)):
         with pytest.raises(StorageError, match=r"^memory://val/a/1\.png: cannot be read: FileNotFoundError"):
@@ -105,8 +105,8 @@ def test_a_storage_that_does_not_give_a_photo_is_no_broken_photo(folder: Path, m
 
 def test_a_folder_that_is_called_like_a_tar_file(folder: Path) -> None:
     odd = folder.rename(folder.with_name("val.tar"))
-    assert photo_place(str(odd)) == odd and isinstance(photo_place("val.tar"), StoredPath)
-    assert str(photo_place("val.tar")) == str(Path("val.tar").absolute())  # other processes may be elsewhere
+    assert photo_location(str(odd)) == odd and isinstance(photo_location("val.tar"), StoredPath)
+    assert str(photo_location("val.tar")) == str(Path("val.tar").absolute())  # other processes may be elsewhere
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,17 @@ def test_a_folder_that_is_called_like_a_tar_file(folder: Path) -> None:
 def test_places_that_are_none(memory: Any, place: str, message: str) -> None:
     memory.pipe({"/x.png": b"x", "/x.tar": b"\x1f\x8bno plain tar file", "/notes/readme.txt": b"x"})
     with pytest.raises(InputError, match=message):
-        PhotoDataset.from_folder(photo_place(place))
+        PhotoDataset.from_folder(photo_location(place))
 
 
 def test_a_storage_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(known_implementations, "ours", {"class": "no_such.System", "err": "Install x"})
     with pytest.raises(InputError, match="^ours://bucket/val: Install x$"):
-        PhotoDataset.from_folder(photo_place("ours://bucket/val"))
+        PhotoDataset.from_folder(photo_location("ours://bucket/val"))
 
 
 def test_one_name_in_two_tar_files(folder: Path) -> None:
     (tar,) = pack(folder, 1)
     tar.with_name("val-1.tar").write_bytes(tar.read_bytes())
     with pytest.raises(InputError, match=r"\.cache/x/5\.png is in .*val-0\.tar and again in .*val-1\.tar$"):
-        PhotoDataset.from_folder(photo_place(str(tar.with_name("val-*.tar"))))
+        PhotoDataset.from_folder(photo_location(str(tar.with_name("val-*.tar"))))

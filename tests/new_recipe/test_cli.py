@@ -65,7 +65,7 @@ def test_a_file_that_is_there_is_replaced_with_force_only(weights: Path) -> None
     assert main([*line, "--force"]) == 0 and load_recipe(str(out)).method == "none"
 
 
-def test_where_a_module_has_no_place_another_one_is_chosen_and_that_is_said(
+def test_where_a_module_has_no_insertion_point_another_one_is_chosen_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -75,10 +75,10 @@ def test_where_a_module_has_no_place_another_one_is_chosen_and_that_is_said(
     assert recipe.method == "sympie" and recipe.backbone is not None and recipe.backbone.layer is None
     said = capsys.readouterr()
     assert (
-        "afd has no place: no layer's output is what it can take" in said.out
+        "afd has no insertion point: no layer's output is what it can take" in said.out
         and "sympie_test_vit.toml: written" in said.out
     )
-    assert "warning: --module afd has no place in test_vit: the recipe is for sympie" in said.err
+    assert "warning: --module afd has no insertion point in test_vit: the recipe is for sympie" in said.err
     with pytest.raises(InputError, match=r"sympie_test_vit\.toml: is there already"):
         main(["test_vit", "--module", "afd"])
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mobile_robust.layers.channel_shift import ChannelShift
-from mobile_robust.layers.condition import Condition
+from mobile_robust.layers.conditioning import Conditioning
 
 #: Channels of the condition's network, and numbers that the shifts are read from.
 HIDDEN, RANK = 128, 64
@@ -34,7 +34,7 @@ class Shifts(nn.Module):
     def __init__(self, early: int, channels: int, spreads: Sequence[Tensor]) -> None:
         super().__init__()
         self.compare = nn.Conv2d(3 * channels, 2 * channels, 1)
-        self.condition = Condition(early + 2 * channels, HIDDEN, RANK)
+        self.condition = Conditioning(early + 2 * channels, HIDDEN, RANK)
         self.layers = nn.ModuleList([ChannelShift(RANK, spread) for spread in spreads])
 
     def forward(self, baseline: Tensor, pilot: Tensor, refined: Tensor, early: Tensor) -> tuple[Tensor, ...]:

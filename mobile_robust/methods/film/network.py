@@ -23,7 +23,7 @@ from mobile_robust.backbones.spread import channel_spreads
 from mobile_robust.errors import InputError
 from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
 from mobile_robust.layers.channel_shift import AddShift, ChannelShift
-from mobile_robust.layers.condition import Condition
+from mobile_robust.layers.conditioning import Conditioning
 from mobile_robust.layers.first_batches_norm import FirstBatchesNorm
 from mobile_robust.layers.fuse import Kernel, affine_of
 from mobile_robust.layers.normalize import ImageRange
@@ -104,7 +104,7 @@ class FiLM(Adapter):
         self.blocks, self.stem = tuple(spreads), stem
         self.layers = (*stem.layers, *self.blocks) if stem else self.blocks
         self.contexts = len(self.blocks) + (stem is not None and stem.fde is not None)
-        self.statistics, self.condition = Statistics(image_range), Condition(STATISTICS, hidden, rank)
+        self.statistics, self.condition = Statistics(image_range), Conditioning(STATISTICS, hidden, rank)
         self.shifts = nn.ModuleList([ChannelShift(rank, spread) for spread in spreads.values()])
 
     def prepare(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -9,7 +9,7 @@ from mobile_robust.layers.first_batches_norm import FirstBatchesNorm
 from mobile_robust.layers.fuse import affine_of, conv_of, fold_affine_before, kernel_of
 
 
-class Condition(nn.Module):
+class Conditioning(nn.Module):
     """Statistics of a photo (B, statistics, 1, 1) -> a few numbers that the shifts of all layers are read from,
     (B, rank, 1, 1)."""
 

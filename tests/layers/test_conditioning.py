@@ -1,10 +1,10 @@
-"""Condition and the batch norm before it: statistics of the first batches, both forms equal."""
+"""Conditioning network and the batch norm before it: statistics of the first batches, both forms equal."""
 
 from __future__ import annotations
 
 import torch
 
-from mobile_robust.layers.condition import Condition
+from mobile_robust.layers.conditioning import Conditioning
 from mobile_robust.layers.first_batches_norm import CALIBRATION_STEPS, FirstBatchesNorm
 
 
@@ -21,7 +21,7 @@ def test_a_norm_keeps_the_mean_of_its_first_batches() -> None:
 
 @torch.no_grad()
 def test_both_forms_are_equal() -> None:
-    condition = Condition(5, 7, 3)
+    condition = Conditioning(5, 7, 3)
     condition(torch.rand(16, 5, 1, 1))
     statistics = torch.rand(2, 5, 1, 1)
     expected = condition.eval()(statistics)
