@@ -186,10 +186,9 @@ class _Choice:
             self.layers = price_layers(self.recipe(), self.network, method)
         point = self.layers.chosen if self.layers else None
         if self.layers and not point:
-            lacking = (
-                "no layer's output is what it can take, a map of a fourth of the photo's sides or more that all paths"
-            )
-            why = f"repairs the photo; {method.name} has no insertion point: {lacking} lead through"
+            needed = "a map of a fourth of the photo's sides or more that all paths lead through"
+            lacking = f"no insertion point: no layer's output is what it can take, {needed}"
+            why = f"repairs the photo; {method.name} has {lacking}"
             self.decide("module", _ANYWHERE, why)
             self.layers, method = None, methods()[_ANYWHERE]
             self.request = replace(request, method=method)
