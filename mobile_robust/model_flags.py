@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel], but: Coll
         elif kinds[0] is bool:
             extra["action"] = "store_true"
         elif isinstance(kinds[0], type):
-            extra |= {"type": kinds[0], "metavar": _METAVARS.get(kinds[0], name.upper())}
+            extra |= {"type": kinds[0], "metavar": _METAVARS.get(kinds[0], name.split("_")[-1].upper())}
         parser.add_argument(f"--{name.replace('_', '-')}", help=field.description, **extra)
 
 

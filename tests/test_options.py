@@ -98,6 +98,13 @@ def test_settings_of_a_training_have_limits(name: str) -> None:
             TrainSettings.of(methods()["afd"], **{name: value})
 
 
+@pytest.mark.parametrize(("name", "values"), [("rate", (0.0, -1.0, 1.5)), ("clean_share", (-0.1, 1.0, float("nan")))])
+def test_shares_and_rates_of_a_training_have_limits(name: str, values: tuple[float, ...]) -> None:
+    for value in values:
+        with pytest.raises(InputError, match=f"^--{name.replace('_', '-')} {value:g}: allowed are "):
+            TrainSettings.of(methods()["afd"], **{name: value})
+
+
 def test_right_values_are_stored_and_missing_ones_have_their_defaults() -> None:
     options = parser().parse_args(["--levels", "2", "3", "-c", "0", "--out", "a.csv"])
     assert (options.steps, options.cool_down, options.levels, options.out) == (5, 0.0, [2, 3], Path("a.csv"))

@@ -120,7 +120,8 @@ class Training:
 
     def defaults(self) -> dict[str, Any]:
         """Of the settings that all methods have."""
-        return {"corruptions": self.corruptions, "steps": self.steps, "batch": self.batch, "rate": self.rate}
+        names = ("corruptions", "steps", "batch", "rate", "clean_share")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def card(
         names.setdefault(", ".join(f"{level:g}" for level in levels), []).append(entry.name)
     training = [
         f"{settings.steps} steps of {settings.batch} crops of {crop[0]} x {crop[1]}",
+        f"{100 * settings.clean_share:.2g} % of them clean",
         f"Adam with a rate of {settings.rate:g}",
         f"seed {settings.seed}",
         *(f"{name} {value}" for name, value in options.model_dump().items() if value is not None),

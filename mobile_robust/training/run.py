@@ -44,7 +44,7 @@ from mobile_robust.training.validation import Validation, verdict
 from mobile_robust.training_record import TrainingRecord
 
 #: Settings that change what a training gives; its photos, labels and corruptions have keys of their own.
-_RESULT_DEPENDS_ON = {"steps", "batch", "rate", "seed", "quantized", "mixed_precision", "validation"}
+_RESULT_DEPENDS_ON = {"steps", "batch", "rate", "clean_share", "seed", "quantized", "mixed_precision", "validation"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _train(
         photos.check_classes(classes, backbone)
     learned, kept = photos.set_aside(settings.validation, settings.seed)
     task = make_task(model, crop, options, settings.steps)
-    sampler, share = CropPair(crop, degradations, training.clean_share), (accelerator.process_index, processes)
+    sampler, share = CropPair(crop, degradations, settings.clean_share), (accelerator.process_index, processes)
     batches = Batches(learned, sampler, round(min(size) * 256 / 224), crop, settings.batch, settings.seed, share)
     if settings.start:
         task.load(settings.start, f"method {recipe.method} {model.where}")

@@ -33,6 +33,10 @@ class TrainSettings(Options):
     steps: int = Field(description="default: %(default)s")
     batch: int = Field(description="crops a step (default: %(default)s)")
     rate: float = Field(description="highest learning rate (default: %(default)s)")
+    clean_share: float = Field(
+        description="of the crops that are left as they are: more of them keep clean photos right (default: "
+        "%(default).2g)"
+    )
     crop: int | None = Field(
         default=None, description="side of the crops in pixels (default: the method's share of the photo)"
     )
@@ -73,6 +77,8 @@ class TrainSettings(Options):
             raise InputError(f"--crop {self.crop}: allowed are multiples of 32, at most {MOST_SIDE}")
         if not 0 < self.rate <= 1:
             raise InputError(f"--rate {self.rate:g}: allowed are rates greater than 0, at most 1")
+        if not 0 <= self.clean_share < 1:
+            raise InputError(f"--clean-share {self.clean_share:g}: allowed are shares from 0 to below 1")
         if self.quantized and self.start is None:
             raise InputError("--quantized finishes trained weights: name them with --start FILE")
         return self
