@@ -46,7 +46,7 @@ def test_a_compiled_file_is_a_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_operation_that_is_left_over_ends_the_build(module_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operation_that_is_left_over_is_named(module_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def leaves(*arguments: object) -> None:
         raise PlacementError("small_int8.tflite: the NPU (SM8650) leaves GATHER -> x")
 

@@ -72,6 +72,13 @@ def test_forms_are_equal(options: dict[str, Any], top: float) -> None:
 
 
 @torch.no_grad()
+def test_the_small_form_deploys_without_a_sigmoid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Snapdragon's NPU computes it badly in half precision."""
+    deployed = pipeline().deployed()
+    monkeypatch.delattr(torch, "sigmoid")
+    deployed(images())
+
+
 def test_the_baseline_is_the_backbone() -> None:
     for options in ({}, SMALL, {"without": NANO_MODULES}):
         built = pipeline(**options)
