@@ -117,7 +117,7 @@ def measured_cells(result: ParityResult) -> list[str]:
 
 def _on(result: ParityResult) -> str:
     """What was compared with what, in lines short enough for a narrow terminal."""
-    return f"{result.runtime}\nagainst {result.against}" if result.against else result.runtime
+    return f"{result.runtime}\nvs {result.against}" if result.against else result.runtime
 
 
 def verdict_cell(verdict: Verdict) -> Text:

@@ -80,7 +80,7 @@ def test_files_for_two_chips(tmp_path: Path) -> None:
     text = said.file.getvalue()
     for phrase in ("small_int8_SM8650.tflite", "QAIRT", "dispatch library (libLiteRtDispatch_Qualcomm.so)"):
         assert phrase in page
-    assert text.count("SM8650") == 1 and text.count("snapdragon_npu") == text.count("against litert_cpu") + 2 == 4
+    assert text.count("SM8650") == 1 and text.count("snapdragon_npu") == text.count("vs litert_cpu") + 2 == 4
     assert "compiled for NPUs: needs LiteRT 2 with" in text
     assert convert(recipe, tmp_path, npu=["SM8550", "SM8650"]).reused
     again = verify(folder, ["litert_cpu", "snapdragon_npu"], images=1).manifest.npu

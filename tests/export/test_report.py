@@ -231,8 +231,9 @@ def test_a_compiled_file_in_a_narrow_terminal() -> None:
     lines = printed(manifest("pipeline").model_copy(update={"npu": (file,)}), width=80).splitlines()
     start = next(number for number, line in enumerate(lines) if "snapdragon_npu" in line)
     assert lines[start].split()[:2] == ["TFLite", "int8"] and lines[start + 1].split()[0] == "SM8650"
-    assert any(line.strip().startswith("against litert_cpu ") for line in lines[start:])
+    assert any(line.strip().startswith("vs litert_cpu ") for line in lines[start:])
     assert worst_text(first).split()[0] in lines[start], "what was measured is shown"
+    assert any("tolerance" in line for line in lines), "and no title is broken"
 
 
 def test_a_table_of_markdown_over_builds() -> None:
