@@ -14,7 +14,7 @@ from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import REPORT_NAME
 from mobile_robust.export.shown_photos import ShownPhoto, photo_section
 from mobile_robust.files import write_atomically
-from mobile_robust.parity.table import SYMBOLS, tolerance_text, verdict_text, worst_text
+from mobile_robust.parity.table import SYMBOLS, measured_cells, tolerance_text, verdict_text, worst_text
 from mobile_robust.reporting.html import Html, el, join
 from mobile_robust.reporting.overhead import overhead_text
 from mobile_robust.reporting.page import fact_list, figure, page, section
@@ -150,21 +150,23 @@ def _npu(manifest: Manifest) -> Html:
     """The files compiled for chips."""
     if not manifest.npu:
         return Html("")
-    rows = []
+    rows, results = [], [result for npu in manifest.npu for result in npu.parity]
     for npu in manifest.npu:
-        placed = f"{npu.operations} of {npu.operations}"
-        first = [npu.file, npu.chip, bytes_text(npu.bytes), placed, npu.qairt, npu.litert]
+        first = [npu.file, bytes_text(npu.bytes)]
         for result in npu.parity:
-            compared = f"with {result.against or 'PyTorch'}, {result.images or 0} images"
-            measured = f"{worst_text(result)} ({tolerance_text(result.tolerance)})"
-            rows.append([*first, compared, measured, _pill(result.verdict, result.verdict)])
+            measured = measured_cells(result)[:-1]  # the number of images is in the note
+            rows.append([*first, result.against or "PyTorch", *measured, _pill(result.verdict, result.verdict)])
             first = [""] * len(first)
-    head = ["File", "Chip", "Size", "Operations on the NPU", "QAIRT", "LiteRT", "Compared", "Worst error", "Verdict"]
+    head = ["File", "Size", "Against", "On the NPU", "Max error", "SNR", "Top-1", "Verdict"]
+    made_with = dict.fromkeys(f"LiteRT {npu.litert} and Qualcomm's QAIRT {npu.qairt}" for npu in manifest.npu)
+    bounds = dict.fromkeys(tolerance_text(result.tolerance) for result in results)
+    images = max((result.images or 0 for result in results), default=0)
     note = (
-        "The int8 TFLite file compiled for the NPU of a chip; what was compiled was executed by Qualcomm's emulator. "
+        f"The int8 TFLite file compiled for the NPU of the chip in the name, with {' or '.join(made_with)}; what was "
+        f"compiled was executed by Qualcomm's emulator, for {images} images. Allowed: {' or '.join(bounds)}. "
         f"Needs {manifest.npu[0].needs}."
     )
-    table = el("div", Table.of(head, rows, left=["Chip", "Compared"]).html(), class_="scroll")
+    table = Table.of(head, rows, left=["Against", "Verdict"]).html("plain numbers")
     return section("Compiled for NPUs", table, el("p", note, class_="note"))
 
 

@@ -74,7 +74,8 @@ def verdict_text(manifest: Manifest) -> str:
     if failed:
         parts.append(f"{failed} of {made} checks failed")
     elif made:
-        parts.append(f"{made} checks passed" if skipped or parts else f"all {made} checks passed")
+        every = "" if skipped or parts or made == 1 else "all "
+        parts.append(f"{every}{count_of(made, 'check')} passed")
     else:
         parts.append("no check was made")
     return ", ".join([*parts, f"{skipped} skipped"] if skipped else parts)
@@ -98,12 +99,13 @@ def markdown(manifests: Iterable[Manifest]) -> str:
         for made in manifest.files:
             for result in made.parity:
                 if result.verdict != "skipped":
-                    rows.append([made.file, result.comparison, *_cells(result), result.verdict])
+                    rows.append([made.file, result.comparison, *measured_cells(result), result.verdict])
     head = ["file", "on", "operations placed", "max error", "SNR", "top-1", "photos", "verdict"]
     return Table.of(head, rows, left=("on", "verdict")).markdown()
 
 
-def _cells(result: ParityResult) -> list[str]:
+def measured_cells(result: ParityResult) -> list[str]:
+    """Operations placed, maximum error, SNR, top-1 agreement and the number of images of a comparison."""
     placed, measured = result.placement, worst(result)
     where = f"{placed.placed_ops} of {placed.total_ops}" if placed else "—"
     if measured is None:
@@ -111,6 +113,11 @@ def _cells(result: ParityResult) -> list[str]:
     snr = "exact" if measured.snr_db is None else f"{measured.snr_db:.1f} dB"
     top1 = "—" if measured.top1_agreement is None else agreement_text(measured)
     return [where, f"{measured.max_error:.1e}", snr, top1, str(result.images)]
+
+
+def _on(result: ParityResult) -> str:
+    """What was compared with what, in lines short enough for a narrow terminal."""
+    return f"{result.runtime}\nvs {result.against}" if result.against else result.runtime
 
 
 def verdict_cell(verdict: Verdict) -> Text:
@@ -135,17 +142,18 @@ def render_table(manifest: Manifest, console: Console) -> None:
             measured, allowed = worst_text(result), tolerance_text(result.tolerance)
             if result.images is not None:
                 compared[result.images][artifact.precision] = None
-            rows.append([*first, result.comparison, measured, allowed, verdict_cell(result.verdict)])
+            rows.append([*first, _on(result), measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             for sentence in result.failures:
                 failures.append(Text.assemble((f"{artifact.file} on {result.comparison}: ", "bold red"), sentence))
         if first[0]:
             rows.append([*first, "none", "—", "—", verdict_cell("skipped")])
     for npu in manifest.npu:
-        first = [f"TFLite int8 {npu.chip}", bytes_text(npu.bytes), ""]
+        first = [f"TFLite int8\n{npu.chip}", bytes_text(npu.bytes), ""]
         for result in npu.parity:
             measured, allowed = worst_text(result), tolerance_text(result.tolerance)
-            rows.append([*first, result.comparison, measured, allowed, verdict_cell(result.verdict)])
+            where = _on(result).replace(f":{npu.chip}", "")
+            rows.append([*first, where, measured, allowed, verdict_cell(result.verdict)])
             first = ["", "", ""]
             failures += [
                 Text.assemble((f"{npu.file} on {result.comparison}: ", "bold red"), each) for each in result.failures

@@ -215,8 +215,25 @@ def test_a_failure_of_a_compiled_file_is_one_of_the_build(tmp_path: Path) -> Non
         found = built.model_copy(update={"npu": (file,)})
         text, end = page(found, tmp_path).text, printed(found)
         assert found.passed != fail and "Compiled for NPUs" in text and "Needs a <phone>." in text
+        assert "LiteRT 2.3.0 and Qualcomm's QAIRT 2.51.0" in text
+        assert f"Allowed: {tolerance_text(parity.tolerance)}." in text
         assert (FAILURE in text and "x_SM8650.tflite on snapdragon_npu:SM8650" in end) == fail
     assert "1 of 11 checks failed" in text and "Compiled for NPUs" not in page(built, tmp_path).text
+
+
+def test_a_compiled_file_in_a_narrow_terminal() -> None:
+    facts = {"sha256": "3" * 64, "bytes": 200_000, "operations": 38, "litert": "2.3.0", "qairt": "2.51.0"}
+    first = result("pipeline", "int8", "snapdragon_npu:SM8650")
+    parity = (first, first.model_copy(update={"against": "litert_cpu"}))
+    file = NpuArtifact(
+        file="x_SM8650.tflite", chip="SM8650", source="x.tflite", needs="a phone", parity=parity, **facts
+    )
+    lines = printed(manifest("pipeline").model_copy(update={"npu": (file,)}), width=80).splitlines()
+    start = next(number for number, line in enumerate(lines) if "snapdragon_npu" in line)
+    assert lines[start].split()[:2] == ["TFLite", "int8"] and lines[start + 1].split()[0] == "SM8650"
+    assert any(line.strip().startswith("vs litert_cpu ") for line in lines[start:])
+    assert worst_text(first).split()[0] in lines[start], "what was measured is shown"
+    assert any("tolerance" in line for line in lines), "and no title is broken"
 
 
 def test_a_table_of_markdown_over_builds() -> None:
@@ -311,3 +328,5 @@ def test_texts_follow_the_bounds_of_the_tolerance() -> None:
     assert verdict_text(manifest()) == "10 checks passed, 4 skipped"
     tflite = [made for made in manifest().artifacts if made.target == "tflite"]
     assert verdict_text(manifest().model_copy(update={"artifacts": tflite})) == "all 6 checks passed"
+    one = tflite[0].model_copy(update={"parity": tflite[0].parity[:1]})
+    assert verdict_text(manifest().model_copy(update={"artifacts": (one,)})) == "1 check passed"
