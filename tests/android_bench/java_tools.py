@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.bench.android.apk.app import PACKAGE
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import fetch
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK, SHORT_LIVED
-from mobile_robust.bench.android.apk.verify import PACKAGE
+from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, KOTLIN, MIN_SDK, SHORT_LIVED
 from mobile_robust.errors import InputError
 from tests.bench.android.harness import skip
 from tests.shared import built_once
@@ -100,8 +100,8 @@ class Java:
         """Folder of the classes of Kotlin files that use Android and the app's libraries; a warning is an error."""
         out, compiler = self.folder / "kotlin", self.jars("kotlin")
         path = os.pathsep.join(map(str, [*self.jars("app", "compile"), *compiler]))
-        options = ["-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Werror", "-classpath", path, "-d", out]
-        self.run("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", compiler, *options, *files)
+        main, *options = KOTLIN
+        self.run(main, compiler, *options, "-classpath", path, "-d", out, *files)
         return out
 
     @cached_property
