@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from mobile_robust.bench.android.apk.steps import version_code
 from mobile_robust.bench.models import Model
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.images import centre_crop, whole_built_in_photos
+from mobile_robust.demo import networks
 from mobile_robust.demo.build import DEMO, RECORD
 from mobile_robust.demo.cli import main
 from mobile_robust.demo.networks import choose
@@ -60,22 +62,36 @@ def test_the_files_are_those_of_the_precision(models: tuple[Model, Model], pipel
 
 
 def test_two_that_do_not_belong_together_are_refused(
-    pipeline_build: Path, module_build: Path, bare_build: Path, tmp_path: Path
+    models: tuple[Model, Model], pipeline_build: Path, bare_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for build, baseline, message in (
-        (module_build, bare_build, "small: is a module by itself; the app needs a pipeline"),
-        (
-            pipeline_build,
-            pipeline_build,
-            "--baseline .*pipeline: has the module afd in it; give a build of the backbone",
-        ),
+        (pipeline_build, pipeline_build, "--baseline .*pipeline: has the module afd in it; give a build of"),
         (bare_build, bare_build, "bare: has no module; give it as --baseline"),
-        (pipeline_build, tmp_path, "no manifest"),
+        (pipeline_build, tmp_path, "not a finished build"),
     ):
         with pytest.raises(InputError, match=message):
             choose(build, baseline, "int8")
     with pytest.raises(InputError, match="no TFLite file of --precision fp32; it has: int8"):
         choose(pipeline_build, bare_build, "fp32")
+    repaired, plain = models
+    module = changed(repaired, inputs=repaired.artifact.inputs * 2)
+    (image,) = plain.artifact.inputs
+    larger = changed(plain, inputs=(image.model_copy(update={"shape": (1, 96, 96, 3)}),))
+    for found, message in (
+        ((module, plain), "a: is a module by itself; the app needs a pipeline"),
+        (
+            (repaired, larger),
+            "--baseline b: takes image 1 x 96 x 96 x 3 .*, but a: takes image 1 x 64 x 64 x 3 ",
+        ),
+    ):
+        rest = iter(found)
+        monkeypatch.setattr(networks, "choose_models", lambda *_, rest=rest: [next(rest)])
+        with pytest.raises(InputError, match=message):
+            choose(Path("a"), Path("b"), "int8")
+
+
+def changed(model: Model, **tensors: object) -> Model:
+    return replace(model, artifact=model.artifact.model_copy(update=tensors))
 
 
 def write_frame(path: Path, photo: np.ndarray) -> np.ndarray:
