@@ -29,10 +29,8 @@ coreml = ["fp16"]
 
 [parity]
 images = 2
-
-[quantization]
-calibration_images = 4
 """
+_QUANTIZATION, _CALIBRATION = "[quantization]\n", "calibration_images = 4\n"
 #: Columns with a file's error: target, precision, and the runtime that shows it.
 FILES = (("tflite", "fp32", "litert_cpu"), ("tflite", "int8", "litert_cpu"), ("coreml", "fp16", "coreml_mil"))
 GPU = ("gpu_delegate_ops", "litert_gpu")
@@ -69,10 +67,17 @@ def build(name: str, out: Path) -> None:
         write_atomically(out / f"{name}.new.txt", said.encode())
         if not recipe.exists():
             return
-        write_atomically(recipe, (recipe.read_text() + SETTINGS).encode())
+        write_atomically(recipe, with_settings(recipe.read_text()).encode())
     if not (out / name / "manifest.json").exists():
         said = run("convert", str(recipe), "--random-backbone", "0", "--out", str(out))
         write_atomically(out / f"{name}.convert.txt", said.encode())
+
+
+def with_settings(recipe: str) -> str:
+    """A recipe with fewer files and photos; what ``new`` has written of its quantization stays."""
+    if _QUANTIZATION not in recipe:
+        recipe += f"\n{_QUANTIZATION}"
+    return recipe.replace(_QUANTIZATION, _QUANTIZATION + _CALIBRATION) + SETTINGS
 
 
 def run(*command: str) -> str:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "restoration": ("restoration.cli", "PSNR, SSIM and feature distance of degraded and of repaired photos"),
     "predict": ("evaluation.predict.cli", "the classes of photos, clean and degraded, without the module and with it"),
     "bench": ("bench.cli", "latency on this host, on Android phones and iPhones; report over results of any device"),
+    "demo": ("demo.cli", "a camera app for Android with a build's file, and a switch: with the module, without"),
     "arm64": ("runtimes.emulator.cli", "set up (or remove) the sandbox that runs a phone's CPU kernels here"),
     "npu": ("runtimes.snapdragon_npu.cli", "set up what compiles for a Snapdragon's NPU and emulates it here"),
     "ablate": ("ablation.cli", "what each idea of a method is worth: trained with and without it"),

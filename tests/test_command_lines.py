@@ -31,6 +31,7 @@ WORK = [
     "bench.cli.benchmark",
     "bench.android.measure.measure_on_android",
     "bench.android.apk.build.build_apk",
+    "demo.networks.choose_models",
     "bench.ios.measure.measure_on_ios",
     "bench.ios.app.build_app",
     "bench.instructions.count.count_instructions",

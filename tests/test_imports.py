@@ -38,6 +38,7 @@ ORDER = (
     ("restoration",),
     ("ablation",),
     ("bench",),
+    ("demo",),
     ("__init__",),
     ("cli",),
     ("__main__", "convert", "train", "evaluate", "ablate", "rank", "corrupt", "arm64", "npu"),

@@ -142,6 +142,7 @@ class Method:
     pipeline: LazyImport  # (Site, Adapter) -> Pipeline; one of the toolkit's, or the method's own
     options: type[Options] = Options  # of the recipe's [options]
     variants: tuple[str, ...] = ()  # values of options.variant that new recipes have, the costliest first
+    float_layers: tuple[str, ...] = ()  # of the adapter: too coarse in int8; new recipes keep them float
     #: (Site) -> the part of the backbone that a component by itself needs weights of, and its name in words.
     required: LazyImport | None = None
     training: Training | None = None

@@ -25,6 +25,7 @@ from mobile_robust.methods.registry import methods
 from mobile_robust.methods.site import create_backbone
 from mobile_robust.new_recipe.classes import class_count
 from mobile_robust.new_recipe.layers.points import PricedLayers, PricedPoint, cut_methods, price_layers
+from mobile_robust.new_recipe.limits import known_limits
 from mobile_robust.new_recipe.preprocessing import (
     LEAST_PHOTOS,
     MOST_PHOTOS,
@@ -68,6 +69,7 @@ def propose(request: Request, on_step: Callable[[str], None] = lambda what: None
     chosen.check_preprocessing(on_step)
     on_step("layers")
     chosen.choose_layer()
+    chosen.add_limits()
     on_step("module")
     return chosen.finish()
 
@@ -219,6 +221,12 @@ class _Choice:
         names = [name for name, method in methods().items() if method.training and name not in tried]
         return f"try one that edits the photo, or finds its layers itself: --module {', '.join(names)}"
 
+    def add_limits(self) -> None:
+        """Else ``convert`` would find them, after minutes."""
+        self.limits = tuple(known_limits(self.network, self.request.method))
+        for limit in self.limits:
+            self.decide(limit.key, ", ".join(limit.value), limit.why)
+
     def finish(self) -> Proposal:
         """The recipe, built once."""
         text = self._text()
@@ -241,8 +249,13 @@ class _Choice:
     def _text(self) -> str:
         request, method = self.request, self.request.method
         height, width = self.image.height_width
-        head = {"title": f"{request.backbone} with {method.name}", "method": method.name, "scope": "pipeline"}
+        head: dict[str, Any] = {
+            "title": f"{request.backbone} with {method.name}",
+            "method": method.name,
+            "scope": "pipeline",
+        }
         tables: dict[str, dict[str, Any]] = {
+            "": head,
             "options": {"variant": self.variant},
             "backbone": {
                 "name": request.backbone,
@@ -257,12 +270,17 @@ class _Choice:
                 "mean": self.how.mean,
                 "std": self.how.std,
             },
+            "quantization": {},
         }
         comments = {
-            "": f"Written by mobile-robust new; docs/methods.md explains every key.\nPaper: {method.paper}",
-            "input": "\n".join(f"{each.what}: {each.why}" for each in self.decisions if each.what in _OF_IMAGE),
+            "": ["Written by mobile-robust new; docs/methods.md explains every key.", f"Paper: {method.paper}"],
+            "input": [f"{each.what}: {each.why}" for each in self.decisions if each.what in _OF_IMAGE],
+            "quantization": [],
         }
-        return recipe_text(head, tables, comments)
+        for limit in self.limits:
+            tables[limit.table][limit.key] = limit.value
+            comments[limit.table].append(f"{limit.key}: {limit.why}")
+        return recipe_text(tables, comments)
 
     def _beside(self, file: str | None) -> str | None:
         """A file as the recipe names it: by its name where it lies beside it, else by its whole path."""

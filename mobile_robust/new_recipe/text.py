@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def recipe_text(head: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], comments: Mapping[str, str]) -> str:
-    """Keys of the recipe itself, then its tables; ``comments`` stand above a table, or "" above all. What is None or
-    empty is left out."""
-    lines = [*_comment(comments.get("", "")), *_entries(head)]
+def recipe_text(tables: Mapping[str, Mapping[str, Any]], comments: Mapping[str, Sequence[str]]) -> str:
+    """Keys of the recipe itself (table "", which comes first), then its tables, each below its comment's lines. What is
+    None or empty is left out."""
+    parts = []
     for name, table in tables.items():
         if entries := _entries(table):
-            lines += ["", *_comment(comments.get(name, "")), f"[{name}]", *entries]
-    return "\n".join(lines) + "\n"
-
-
-def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in text.splitlines()]
+            comment = [f"# {line}" for line in comments.get(name, ())]
+            title = [f"[{name}]"] if name else []
+            parts.append("\n".join([*comment, *title, *entries]))
+    return "\n\n".join(parts) + "\n"
 
 
 def _entries(table: Mapping[str, Any]) -> list[str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from mobile_robust.contracts.overhead import Overhead
-from mobile_robust.reporting.text import count_text
+from mobile_robust.reporting.text import bytes_text, count_text
+
+#: Of a parameter, in a float32 and in an int8 file.
+_FLOAT, _INT8 = 4, 1
 
 
 def overhead_text(cost: Overhead) -> str:
-    """What a module adds to the bare backbone: what follows "the module"."""
+    """What a module adds to the bare backbone: what follows "the module". Bytes are those of its weights."""
+    weights = [f"{bytes_text(size * cost.parameters)} in {name}" for name, size in (("fp32", _FLOAT), ("int8", _INT8))]
     return (
         f"adds {count_text(cost.macs)} multiply-accumulates ({cost.share:+.0%}) and {count_text(cost.parameters)} "
-        f"parameters to the bare backbone's {count_text(cost.backbone_macs)} and {count_text(cost.backbone_parameters)}"
+        f"parameters ({', '.join(weights)}) to the bare backbone's {count_text(cost.backbone_macs)} and "
+        f"{count_text(cost.backbone_parameters)}"
     )

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from mobile_robust.bench.android.apk.app import PACKAGE
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import fetch
-from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, MIN_SDK, SHORT_LIVED
-from mobile_robust.bench.android.apk.verify import PACKAGE
+from mobile_robust.bench.android.apk.toolchain import COMPILE_SDK, KOTLIN, MIN_SDK, SHORT_LIVED
 from mobile_robust.errors import InputError
 from tests.bench.android.harness import skip
 from tests.shared import built_once
@@ -100,8 +100,16 @@ class Java:
         """Folder of the classes of Kotlin files that use Android and the app's libraries; a warning is an error."""
         out, compiler = self.folder / "kotlin", self.jars("kotlin")
         path = os.pathsep.join(map(str, [*self.jars("app", "compile"), *compiler]))
-        options = ["-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Werror", "-classpath", path, "-d", out]
-        self.run("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", compiler, *options, *files)
+        main, *options = KOTLIN
+        self.run(main, compiler, *options, "-classpath", path, "-d", out, *files)
+        return out
+
+    def compile(self, files: Sequence[Path], classes: Sequence[Path], out: Path, *options: str) -> Path:
+        """``out``, which gets the classes of Java files: of Java 8, as the build's."""
+        lint = "-Xlint:all,-options,-classfile,-processing,-deprecation"
+        path = os.pathsep.join(map(str, classes))
+        how = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *options, "-cp", path, "-d", out]
+        call(self._javac, *(f"-J{flag}" for flag in SHORT_LIVED), *how, *files)
         return out
 
     @cached_property
@@ -152,12 +160,8 @@ class Java:
     def _compile(self, name: str, roots: Sequence[Path], classes: Sequence[Path]) -> Path:
         """As the build does: Java 8. Warnings are errors; those about the Android jar's own classes are not given."""
         files = sorted(path for root in roots for path in (root / "java").rglob("*.java"))
-        lint = "-Xlint:all,-options,-classfile,-processing,-deprecation"
         strict = ["-Werror"] if name.startswith("core") else []
-        path = os.pathsep.join(map(str, classes))
-        options = ["--release", "8", "-encoding", "UTF-8", "-proc:none", lint, *strict, "-cp", path]
-        words = [self._javac, *(f"-J{flag}" for flag in SHORT_LIVED), *options]
-        return built_once(self._factory, f"java_{name}", lambda out: call(*words, "-d", out, *files))
+        return built_once(self._factory, f"java_{name}", lambda out: self.compile(files, classes, out, *strict))
 
     def _downloaded(self, texts: Sequence[str]) -> list[Path]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from mobile_robust.bench.android.apk.verify import PACKAGE
+from mobile_robust.bench.android.apk.app import PACKAGE
 from mobile_robust.bench.android.preflight import ShellText
 from mobile_robust.bench.device.words import parse_line, parse_number
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from mobile_robust.bench.android import preflight
 from mobile_robust.bench.android.adb import QUICK, SHORT, AdbLink, CommandResult
-from mobile_robust.bench.android.apk.verify import PACKAGE
+from mobile_robust.bench.android.apk.app import PACKAGE
 from mobile_robust.bench.android.diagnose import crash_report
 from mobile_robust.bench.android.platform import ANDROID
 from mobile_robust.bench.device.errors import DeviceError, StorageFullError

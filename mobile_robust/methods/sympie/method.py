@@ -73,6 +73,7 @@ METHOD = Method(
     "Parametric Estimation, MMSys 2024",
     options=SyMPIEOptions,
     variants=("sympie",),
+    float_layers=("nem.out", "dwm"),  # why: see sympie_224.toml
     build=LazyImport("mobile_robust.methods.sympie.network:build"),
     pipeline=LazyImport("mobile_robust.methods.pipeline:ImagePipeline"),
     training=Training(

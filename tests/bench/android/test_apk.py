@@ -13,7 +13,8 @@ import pytest
 
 import mobile_robust
 from mobile_robust.bench.android.apk import build as apk
-from mobile_robust.bench.android.apk import toolchain, verify
+from mobile_robust.bench.android.apk import steps, toolchain, verify
+from mobile_robust.bench.android.apk.app import BENCH
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import fetch
 from mobile_robust.bench.android.apk.signing import sign
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.device
 Built = tuple[Path, list[str]]
 #: Sources that tests replace.
 PATHS = {"manifest": "AndroidManifest.xml", "extra": "app/src/main/java/org/mobilerobust/bench/Extra.java"}
-VERSION_CODE = apk.version_code(mobile_robust.__version__)
+VERSION_CODE = steps.version_code(mobile_robust.__version__)
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +99,9 @@ def test_the_app_is_what_it_must_be(built: Built, seen: dict[str, str]) -> None:
     ]
     sizes = verify.page_sizes(path)
     assert [sizes[f"lib/{abi}/{libraries[0]}"] for abi in toolchain.ABIS] == [16384, 16384]
-    assert list(verify.library_problems(sizes)) == []
+    assert list(verify.library_problems(sizes, BENCH)) == []
     del sizes[f"lib/x86_64/{libraries[0]}"]
-    assert list(verify.library_problems(sizes)) == [f"there is no {libraries[0]} for x86_64"]
+    assert list(verify.library_problems(sizes, BENCH)) == [f"there is no {libraries[0]} for x86_64"]
 
 
 @SLOW
@@ -152,7 +153,7 @@ def test_an_app_that_asks_for_more_is_refused(tools: Toolchain, changed: Callabl
     spoiled = manifest.replace("</application>", service).replace("<application", internet)
     path = sign(changed(manifest=spoiled, extra=extra), tools, tmp_path)
     with pytest.raises(InputError) as caught:
-        verify.verify(path, tools, VERSION_CODE + 1)
+        verify.verify(path, BENCH, read_dependencies(sources())["app"], tools, VERSION_CODE + 1)
     assert [problem.split(":")[0] for problem in str(caught.value).split(": ", 1)[1].split("; ")][:4] == [
         f"version code is {VERSION_CODE}, must be {VERSION_CODE + 1}",
         "it asks for android.permission.INTERNET",
@@ -177,8 +178,8 @@ def test_a_manifest_that_is_none(changed: Callable[..., Path]) -> None:
 
 #: What tools see in an APK -> the function that finds problems there.
 PROBLEMS = {
-    "badging": partial(verify.badging_problems, version_code=VERSION_CODE),
-    "manifest": verify.manifest_problems,
+    "badging": partial(verify.badging_problems, app=BENCH, version_code=VERSION_CODE),
+    "manifest": partial(verify.manifest_problems, app=BENCH),
     "signature": verify.signature_problems,
 }
 
@@ -209,13 +210,13 @@ def test_what_tools_see_is_checked(seen: dict[str, str], what: str, old: str, ne
 @SLOW
 def test_classes(seen: dict[str, str]) -> None:
     text = seen["code"]
-    assert list(verify.code_problems(text)) == []
+    assert list(verify.code_problems(text, BENCH)) == []
     lines = text.splitlines()
     without = "\n".join(line for line in lines if "Class descriptor  : 'Lorg/tensorflow/lite/gpu/" not in line)
-    missing, used = verify.code_problems(without)
+    missing, used = verify.code_problems(without, BENCH)
     assert missing == "there is no class org.tensorflow.lite.gpu.GpuDelegate"
     assert used.startswith("classes are used that are not there: org.tensorflow.lite.gpu.")
-    (polymorphic,) = verify.code_problems(text.replace("invoke-static", "invoke-polymorphic"))
+    (polymorphic,) = verify.code_problems(text.replace("invoke-static", "invoke-polymorphic"), BENCH)
     assert polymorphic.startswith("there is invoke-polymorphic")
 
 
@@ -297,7 +298,7 @@ def test_what_a_tool_says_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_version_codes_grow() -> None:
     versions = ("0.1.0", "0.1.1", "0.2.0.dev3", "0.10.0", "1.0.0rc1", "1.2.3+local")
-    codes = [apk.version_code(version) for version in versions]
+    codes = [steps.version_code(version) for version in versions]
     assert codes == sorted(set(codes)) == [100, 101, 200, 1000, 10000, 10203]
     with pytest.raises(ValueError, match="does not begin with three numbers"):
-        apk.version_code("1.0")
+        steps.version_code("1.0")

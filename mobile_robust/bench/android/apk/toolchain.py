@@ -40,6 +40,11 @@ _PACKAGES = {
 }
 #: For Java that ends after seconds: no second compiler, and no garbage collector with threads of its own.
 SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+#: The compiler's class and options. Lambdas become classes, since phones make none out of nothing.
+KOTLIN = (
+    *("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Werror"),
+    *("-Xlambdas=class", "-Xsam-conversions=class"),
+)
 _JAVA_OPTIONS = {"java": SHORT_LIVED, "javac": tuple(f"-J{option}" for option in SHORT_LIVED)}
 #: A tool that says nothing for so long hangs; the whole build takes seconds.
 _TIMEOUT_SECONDS = 300
@@ -81,6 +86,13 @@ class Toolchain:
             more = f"\n(and {len(lines) - 20} lines more)" if len(lines) > 20 else ""
             raise InputError(f"{tool} failed with exit code {done.returncode}:\n" + "\n".join(lines[:20]) + more)
         return done.stdout + done.stderr
+
+    def kotlin(self, files: Sequence[Path], compiler: Sequence[Path], classpath: Sequence[Path], out: Path) -> Path:
+        """``out``, which gets the classes of Kotlin files, made by a compiler of jars; a warning is an error."""
+        path = os.pathsep.join(map(str, [self.framework, *classpath]))
+        command = ("-cp", os.pathsep.join(map(str, compiler)), *KOTLIN)
+        self.run("java", *command, "-classpath", path, "-d", out, *sorted(files))
+        return out
 
     def dex(self, classes: Sequence[Path], folder: Path) -> Path:
         """Translates folders and jars of classes to ``folder/classes.dex``."""

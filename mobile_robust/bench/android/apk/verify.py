@@ -8,41 +8,38 @@ import zipfile
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
+from mobile_robust.bench.android.apk.app import App
+from mobile_robust.bench.android.apk.coordinates import parse
 from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, LARGE_PAGE, MIN_SDK, Toolchain
 from mobile_robust.errors import InputError
 
-PACKAGE = "org.mobilerobust.bench"
-_ACTIVITY = f"{PACKAGE}.BenchActivity"
-#: Held by adb's shell and by no app: nobody else can start the activity.
-_GUARD = "android.permission.DUMP"
-_CLASSES = (_ACTIVITY, "org.tensorflow.lite.Interpreter", "org.tensorflow.lite.gpu.GpuDelegate")
 #: Without it Android 12 and later hide OpenCL from the GPU delegate, which then is slower and says nothing.
 _OPENCL = "libOpenCL.so"
 _LICENCES = "assets/licences/"
-#: Our own native code, and the runtime's whose functions it calls.
-LIBRARY, RUNTIME = "libmobile_robust_xnnpack.so", "libtensorflowlite_jni.so"
-_LIBRARIES = (LIBRARY, RUNTIME, "libtensorflowlite_gpu_jni.so")
+#: Kotlin's own library, of which nothing is called that has such instructions.
+_THEIRS = "kotlin/"
 
 
-def verify(apk: Path, tools: Toolchain, version_code: int) -> list[str]:
-    """Checks a signed APK, which must have this version code; gives what it is, a line each, for the user.
+def verify(apk: Path, app: App, linked: Sequence[str], tools: Toolchain, version_code: int) -> list[str]:
+    """Checks a signed APK, which must be this app, linked from these coordinates, with this version code; gives what
+    it is, a line each, for the user.
 
     Raises InputError that names all that is not as it must be."""
     tools.run("zipalign", "-c", "-p", "4", apk)
     problems = [
-        *badging_problems(tools.run("aapt2", "dump", "badging", apk), version_code),
-        *manifest_problems(tools.run("aapt2", "dump", "xmltree", apk, "--file", "AndroidManifest.xml")),
+        *badging_problems(tools.run("aapt2", "dump", "badging", apk), app, version_code),
+        *manifest_problems(tools.run("aapt2", "dump", "xmltree", apk, "--file", "AndroidManifest.xml"), app),
         *signature_problems(tools.run("apksigner", "verify", "--verbose", "--min-sdk-version", str(MIN_SDK), apk)),
-        *code_problems(tools.run("dexdump", "-d", apk)),
-        *library_problems(page_sizes(apk)),
-        *licence_problems(licences(apk), read_dependencies(sources())["app"]),
+        *code_problems(tools.run("dexdump", "-d", apk), app),
+        *library_problems(page_sizes(apk), app),
+        *licence_problems(licences(apk), linked),
     ]
     if problems:
         raise InputError(f"the app that was built is not as it must be: {'; '.join(problems)}")
+    asked = ", ".join(app.permissions) or "no permission"
     facts = [
-        f"{PACKAGE}, version code {version_code}, Android 8.0 (API {MIN_SDK}) and later, {' and '.join(ABIS)}, no "
-        f"permission, signed, {apk.stat().st_size / 1e6:.1f} MB"
+        f"{app.package}, version code {version_code}, Android 8.0 (API {MIN_SDK}) and later, {' and '.join(ABIS)}, "
+        f"{asked}, signed, {apk.stat().st_size / 1e6:.1f} MB"
     ]
     if small := [name for name, alignment in page_sizes(apk).items() if alignment < LARGE_PAGE]:
         names = sorted({Path(name).name for name in small})
@@ -50,39 +47,42 @@ def verify(apk: Path, tools: Toolchain, version_code: int) -> list[str]:
     return facts
 
 
-def badging_problems(badging: str, version_code: int) -> Iterator[str]:
-    """Of ``aapt2 dump badging``: package, versions, ABIs, permissions."""
+def badging_problems(badging: str, app: App, version_code: int) -> Iterator[str]:
+    """Of ``aapt2 dump badging``: package, versions, ABIs, permissions, and what the launcher shows."""
     expected = {
-        "package": (r"^package: name='([^']*)'", PACKAGE),
+        "package": (r"^package: name='([^']*)'", app.package),
         "version code": (r"^package: .*? versionCode='([^']*)'", str(version_code)),
         "minSdkVersion": (r"^(?:minS|s)dkVersion:'([^']*)'", str(MIN_SDK)),
         "targetSdkVersion": (r"^targetSdkVersion:'([^']*)'", str(COMPILE_SDK)),
         "ABIs": (r"^native-code: (.*?)$", " ".join(f"'{abi}'" for abi in ABIS)),
     }
+    if app.guard is None:
+        expected["activity of the launcher"] = (r"^launchable-activity: name='([^']*)'", app.activity)
     for what, (pattern, value) in expected.items():
         found = re.search(pattern, badging, re.MULTILINE)
         if found is None or found[1].strip() != value:
             yield f"{what} is {found[1].strip() if found else 'missing'}, must be {value}"
-    if not re.search(r"^application-debuggable$", badging, re.MULTILINE):
-        yield "it is not debuggable, which run-as asks for"
-    for permission in re.findall(r"^uses-permission[^:]*: name='([^']*)'", badging, re.MULTILINE):
-        yield f"it asks for {permission}"
+    if bool(re.search(r"^application-debuggable$", badging, re.MULTILINE)) != app.debuggable:
+        yield "it is not debuggable, which run-as asks for" if app.debuggable else "it is debuggable"
+    asked = re.findall(r"^uses-permission[^:]*: name='([^']*)'", badging, re.MULTILINE)
+    yield from (f"it asks for {permission}" for permission in asked if permission not in app.permissions)
+    yield from (f"it does not ask for {permission}" for permission in app.permissions if permission not in asked)
 
 
-def manifest_problems(tree: str) -> Iterator[str]:
+def manifest_problems(tree: str, app: App) -> Iterator[str]:
     """Of ``aapt2 dump xmltree``: who may start what."""
     elements = [_element(text) for text in re.split(r"^ *E: ", tree, flags=re.MULTILINE)[1:]]
     for kind, component in elements:
         if kind not in ("activity", "activity-alias", "service", "receiver", "provider"):
             continue
         name = component.get("name", "a component without a name")
-        if name != _ACTIVITY and component.get("exported") != "false":
+        if name != app.activity and component.get("exported") != "false":
             yield f"{name} is open to other apps"
-        if name == _ACTIVITY and (component.get("exported"), component.get("permission")) != ("true", _GUARD):
-            yield f"{name} must be exported, and guarded by {_GUARD}"
-    if ("activity", _ACTIVITY) not in ((kind, attributes.get("name")) for kind, attributes in elements):
-        yield f"there is no activity {_ACTIVITY}"
-    if ("uses-native-library", {"name": _OPENCL, "required": "false"}) not in elements:
+        if name == app.activity and (component.get("exported"), component.get("permission")) != ("true", app.guard):
+            yield f"{name} must be exported, and guarded by {app.guard or 'no permission'}"
+    if ("activity", app.activity) not in ((kind, attributes.get("name")) for kind, attributes in elements):
+        yield f"there is no activity {app.activity}"
+    if app.opencl and ("uses-native-library", {"name": _OPENCL, "required": "false"}) not in elements:
         yield f"it does not ask for {_OPENCL}, or cannot do without"
 
 
@@ -92,23 +92,25 @@ def signature_problems(said: str) -> Iterator[str]:
         yield "there is no signature of scheme v2"
 
 
-def code_problems(dump: str) -> Iterator[str]:
+def code_problems(dump: str, app: App) -> Iterator[str]:
     """Of ``dexdump -d``: what must be there, what the oldest Android would not run, and what would be missing there."""
-    for instruction in sorted(set(re.findall(r"\binvoke-(?:custom|polymorphic)\b", dump))):
+    _, *parts = re.split(r"^ *Class descriptor *: 'L(.*?);'$", dump, flags=re.MULTILINE)
+    code = dict(zip(parts[::2], parts[1::2], strict=True))
+    own = "".join(text for name, text in code.items() if not name.startswith(_THEIRS))
+    for instruction in sorted(set(re.findall(r"\binvoke-(?:custom|polymorphic)\b", own))):
         yield f"there is {instruction}: no lambda and no method reference, please; they are not translated here"
-    declared = set(re.findall(r"^ *Class descriptor *: 'L(.*?);'$", dump, re.MULTILINE))
-    for name in _CLASSES:
-        if name.replace(".", "/") not in declared:
+    for name in (app.activity, *app.classes):
+        if name.replace(".", "/") not in code:
             yield f"there is no class {name}"
     used = set(re.findall(r"L(org/(?:tensorflow|mobilerobust)/[\w/$]+);", dump))
-    if missing := sorted(used - declared):
+    if missing := sorted(used - code.keys()):
         yield f"classes are used that are not there: {', '.join(missing).replace('/', '.')}"
 
 
-def library_problems(libraries: Container[str]) -> Iterator[str]:
+def library_problems(libraries: Container[str], app: App) -> Iterator[str]:
     """Of the native libraries' paths in the APK."""
     for abi in ABIS:
-        for name in _LIBRARIES:
+        for name in app.libraries:
             if f"lib/{abi}/{name}" not in libraries:
                 yield f"there is no {name} for {abi}"
 

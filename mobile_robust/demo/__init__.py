@@ -1,0 +1,1 @@
+"""An app that shows on a phone what a build's module is worth."""
