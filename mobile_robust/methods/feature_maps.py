@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from mobile_robust.backbones.split import shape_of
 from mobile_robust.layers.joined_batch import joined_variance
 
 
@@ -22,9 +23,9 @@ class TailMaps(nn.Module):
         ShapeProp(tail).propagate(*inputs)
         last: dict[int, fx.Node] = {}  # side -> node
         for node in tail.graph.nodes:
-            found = node.meta.get("tensor_meta")
-            if node.op != "placeholder" and found is not None and len(found.shape) == 4 and found.shape[-1] > 1:
-                last[found.shape[-1]] = node
+            shape = shape_of(node)
+            if node.op != "placeholder" and len(shape) == 4 and shape[-1] > 1:
+                last[shape[-1]] = node
         graph = fx.Graph()
         copies: dict[fx.Node, fx.Node] = {}
         logits = graph.graph_copy(tail.graph, copies)

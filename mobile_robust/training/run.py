@@ -30,6 +30,7 @@ from mobile_robust.methods.registry import method_of
 from mobile_robust.methods.task import Task
 from mobile_robust.options import wrong_length
 from mobile_robust.pipelines import Model, build_model
+from mobile_robust.quiet import quiet
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
 from mobile_robust.training.card import WINDOW, card
@@ -130,6 +131,11 @@ def _train(
         with torch.no_grad():
             classes = model.pipeline.baseline(torch.zeros(1, 3, *size)).shape[1]
         photos.check_classes(classes, backbone)
+    if crop != size and not _takes(model, crop):
+        if settings.crop:
+            raise InputError(f"--crop {settings.crop}: {backbone} takes photos of {recipe.input.size_text()} only")
+        crop = size
+        console.print(f"crops of {recipe.input.size_text()}: {backbone} takes no smaller ones", soft_wrap=True)
     learned, kept = photos.set_aside(settings.validation, settings.seed)
     task = make_task(model, crop, options, settings.steps)
     sampler, share = CropPair(crop, degradations, settings.clean_share), (accelerator.process_index, processes)
@@ -198,6 +204,17 @@ def initial_model(recipe: Recipe, seed: int) -> Model:
     """A recipe's model with an adapter at its initial weights, drawn with ``seed``."""
     weights = WeightsSection(seed=seed, ranking=recipe.weights.ranking)
     return build_model(recipe.model_copy(update={"weights": weights, "component": None, "scope": "pipeline"}))
+
+
+def _takes(model: Model, crop: tuple[int, int]) -> bool:
+    """Whether the pipeline computes on crops of this size: positions of transformers often have one size only."""
+    assert model.pipeline is not None
+    try:
+        with torch.no_grad(), quiet():  # torch.fx prints what fails
+            model.pipeline.frozen().eval()(torch.zeros(1, 3, *crop))
+    except (RuntimeError, AssertionError, ValueError):  # as backbones find it out: shapes, or a check of timm's
+        return False
+    return True
 
 
 def make_task(model: Model, crop: tuple[int, int], options: Options, steps: int) -> Task:

@@ -29,6 +29,7 @@ from mobile_robust.training import checkpoints, run
 from mobile_robust.training.cli import main
 from mobile_robust.training_record import TrainingRecord
 from tests.methods.training import train_words
+from tests.recipes import write_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -252,6 +253,20 @@ def test_a_recipe_of_another_method_or_without_a_backbone(recipes: Recipes, phot
     bare.write_text('method = "sympie"\nscope = "module"\n')
     with pytest.raises(InputError, match=r"recipe bare has no \[backbone\]"):
         train({"sympie": bare}, photos, tmp_path / "w.safetensors", method="sympie")
+
+
+def test_a_network_of_one_size_learns_from_whole_photos(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The default crops are smaller than the photos; a transformer has positions for these only."""
+    vit = 'name = "vit_tiny_patch16_224"\noptions = { img_size = 64, num_classes = 10 }'
+    recipes = {"dir": write_recipe(tmp_path, "vit", "pipeline", vit, method="dir", options="")}
+    with pytest.raises(InputError, match="--crop 32: vit_tiny_patch16_224 takes photos of 64x64 only"):
+        train(recipes, photos, tmp_path / "w.safetensors", "--crop", 32, method="dir")
+    assert train(recipes, photos, tmp_path / "w.safetensors", method="dir") == 0
+    said = capfd.readouterr().err
+    assert "crops of 64x64: vit_tiny_patch16_224 takes no smaller ones" in said and "Traceback" not in said
+    assert "crops of 64 x 64" in (tmp_path / "w.md").read_text()
 
 
 def test_a_random_backbone_is_warned_of_before_the_training(
