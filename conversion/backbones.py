@@ -1,4 +1,5 @@
-"""The table of docs/backbones.md: every network of backbones.txt with a module, converted and verified.
+"""The table of docs/backbones.md: every network of backbones.txt with a module, and the module alone, converted and
+verified.
 
     python conversion/backbones.py [NETWORK ...] [--out DIR] > table.md
 
@@ -36,8 +37,10 @@ FILES = (("tflite", "fp32", "litert_cpu"), ("tflite", "int8", "litert_cpu"), ("c
 GPU = ("gpu_delegate_ops", "litert_gpu")
 COLUMNS = (
     *("network", "module", "its MACs", "TFLite fp32", "TFLite int8", "Core ML fp16"),
-    *("GPU delegate's table", "GPU engine", "why not"),
+    *("GPU delegate's table", "GPU engine", "module alone: fp32, int8, Core ML fp16", "why not"),
 )
+#: Behind a network's name: recipe and build of its module alone.
+_MODULE = "_module"
 _LONGEST_CAUSE = 110
 
 
@@ -60,7 +63,8 @@ def main() -> int:
 
 
 def build(name: str, out: Path) -> None:
-    """Writes NAME.toml and builds NAME/ where they are missing; what the commands said is in NAME.*.txt."""
+    """Writes NAME.toml and NAME_module.toml and builds NAME/ and NAME_module/ where they are missing; what the commands
+    said is in NAME*.txt."""
     recipe = out / f"{name}.toml"
     if not recipe.exists():
         said = run("new", name, "--module", "afd", "--out", str(recipe))
@@ -68,9 +72,17 @@ def build(name: str, out: Path) -> None:
         if not recipe.exists():
             return
         write_atomically(recipe, with_settings(recipe.read_text()).encode())
-    if not (out / name / "manifest.json").exists():
-        said = run("convert", str(recipe), "--random-backbone", "0", "--out", str(out))
-        write_atomically(out / f"{name}.convert.txt", said.encode())
+    module = out / f"{name}{_MODULE}.toml"
+    write_atomically(module, module_alone(recipe.read_text()).encode())
+    for each in (recipe, module):
+        if not (out / each.stem / "manifest.json").exists():
+            said = run("convert", str(each), "--random-backbone", "0", "--out", str(out))
+            write_atomically(out / f"{each.stem}.convert.txt", said.encode())
+
+
+def module_alone(recipe: str) -> str:
+    """A recipe of the module of a pipeline's; its layers have other names by themselves."""
+    return recipe.replace('scope = "pipeline"', 'scope = "module"').replace('"module.', '"')
 
 
 def with_settings(recipe: str) -> str:
@@ -95,7 +107,7 @@ def row(name: str, out: Path) -> str:
     except InputError:
         texts = [file.read_text() for file in sorted(out.glob(f"{name}.*.txt"))]  # "convert" before "new"
         reason = next(line for text in texts for line in text.splitlines() if line.startswith("error: "))
-        return f"| `{name}` | – | – |{' – |' * 5} {short(reason.removeprefix('error: '))} |"
+        return f"| `{name}` | – | – |{' – |' * 6} {short(reason.removeprefix('error: '))} |"
     recipe = manifest.recipe
     assert recipe.backbone is not None
     variant = recipe.options.get("variant", recipe.method)
@@ -103,7 +115,17 @@ def row(name: str, out: Path) -> str:
     cells = [f"`{name}`", where, share[1] if share else "–"]
     cells += [error(manifest, *file) for file in FILES]
     cells += [gpu(manifest, runtime) for runtime in GPU]
+    cells.append(errors_alone(out / f"{name}{_MODULE}"))
     return f"| {' | '.join(cells)} | {'; '.join(dict.fromkeys(causes(manifest)))} |"
+
+
+def errors_alone(build: Path) -> str:
+    """Of the module's files."""
+    try:
+        manifest = read_manifest(build)
+    except InputError:
+        return "✗ not made"
+    return ", ".join(error(manifest, *file) for file in FILES)
 
 
 def error(manifest: Manifest, target: str, precision: str, runtime: str) -> str:

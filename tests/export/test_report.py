@@ -300,7 +300,7 @@ def test_what_is_doubtful_and_who_says_what_the_image_is_are_shown(tmp_path: Pat
 def test_what_the_module_adds_to_its_backbone_is_in_table_and_page(tmp_path: Path) -> None:
     cost = Overhead(macs=48_000_000, parameters=31_100, backbone_macs=300_000_000, backbone_parameters=3_490_000)
     built = manifest().model_copy(update={"overhead": cost})
-    said = "The module adds 48.0 M multiply-accumulates (+16%) and 31.1 k parameters to the bare"
+    said = "The module adds 48.0 M multiply-accumulates (+16%) and 31.1 k parameters (124 kB in fp32, 31.1 kB in int8)"
     assert said in " ".join(printed(built).split()) and said in write_report(built, tmp_path).read_text()
     assert "bare backbone" not in printed(manifest()) + write_report(manifest(), tmp_path).read_text()
 
