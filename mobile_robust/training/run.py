@@ -209,9 +209,10 @@ def initial_model(recipe: Recipe, seed: int) -> Model:
 def _takes(model: Model, crop: tuple[int, int]) -> bool:
     """Whether the pipeline computes on crops of this size: positions of transformers often have one size only."""
     assert model.pipeline is not None
+    photo = torch.zeros(1, 6 if model.pipeline.needs_clean else 3, *crop)
     try:
         with torch.no_grad(), quiet():  # torch.fx prints what fails
-            model.pipeline.frozen().eval()(torch.zeros(1, 3, *crop))
+            model.pipeline.frozen().on_photos(photo)
     except (RuntimeError, AssertionError, ValueError):  # as backbones find it out: shapes, or a check of timm's
         return False
     return True

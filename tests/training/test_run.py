@@ -29,7 +29,7 @@ from mobile_robust.training import checkpoints, run
 from mobile_robust.training.cli import main
 from mobile_robust.training_record import TrainingRecord
 from tests.methods.training import train_words
-from tests.recipes import write_recipe
+from tests.recipes import RESNET, write_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -267,6 +267,13 @@ def test_a_network_of_one_size_learns_from_whole_photos(
     said = capfd.readouterr().err
     assert "crops of 64x64: vit_tiny_patch16_224 takes no smaller ones" in said and "Traceback" not in said
     assert "crops of 64 x 64" in (tmp_path / "w.md").read_text()
+
+
+def test_an_oracle_is_trained_with_the_clean_photo_beside_the_degraded_one(photos: Path, tmp_path: Path) -> None:
+    oracle = write_recipe(tmp_path, "oracle", "pipeline", RESNET, method="fidelity", options='source = "oracle"')
+    out = tmp_path / "w.safetensors"
+    assert train({"fidelity": oracle}, photos, out, "--corruption", "fidelity_awgn", method="fidelity") == 0
+    assert out.exists()
 
 
 def test_a_random_backbone_is_warned_of_before_the_training(
