@@ -1,5 +1,5 @@
-"""The table of docs/backbones.md: every network of backbones.txt with a module, and the module alone, converted and
-verified.
+"""The table of docs/backbones.md: every network of backbones.txt with a module, and the module as a separate file,
+converted and verified.
 
     python conversion/backbones.py [NETWORK ...] [--out DIR] > table.md
 
@@ -37,9 +37,9 @@ FILES = (("tflite", "fp32", "litert_cpu"), ("tflite", "int8", "litert_cpu"), ("c
 GPU = ("gpu_delegate_ops", "litert_gpu")
 COLUMNS = (
     *("network", "module", "its MACs", "TFLite fp32", "TFLite int8", "Core ML fp16"),
-    *("GPU delegate's table", "GPU engine", "module alone: fp32, int8, Core ML fp16", "why not"),
+    *("GPU delegate's table", "GPU engine", "module file: fp32, int8, Core ML fp16", "why not"),
 )
-#: Behind a network's name: recipe and build of its module alone.
+#: Behind a network's name: recipe and build of the module's separate file.
 _MODULE = "_module"
 _LONGEST_CAUSE = 110
 
@@ -73,15 +73,15 @@ def build(name: str, out: Path) -> None:
             return
         write_atomically(recipe, with_settings(recipe.read_text()).encode())
     module = out / f"{name}{_MODULE}.toml"
-    write_atomically(module, module_alone(recipe.read_text()).encode())
+    write_atomically(module, module_recipe(recipe.read_text()).encode())
     for each in (recipe, module):
         if not (out / each.stem / "manifest.json").exists():
             said = run("convert", str(each), "--random-backbone", "0", "--out", str(out))
             write_atomically(out / f"{each.stem}.convert.txt", said.encode())
 
 
-def module_alone(recipe: str) -> str:
-    """A recipe of the module of a pipeline's; its layers have other names by themselves."""
+def module_recipe(recipe: str) -> str:
+    """A recipe of the module of a pipeline's; the names of its layers have no prefix there."""
     return recipe.replace('scope = "pipeline"', 'scope = "module"').replace('"module.', '"')
 
 
@@ -115,11 +115,11 @@ def row(name: str, out: Path) -> str:
     cells = [f"`{name}`", where, share[1] if share else "–"]
     cells += [error(manifest, *file) for file in FILES]
     cells += [gpu(manifest, runtime) for runtime in GPU]
-    cells.append(errors_alone(out / f"{name}{_MODULE}"))
+    cells.append(module_errors(out / f"{name}{_MODULE}"))
     return f"| {' | '.join(cells)} | {'; '.join(dict.fromkeys(causes(manifest)))} |"
 
 
-def errors_alone(build: Path) -> str:
+def module_errors(build: Path) -> str:
     """Of the module's files."""
     try:
         manifest = read_manifest(build)

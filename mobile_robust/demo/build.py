@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +11,11 @@ from mobile_robust import __version__
 from mobile_robust.bench.android.apk.app import App
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import fetch
-from mobile_robust.bench.android.apk.steps import compile_java, link, pack, sign_and_verify, unpack
+from mobile_robust.bench.android.apk.steps import build, compile_java, link, pack, unpack
 from mobile_robust.bench.android.apk.toolchain import Toolchain, find
 from mobile_robust.bench.android.apk.verify import licence_path
 from mobile_robust.bench.models import Model
 from mobile_robust.export.app_kit.kit import FOLDER, LABELS, write_app_kit
-from mobile_robust.files import output_lock, write_output
 from mobile_robust.options import make_folder
 
 _PACKAGE = "org.mobilerobust.demo"
@@ -41,13 +39,7 @@ Licensed under the Apache License, Version 2.0, whose text is in tensorflow-lite
 
 
 def build_demo(repaired: Model, baseline: Model, out: Path, notify: Callable[[str], None] = lambda _: None) -> Path:
-    """Builds, signs and checks the app; gives the path of the APK.
-
-    Args:
-        repaired: TFLite file with the module.
-        baseline: The same without.
-        out: Folder; gets the APK, under a temporary name until it is whole.
-        notify: Gets one line a step, before a download, and on what the checks have found.
+    """The path of the APK of a TFLite file with the module and one without, in the folder ``out``; see :func:`build`.
 
     Raises:
         InputError: Tools are missing, Maven Central cannot be reached, a tool failed, or the APK fails a check.
@@ -55,14 +47,7 @@ def build_demo(repaired: Model, baseline: Model, out: Path, notify: Callable[[st
     folder = sources()
     tools = find(folder, notify)
     make_folder(out)
-    with output_lock(out), tempfile.TemporaryDirectory() as scratch:
-        unsigned, linked = assemble(repaired, baseline, folder, tools, Path(scratch), notify)
-        notify("signing and checking")
-        signed, facts = sign_and_verify(unsigned, DEMO, linked, tools, Path(scratch))
-        for line in facts:
-            notify(line)
-        write_output(out / DEMO.apk, signed.read_bytes())
-    return out / DEMO.apk
+    return build(DEMO, lambda scratch: assemble(repaired, baseline, folder, tools, scratch, notify), tools, out, notify)
 
 
 def assemble(

@@ -16,7 +16,7 @@ def choose(build: Path, baseline: Path, precision: str) -> tuple[Model, Model]:
 
     Args:
         build: Folder of a finished build, or a .tflite file in it: a pipeline with a module.
-        baseline: Likewise: of the backbone alone (method none), for photos and classes of the same kind.
+        baseline: Likewise: of the bare backbone (method none), for photos and classes of the same kind.
 
     Raises:
         InputError: No such file, a build that was changed, a file that phones would refuse; not a pipeline, no module
@@ -30,7 +30,7 @@ def choose(build: Path, baseline: Path, precision: str) -> tuple[Model, Model]:
     if _method(repaired) == "none":
         raise InputError(f"{build}: has no module; give it as --baseline, and a build of a pipeline with one first")
     if (method := _method(plain)) != "none":
-        advice = 'give a build of the backbone alone (a recipe with method = "none")'
+        advice = 'give a build of the bare backbone (a recipe with method = "none")'
         raise InputError(f"--baseline {baseline}: has the module {method} in it; {advice}")
     ours, theirs = _takes_and_gives(repaired), _takes_and_gives(plain)
     if ours != theirs:

@@ -24,7 +24,7 @@ def fold_batchnorms(half: fx.GraphModule) -> fx.GraphModule:
         layer = modules.get(str(before.target)) if before.op == "call_module" else None
         if calls[str(before.target)] > 1 or not _fold(layer, norm):
             continue
-        rest = nn.Sequential(*(part for part in norm.children() if not isinstance(part, nn.Identity)))
+        rest = nn.Sequential(*(child for child in norm.children() if not isinstance(child, nn.Identity)))
         half.set_submodule(str(node.target), rest)
         if not len(rest):
             node.replace_all_uses_with(before)

@@ -62,7 +62,7 @@ class CorrectionUnit(nn.Module):
     """features (B, channels, h, w) -> the same with the selected channels corrected.
 
     Every convolution has a bias; all but the last are followed by batch norm (without ``batch_norm``: the paper's
-    "no-bn") and ReLU. The selection is kept in the state, so that weights bring their own ranking. ``first``: it is the
+    "no-bn") and ReLU. The selection is kept in the state, so that weights bring their ranking. ``first``: it is the
     unit of the first corrected layer.
     """
 
@@ -170,7 +170,7 @@ class DeployedUnit(nn.Module):
 
 
 class DeepCorrect(Adapter):
-    """The units of a network's corrected layers, and its own copies of the layers that are trained along.
+    """The units of a network's corrected layers, and copies of the layers that are trained along.
 
     Args:
         units: Layer name -> unit, in the network's order; the attribute has "_" for "." in the names.
@@ -181,7 +181,7 @@ class DeepCorrect(Adapter):
         super().__init__()
         self.layers, self.updated_layers = tuple(units), tuple(updated or ())
         self.units = nn.ModuleDict({_key(layer): unit for layer, unit in units.items()})
-        self.updated = nn.ModuleDict({_key(layer): own for layer, own in (updated or {}).items()})
+        self.updated = nn.ModuleDict({_key(layer): trained for layer, trained in (updated or {}).items()})
 
     def edit(self, layer: str, features: Tensor, *context: Tensor) -> Tensor:
         return self.editor(layer)(features)
@@ -213,7 +213,7 @@ class DeepCorrect(Adapter):
 def build(site: Site, options: DeepCorrectOptions) -> DeepCorrect:
     """The module for a backbone with its weights loaded.
 
-    Without a ranking the filters come in their own order, which is right where weights with their own selection are
+    Without a ranking the filters come in the order of the layer, which is right where weights with a selection are
     loaded afterwards. Raises InputError for an unknown layer, or a layer, beta or ranking that does not fit."""
     network, name, weights = site.backbone, site.section.name, site.recipe.weights
     ranking = read_ranking(Path(weights.ranking)).orders() if weights.ranking and not weights.file else None

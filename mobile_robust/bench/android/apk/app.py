@@ -35,9 +35,9 @@ class App:
     libraries: tuple[str, ...] = (RUNTIME,)
 
 
-#: Of the app that measures, and its native code of our own.
+#: Of the benchmark app, and the native library built for it.
 PACKAGE, LIBRARY = "org.mobilerobust.bench", "libmobile_robust_xnnpack.so"
-#: That app. DUMP is held by adb's shell and by no app: nobody else can start the activity.
+#: The benchmark app. DUMP is held by adb's shell and by no app: nobody else can start the activity.
 BENCH = App(
     apk="mobile-robust-bench.apk",
     package=PACKAGE,

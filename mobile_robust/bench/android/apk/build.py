@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,10 +15,10 @@ from mobile_robust import __version__
 from mobile_robust.bench.android.apk.app import BENCH, LIBRARY, RUNTIME
 from mobile_robust.bench.android.apk.coordinates import parse, read_dependencies, sources
 from mobile_robust.bench.android.apk.maven import Notify, fetch, read_lock
-from mobile_robust.bench.android.apk.steps import compile_java, link, pack, sign_and_verify, unpack
+from mobile_robust.bench.android.apk.steps import build, compile_java, link, pack, unpack
 from mobile_robust.bench.android.apk.toolchain import ABIS, LARGE_PAGE, MIN_SDK, Toolchain, find
 from mobile_robust.errors import InputError
-from mobile_robust.files import output_lock, sha256, write_output
+from mobile_robust.files import sha256
 
 #: In the APK: what it was built from.
 RECORD = "assets/build.json"
@@ -47,14 +46,8 @@ def build_apk(out: Path, notify: Notify = lambda _: None) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made: {error.strerror}") from None
-    with output_lock(out), tempfile.TemporaryDirectory() as scratch:
-        unsigned = assemble(folder, tools, Path(scratch), notify)
-        notify("signing and checking")
-        signed, facts = sign_and_verify(unsigned, BENCH, read_dependencies(folder)["app"], tools, Path(scratch))
-        for line in facts:
-            notify(line)
-        write_output(out / BENCH.apk, signed.read_bytes())
-    return out / BENCH.apk
+    linked = read_dependencies(folder)["app"]
+    return build(BENCH, lambda scratch: (assemble(folder, tools, scratch, notify), linked), tools, out, notify)
 
 
 def current_apk(out: Path) -> Path | None:

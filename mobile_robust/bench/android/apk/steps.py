@@ -7,16 +7,19 @@ so that no version of zlib has a say.
 from __future__ import annotations
 
 import re
+import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mobile_robust import __version__
 from mobile_robust.bench.android.apk.app import App
+from mobile_robust.bench.android.apk.maven import Notify
 from mobile_robust.bench.android.apk.signing import sign
 from mobile_robust.bench.android.apk.toolchain import ABIS, COMPILE_SDK, MIN_SDK, Toolchain
 from mobile_robust.bench.android.apk.verify import licence_path, verify
 from mobile_robust.errors import InputError
+from mobile_robust.files import output_lock, write_output
 
 #: Every warning, but that Java 8 is old, and that annotations of the framework are not part of it.
 _LINT = ("-Werror", "-Xlint:all,-options,-classfile")
@@ -86,9 +89,26 @@ def pack(content: Mapping[str, bytes], tools: Toolchain, scratch: Path) -> Path:
     return aligned
 
 
-def sign_and_verify(
-    unsigned: Path, app: App, linked: Sequence[str], tools: Toolchain, scratch: Path
-) -> tuple[Path, list[str]]:
-    """The signed APK, and what the checks found; see :func:`verify`."""
-    signed = sign(unsigned, tools, scratch)
-    return signed, verify(signed, app, linked, tools, version_code(__version__))
+def build(
+    app: App, assemble: Callable[[Path], tuple[Path, Sequence[str]]], tools: Toolchain, out: Path, notify: Notify
+) -> Path:
+    """Assembles, signs and checks an app; gives the path of the APK.
+
+    Args:
+        app: What must be found in it.
+        assemble: Folder for everything in between -> the unsigned APK, and the coordinates of what it is linked from.
+        tools: Of Android.
+        out: Folder that exists; gets the APK, under a temporary name until it is whole.
+        notify: Gets one line a step, and on what the checks have found.
+
+    Raises:
+        InputError: A tool failed, or the APK fails a check.
+    """
+    with output_lock(out), tempfile.TemporaryDirectory() as scratch:
+        unsigned, linked = assemble(Path(scratch))
+        notify("signing and checking")
+        signed = sign(unsigned, tools, Path(scratch))
+        for fact in verify(signed, app, linked, tools, version_code(__version__)):
+            notify(fact)
+        write_output(out / app.apk, signed.read_bytes())
+    return out / app.apk

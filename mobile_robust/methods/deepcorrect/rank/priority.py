@@ -31,7 +31,7 @@ class RankingSetup:
     layers: dict[str, int]  # number of its filters
     photos: Callable[[int, int], list[Photo]]  # from one index up to another
     count: int
-    labels: Sequence[int] | None  # None: the network's own predictions for the clean photos
+    labels: Sequence[int] | None  # None: the network's predictions for the clean photos
     prepare: Callable[[list[Photo]], Tensor]  # photos -> what the network takes, (B, 3, H, W)
     corruption: str
     levels: tuple[float, ...]  # every photo counts once a level
