@@ -160,7 +160,8 @@ def legend(summary: Summary) -> str:
         "Mean latency over the test set, mean of the repetitions, in ms with half its 95 % interval (bootstrap over "
         f"repetitions). Ratio: to {summary.base} ({summary.why}) in the same precision on the same device, mean over "
         "the repetitions of the ratio in each, with half its 95 % interval. Paired: the same, of inferences that took "
-        "turns in one process, median. Floor: share of its multiply-accumulates."
+        "turns in one process, median; on one thread of LiteRT's CPU it is the ratio of CPU times, in which other "
+        "processes do not count. Floor: share of its multiply-accumulates."
     )
 
 

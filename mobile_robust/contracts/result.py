@@ -117,11 +117,18 @@ class Repetition(Contract):
     state_after: State = State()
 
 
+#: What inferences are timed by: CPU time of the engine's one thread, or the time that passes.
+Clock = Literal["cpu", "wall"]
+
+
 class Pairs(Contract):
     """The artifact and another one, inference by inference in turn, in one process on the same cores."""
 
     base: str = Field(description="name of the other's recipe")
     base_sha256: Sha256
+    clock: Clock = Field(
+        default="wall", description="cpu: CPU time of the engine's one thread; wall: the time that passed"
+    )
     samples_ns: tuple[tuple[Nanoseconds, Nanoseconds], ...] = Field(
         min_length=1, description="the artifact's and the other's; each is first in every second pair"
     )

@@ -93,6 +93,9 @@ class Runtime(ABC):
 class TimedRuntime(Runtime):
     """A runtime whose inferences can be timed: its engine can be held by the process that has the clock."""
 
+    #: Whether an engine of one thread computes in the thread that calls :meth:`Session.run`.
+    computes_in_caller: ClassVar[bool] = False
+
     def environment(self) -> dict[str, str]:
         """Environment variables of a process that calls :meth:`load`."""
         return {}

@@ -40,6 +40,7 @@ class LitertCpu(TimedRuntime):
     """The runtime every phone has. An operation that XNNPACK leaves to LiteRT's own kernels is reported, no failure."""
 
     info = RUNTIMES[0]
+    computes_in_caller = True
 
     def unavailable(self) -> str | None:
         try:

@@ -174,7 +174,8 @@ class _Session:
             self._fail(model, f"in turn with {other.artifact.file}", reply.text)
             return
         samples = [*map(tuple, reply.arrays["ns"].tolist())]
-        fields = {"base": other.manifest.recipe.name, "base_sha256": other.artifact.sha256, "samples_ns": samples}
+        fields = {"base": other.manifest.recipe.name, "base_sha256": other.artifact.sha256}
+        fields |= {"clock": reply.text, "samples_ns": samples}
         run = self._runs[key(model)]
         self._runs[key(model)] = run.model_copy(update={"pairs": Pairs.model_validate(fields)})
         self.write()

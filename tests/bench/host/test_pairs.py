@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mobile_robust.bench.host import pairs as worker
 from mobile_robust.bench.host import session as host
-from mobile_robust.bench.host.pairs import PairJob, alternate
+from mobile_robust.bench.host.pairs import alternate
 from mobile_robust.bench.host.session import measure
-from mobile_robust.bench.host.worker import WorkerJob
 from mobile_robust.bench.inputs import Photos, TestSets, open_photos
 from mobile_robust.bench.models import resolve
 from mobile_robust.runtimes.process import Message
@@ -34,7 +31,7 @@ def test_each_model_is_measured_beside_the_base_of_its_precision(
     ours, base = result.runs
     assert base.pairs is None and ours.pairs is not None
     assert (ours.pairs.base, ours.pairs.base_sha256) == ("pipeline", base.sha256)
-    assert len(ours.pairs.samples_ns) == 6 and min(map(min, ours.pairs.samples_ns)) > 1000
+    assert ours.pairs.clock == "cpu" and len(ours.pairs.samples_ns) == 6 and min(map(min, ours.pairs.samples_ns)) > 1000
     monkeypatch.setattr(host, "alternate", lambda *arguments: Message("error", "broken"))
     again = measure(models, quick(set_of_six, 1), set_of_six, path, silent, 6, "pipeline")
     assert again.runs == result.runs, "what is there is not measured again"
@@ -50,21 +47,3 @@ def test_a_file_that_cannot_run_is_an_error(pipeline_build: Path, set_of_six: Ph
     (tmp_path / "broken.tflite").write_bytes(b"no model")
     paths = model.path, tmp_path / "broken.tflite"
     assert alternate(paths, (inputs, inputs), "litert_cpu", quick(set_of_six), 2).kind == "error"
-
-
-def test_the_order_changes_from_pair_to_pair(
-    pipeline_build: Path, set_of_six: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    models = resolve([pipeline_build], [], [CPU])
-    inputs, protocol = TestSets(set_of_six, tmp_path).of(models[0]), quick(set_of_six)
-    protocol = protocol.model_copy(update={"pinned_cpus": None})
-    jobs = [
-        WorkerJob(artifact=m.path, runtime="litert_cpu", protocol=protocol, inputs=inputs.path, shapes=inputs.shapes)
-        for m in models
-    ]
-    order: list[object] = []
-    monkeypatch.setattr(worker, "_time", lambda session, given: order.append(session) or len(order))
-    samples = worker._measure(PairJob(both=(jobs[0], jobs[1]), pairs=4))
-    first, second = order[1], order[0]
-    assert order == [second, first, first, second] * 4 + [second, first]
-    assert np.array_equal(samples[:2], [[11, 12], [14, 13]])
