@@ -15,6 +15,7 @@ from mobile_robust.evaluation.run import evaluate
 from mobile_robust.options import MOST_PROCESSES, add_split, at_least, seed, split_of
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
+from mobile_robust.reporting.text import duration_text
 
 _EXAMPLES = """examples:
   mobile-robust evaluate build/afd_mobilenetv2_pipeline --images photos
@@ -46,12 +47,14 @@ def main(argv: list[str]) -> int:
             nonlocal begun, made
             if total is not None and begun is None:
                 begun = done, monotonic()
-                if total > done:
-                    errors.print(f"{total - done} predictions to make; how long they take shows after the first ones")
                 if done:
                     errors.print(Text(f"{done} of {total} predictions are in {options.out} already"))
             made = done - begun[0] if begun else 0
             show(what, done, total)
+
+        def on_start(predictions: int, seconds: float | None) -> None:
+            about = "" if seconds is None else f", about {duration_text(seconds)} where nothing else runs"
+            errors.print(f"{predictions} predictions to make{about}", soft_wrap=True)
 
         scores = evaluate(
             options.models,
@@ -64,6 +67,7 @@ def main(argv: list[str]) -> int:
             jobs=options.jobs,
             ray=options.ray,
             out=options.out,
+            on_start=on_start,
             on_progress=on_progress,
             on_warning=lambda text: errors.print(Text(text, "yellow")),
         )

@@ -58,7 +58,7 @@ class Evaluator:
         assert photos.labels is not None
         self._models, self._photos, self._labels, self._seed = tuple(models), photos, photos.labels, seed
         self._opened: dict[int, Predict] = {}
-        self._read: tuple[Size, int] | None = None
+        self._read: tuple[Size, int, int] | None = None
         self._crops: dict[int, Photo] = {}
         self._unreadable: dict[int, str] = {}
 
@@ -98,7 +98,7 @@ class Evaluator:
         return "".join(map(str, ranks.values()))
 
     def _read_photos(self, batch: EvaluationBatch) -> None:
-        if self._read == (batch.size, batch.start):
+        if self._read == (batch.size, batch.start, batch.stop):
             return
         self._read, self._crops, self._unreadable = None, {}, {}  # what was not read to its end is read again
         for index in range(batch.start, batch.stop):
@@ -106,7 +106,7 @@ class Evaluator:
                 self._unreadable[index] = self._photos.broken[self._photos.paths[index]]
             else:
                 self._crops[index] = centre_crop(photo, batch.size)
-        self._read = (batch.size, batch.start)
+        self._read = (batch.size, batch.start, batch.stop)
 
 
 def rank_of(label: int, logits: NDArray[np.floating]) -> int:

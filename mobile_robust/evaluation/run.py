@@ -37,6 +37,7 @@ def evaluate(
     jobs: int | None = None,
     ray: str | None = None,
     out: Path | None = None,
+    on_start: Callable[[int, float | None], None] = lambda predictions, seconds: None,
     on_progress: Callable[[str, int, int | None], None] = lambda what, done, total: None,
     on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Scores:
@@ -56,6 +57,8 @@ def evaluate(
             ``jobs``, with the same scores. None: this machine alone.
         out: Folder that keeps every prediction, so that a stopped evaluation is resumed and only what is missing is
             measured; gets scores.json, scores.csv, table.md and accuracy.png. None: nothing is written.
+        on_start: Called before the first prediction with how many are to be made, and about how many seconds they will
+            take; None: not known.
         on_progress: Called with what is done now, how many predictions are there, and how many there will be; None: not
             known yet.
         on_warning: Called with sentences on untrained weights, unreadable photos and a damaged file of predictions.
@@ -80,13 +83,14 @@ def evaluate(
     from mobile_robust.evaluation import models as found
     from mobile_robust.evaluation.agreement import label_by_baseline
     from mobile_robust.evaluation.cluster import predict_on_cluster
+    from mobile_robust.evaluation.estimate import expected_seconds
     from mobile_robust.evaluation.facts import facts_of
     from mobile_robust.evaluation.mce import mean_corruption_errors, read_errors
     from mobile_robust.evaluation.measure import Evaluator
     from mobile_robust.evaluation.output import write
     from mobile_robust.evaluation.records import Records
     from mobile_robust.evaluation.scores import Scores, score_all
-    from mobile_robust.evaluation.workers import predict_all
+    from mobile_robust.evaluation.workers import one_thread, predict_all
 
     on_progress("opening models", 0, None)
     resolved = found.resolve(models, backbone_weights, runtimes)
@@ -112,6 +116,11 @@ def evaluate(
         done = total - sum(batch.count for batch in batches)
         evaluator, processes = Evaluator(resolved, photos, seed), max(1, min(jobs or _cores(), len(batches)))
         on_progress("starting", done, total)
+        if done < total:
+            with one_thread():
+                on_start(total - done, None if ray else expected_seconds(evaluator, batches, processes))
+            if processes > 1:
+                evaluator.close()
         predicted = predict_on_cluster(evaluator, batches) if ray else predict_all(evaluator, batches, processes)
         for batch, predictions in predicted:
             records.add(batch, predictions, resolved)

@@ -30,6 +30,7 @@ from mobile_robust.contracts.manifest import (
     StoredFile,
     write_manifest,
 )
+from mobile_robust.contracts.overhead import Overhead
 from mobile_robust.contracts.precisions import PRECISIONS, Precision
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.contracts.targets import TARGETS, Target
@@ -45,6 +46,7 @@ from mobile_robust.export.earlier import EarlierBuild
 from mobile_robust.export.error_plots import ErrorSamples
 from mobile_robust.export.fingerprint import fingerprint, reusable, tool_versions
 from mobile_robust.export.finished import Build
+from mobile_robust.export.latency import added_latency
 from mobile_robust.export.npu import compile_artifact, compiled_name, require_npu
 from mobile_robust.export.proportion import check_proportion
 from mobile_robust.export.report import write_report
@@ -109,7 +111,7 @@ def convert(
 def count_steps(recipe: Recipe, npu: Sequence[Chip] = ()) -> int:
     """How often :func:`convert` calls ``on_step`` at most."""
     checks = sum(info.target == target for target, _ in recipe.artifacts.pairs() for info in registry.select(None))
-    return 3 + len(recipe.artifacts.pairs()) + checks + len(npu)
+    return 4 + len(recipe.artifacts.pairs()) + checks + len(npu)
 
 
 @dataclass
@@ -154,6 +156,9 @@ class _Builder:
         made = self._convert(model, provenance, calibration)
         artifacts, errors = self._verify(made, reference)
         compiled = self._compile(artifacts, reference)
+        self.step("latency")
+        with self._clock("latency"):
+            added = self._with_latency(added, model, artifacts)
         self.step("report")
         manifest = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -235,6 +240,13 @@ class _Builder:
                 remove(self.folder / compiled_name(artifact, chip))
                 self.failed.append(FailedFile(target="tflite", precision="int8", chip=chip, reason=str(error)))
         return tuple(compiled)
+
+    def _with_latency(self, added: Overhead | None, model: Model, artifacts: Sequence[Artifact]) -> Overhead | None:
+        """The module's overhead, with its latency where there is a float32 TFLite file."""
+        files = [each.file for each in artifacts if (each.target, each.precision) == ("tflite", "fp32")]
+        if added is None or not files:
+            return added
+        return added.model_copy(update={"latency": added_latency(model, self.folder / files[0])})
 
     @contextmanager
     def _clock(self, stage: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ from mobile_robust.contracts.precisions import PRECISIONS
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.contracts.targets import TARGETS
 from mobile_robust.errors import InputError
-from mobile_robust.export.listing import LIST_NOTE, list_table
+from mobile_robust.export.listing import list_note, list_table
 from mobile_robust.export.override import override
 from mobile_robust.options import add_split, seed, split_of
 from mobile_robust.parity.advice import advice
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
     console = make_console()
     if options.list:
         console.print(list_table())
-        console.print(LIST_NOTE)
+        console.print(list_note())
         return 0
     named = options.recipe or [name for name in built_in_recipes() if load_recipe(name).default]
     loaded = [load_recipe(name) for name in named]

@@ -15,18 +15,22 @@ from mobile_robust.reporting.text import count_text
 
 def list_table() -> RichTable:
     """Fits a terminal of 80 columns: a line a recipe, under a line for its backbone."""
-    costs, groups = stored_costs(), dict[str, list[Recipe]]()
+    costs, groups = stored_costs().recipes, dict[str, list[Recipe]]()
     for recipe in map(load_recipe, built_in_recipes()):
         groups.setdefault(recipe.backbone.name if recipe.backbone else "", []).append(recipe)
     rows: list[list[str | Text]] = []
     for backbone, recipes in sorted(groups.items()):
         rows.append([Text(cell, style="bold") for cell in _heading(backbone, recipes, costs)])
         for recipe in recipes:
-            name = f"{recipe.name}{' *' if recipe.default else ''}"
-            what = "component" if recipe.component else recipe.scope
-            rows.append([name, what, _trained(recipe), *_added(costs.get(recipe.name))])
-    columns = [Column(title, "left") for title in ("recipe", "what", "trained")]
-    return Table([*columns, Column("MACs"), Column("params")], rows).terminal()
+            rows.append([_name(recipe), _trained(recipe), *_added(costs.get(recipe.name))])
+    columns = [Column(title, "left") for title in ("recipe", "trained")]
+    return Table([*columns, Column("MACs"), Column("params"), Column("latency")], rows).terminal()
+
+
+def _name(recipe: Recipe) -> str:
+    if recipe.scope == "pipeline":
+        return f"{recipe.name}{' *' if recipe.default else ''}"
+    return f"{recipe.name} ({'component' if recipe.component else recipe.scope})"
 
 
 def _heading(backbone: str, recipes: list[Recipe], costs: dict[str, RecipeCost]) -> list[str]:
@@ -35,15 +39,17 @@ def _heading(backbone: str, recipes: list[Recipe], costs: dict[str, RecipeCost])
     found = [cost.overhead for recipe in recipes if (cost := costs.get(recipe.name)) and cost.overhead]
     if not found:
         return [f"of {backbone}", "", "", "", ""]
-    return [f"of {backbone}", "", "", count_text(found[0].backbone_macs), count_text(found[0].backbone_parameters)]
+    return [f"of {backbone}", "", count_text(found[0].backbone_macs), count_text(found[0].backbone_parameters), ""]
 
 
 def _added(cost: RecipeCost | None) -> list[str]:
     if cost is None:
-        return ["", ""]
+        return ["", "", ""]
     if cost.overhead is None:
-        return [count_text(cost.macs), count_text(cost.parameters)]
-    return [f"+{count_text(cost.overhead.macs)}", f"+{count_text(cost.overhead.parameters)}"]
+        return [count_text(cost.macs), count_text(cost.parameters), ""]
+    latency = cost.overhead.latency
+    added = f"+{count_text(cost.overhead.macs)}", f"+{count_text(cost.overhead.parameters)}"
+    return [*added, f"{latency.share:+.0%}" if latency else ""]
 
 
 def _trained(recipe: Recipe) -> str:
@@ -60,10 +66,14 @@ def _forms(has: ArtifactsSection) -> str:
     return ", ".join(f"{title} {' '.join(names)}" for title, names in forms.items() if names)
 
 
-LIST_NOTE = (
-    "* built when no recipe is named\n"
-    "MACs, params: multiply-accumulates and parameters; with +: what the module adds to its backbone's\n"
-    "trained: whether weights come with it; partly: of the backbone alone, so train the module, or of the module "
-    "alone, so give --backbone-weights; no: for latency and parity only, until you give both\n"
-    f"files, unless the recipe names fewer: {_forms(ArtifactsSection())}"
-)
+def list_note() -> str:
+    """What the table's columns say."""
+    return (
+        "pipelines, from image to class scores, but for those that say module or component; *: built when none is "
+        "named\n"
+        "MACs, params, latency: multiply-accumulates, parameters, and the time of an inference; with +: what the "
+        f"module adds to its backbone's; latency measured in fp32 with LiteRT, {stored_costs().measured}\n"
+        "trained: whether weights come with it; partly: of the backbone alone, so train the module, or of the module "
+        "alone, so give --backbone-weights; no: for latency and parity only, until you give both\n"
+        f"files, unless the recipe names fewer: {_forms(ArtifactsSection())}"
+    )

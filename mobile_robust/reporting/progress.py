@@ -68,14 +68,17 @@ class Lines:
 
     def __init__(self, console: Console, title: str, clock: Callable[[], float] = monotonic) -> None:
         self._console, self._title, self._clock = console, title, clock
-        self._begun: tuple[float, int] | None = None
+        self._begun: tuple[float, int] | None = None  # when the first units were done: starting takes longer than they
+        self._first: int | None = None
         self._next = clock() + self.FIRST
 
     def show(self, what: str, done: int, total: int | None, even: bool = True) -> None:
         """Says so where it is time for a line; ``even``: units take about as long as each other, which tells how long
         the others will take."""
         now = self._clock()
-        if total is not None and self._begun is None:
+        if total is not None and self._first is None:
+            self._first = done
+        elif self._begun is None and done != self._first:
             self._begun = now, done
         if self._console.is_terminal or now < self._next:
             return

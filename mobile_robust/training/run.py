@@ -33,8 +33,10 @@ from mobile_robust.pipelines import Model, build_model
 from mobile_robust.quiet import quiet
 from mobile_robust.reporting.console import make_console
 from mobile_robust.reporting.progress import work_bar
+from mobile_robust.reporting.text import duration_text
 from mobile_robust.training.card import WINDOW, card
 from mobile_robust.training.checkpoints import Checkpoints
+from mobile_robust.training.estimate import expected_seconds
 from mobile_robust.training.fake_quant import FakeQuant
 from mobile_robust.training.loop import Step, run_steps
 from mobile_robust.training.plot import plot
@@ -168,11 +170,15 @@ def _train(
     if main:
         _append(log, "")  # fails early where the output cannot be written
     validation = None
-    if main and kept:
+    if main:
         task.to(accelerator.device)
-        validation = Validation(kept.readable(), size, degradations, settings.seed, task)
-        if settings.start:
-            validation.check(0)
+        if kept:
+            validation = Validation(kept.readable(), size, degradations, settings.seed, task)
+            if settings.start:
+                validation.check(0)
+        about = duration_text(expected_seconds(task, batches, settings, validation))
+        said = f"{settings.steps} steps of {settings.batch} crops of {crop[0]}x{crop[1]}: about {about} in all"
+        console.print(f"{said}, where nothing else runs", soft_wrap=True)
     running = run_steps(task, batches, settings, checkpoints, accelerator, validation)
     steps = _watch(running, settings.steps, log, console)
     if not main:
@@ -241,7 +247,6 @@ def _watch(steps: Iterable[Step], count: int, log: Path, console: Console) -> li
     included."""
     done: list[Step] = []
     broken: dict[PhotoPath, str] = {}
-    console.print(f"{count} steps; how long they take shows after the first ones", soft_wrap=True)
     with work_bar(console, "training") as update:
         for step in steps:
             if not console.quiet:

@@ -68,7 +68,7 @@ def test_adding_a_corruption_measures_only_that(
 ) -> None:
     command = ["b", "--images", str(photos), "--out", str(tmp_path / "out"), "--jobs", "1"]
     main([*command, "--corruption", "jpeg:7"])
-    assert "20 predictions to make; how long" in capsys.readouterr().err
+    assert "20 predictions to make\n" in capsys.readouterr().err
     main([*command, "--corruption", "jpeg:7", "fog:2"])
     said = capsys.readouterr().err
     assert "20 of 30 predictions are in" in said and "10 predictions to make" in said

@@ -37,7 +37,14 @@ def test_the_first_line_comes_soon_and_then_one_a_minute() -> None:
 
 
 def test_what_was_done_before_does_not_count_for_the_speed() -> None:
-    assert shown([(0, 500, 1000), (10, 510, 1000)]) == ["photos: 510 of 1000, about 8 min left: resnet"]
+    done = [(0.0, 500, 1000), (5.0, 505, 1000), (10.0, 510, 1000)]
+    assert shown(done) == ["photos: 510 of 1000, about 8 min left: resnet"]
+
+
+def test_starting_does_not_count_for_the_speed() -> None:
+    """The first unit comes after a minute, the others take a second each."""
+    done = [(0.0, 0, 100), (60.0, 1, 100), (120.0, 61, 100)]
+    assert shown(done) == ["photos: 1 of 100: resnet", "photos: 61 of 100, about 39 s left: resnet"]
 
 
 def test_without_a_total_or_with_uneven_units_there_is_no_estimate() -> None:

@@ -174,10 +174,10 @@ class _Session:
             self._fail(model, f"in turn with {other.artifact.file}", reply.text)
             return
         samples = [*map(tuple, reply.arrays["ns"].tolist())]
-        fields = {"base": other.manifest.recipe.name, "base_sha256": other.artifact.sha256}
-        fields |= {"clock": reply.text, "samples_ns": samples}
+        base = {"base": other.manifest.recipe.name, "base_sha256": other.artifact.sha256}
+        pairs_of = Pairs.model_validate({**base, "clock": reply.text, "samples_ns": samples})
         run = self._runs[key(model)]
-        self._runs[key(model)] = run.model_copy(update={"pairs": Pairs.model_validate(fields)})
+        self._runs[key(model)] = run.model_copy(update={"pairs": pairs_of})
         self.write()
 
     def write(self, complete: bool = False) -> None:
