@@ -54,7 +54,7 @@ robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$o
 robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/mixed_held_out"
 scored=(--images "$validation" --labels "$validation/labels.csv")
 robust evaluate "${jpeg[@]}" "${scored[@]}" --corruption "${kinds[@]}" --out "$out/scores/jpeg_validation"
-robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" imagenet_c:3 --out "$out/scores/mixed_validation"
+robust evaluate "${mixed[@]}" "${scored[@]}" --corruption "${kinds[@]}" imagenet_c --out "$out/scores/mixed_validation"
 robust evaluate "${dir[@]}" "${scored[@]}" --corruption "${isp[@]}" --out "$out/scores/dir_validation"
 robust evaluate "${fidelity[@]}" "${scored[@]}" --corruption fidelity_awgn:{0.1,0.2,0.3} --out "$out/scores/fidelity_validation"
 robust evaluate "${sympie[@]}" --images "$photos" --holdout 0.2 --corruption imagenet_c --out "$out/scores/sympie"

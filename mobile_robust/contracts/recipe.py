@@ -169,7 +169,12 @@ class Tolerance(Contract):
 class QuantizationSection(Contract):
     """Static int8: how many images the ranges are read from, which float operations may stay, and the type outside."""
 
-    calibration_images: int = Field(default=32, ge=1, le=MOST_IMAGES)
+    calibration_images: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_IMAGES,
+        description="null: 32, or more where it takes more until every corruption was there at every level",
+    )
     corruptions: tuple[str, ...] = Field(
         default=("jpeg",),
         min_length=1,

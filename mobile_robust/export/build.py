@@ -39,7 +39,7 @@ from mobile_robust.data.calibration import choose
 from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.images import Photo
 from mobile_robust.errors import InputError
-from mobile_robust.export.calibration import Calibration, degrading
+from mobile_robust.export.calibration import Calibration, count_images, degrading
 from mobile_robust.export.cost import Cost, count, overhead
 from mobile_robust.export.coverage import check_coverage
 from mobile_robust.export.earlier import EarlierBuild
@@ -134,7 +134,7 @@ class _Builder:
         with self._clock("model and photos"):
             model = build_model(recipe)
             self.recipe = recipe = model.recipe  # with what the backbone says of its image
-            wanted = recipe.quantization.calibration_images, recipe.parity_images
+            wanted = count_images(recipe.quantization), recipe.parity_images
             kinds = recipe.quantization.corruptions
             size, how = recipe.input.height_width, ", ".join(kinds)
             photos = choose(self.calibration, size, *wanted, degrading(kinds), how, more=_more_images(recipe))

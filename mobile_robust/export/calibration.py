@@ -8,10 +8,13 @@ from itertools import zip_longest
 
 from torch import Tensor
 
+from mobile_robust.contracts.recipe import QuantizationSection
 from mobile_robust.corruptions import corrupt, select
 from mobile_robust.data.images import Degrade, Photo
 from mobile_robust.errors import InputError
 
+#: Photos to calibrate with where a recipe does not say, every second one degraded.
+LEAST_IMAGES = 32
 #: Most bytes of inputs that are kept in memory. At 224 x 224, 32 images with the features of a stem take 0.1 GB.
 KEPT_BYTES = 1 << 30
 
@@ -22,18 +25,32 @@ Inputs = dict[str, Tensor]
 def degrading(corruptions: Sequence[str]) -> Degrade:
     """Corrupts photo after photo by the next corruption, at the next level once all had their turn; raises InputError
     for an unknown one, or a level outside its limits."""
-    try:
-        chosen = select(corruptions)
-    except InputError as error:
-        raise InputError(f"quantization.corruptions: {error}") from None
-    levels = [[(entry.name, level) for level in each] for entry, each in chosen.items()]
-    turns = [turn for turns in zip_longest(*levels) for turn in turns if turn]
+    turns = _turns(corruptions)
 
     def degrade(photo: Photo, index: int) -> Photo:
         name, level = turns[index % len(turns)]
         return corrupt(photo, name, level, 0, index)
 
     return degrade
+
+
+def count_images(quantization: QuantizationSection) -> int:
+    """Photos to calibrate with: what the recipe says, or enough that each of its corruptions is there at every level.
+
+    A range that has not seen the severest levels cuts their repair off: with 32 photos for eleven corruptions at five
+    levels an int8 file was right on 10 % of the noisiest photos, where with 128 it was on 20 %, and float32 on 21.
+    Raises InputError as :func:`degrading` does.
+    """
+    return quantization.calibration_images or max(LEAST_IMAGES, 2 * len(_turns(quantization.corruptions)))
+
+
+def _turns(corruptions: Sequence[str]) -> list[tuple[str, float]]:
+    try:
+        chosen = select(corruptions)
+    except InputError as error:
+        raise InputError(f"quantization.corruptions: {error}") from None
+    levels = [[(entry.name, level) for level in each] for entry, each in chosen.items()]
+    return [turn for turns in zip_longest(*levels) for turn in turns if turn]
 
 
 class Calibration:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from mobile_robust.contracts.recipe import QuantizationSection
 from mobile_robust.corruptions import corrupt
 from mobile_robust.data.images import Photo, built_in_photos, jpeg_in_turn
 from mobile_robust.errors import InputError
 from mobile_robust.export import calibration as module
-from mobile_robust.export.calibration import Calibration, Inputs, degrading
+from mobile_robust.export.calibration import Calibration, Inputs, count_images, degrading
 
 PHOTOS = [np.full((4, 4, 3), value, np.uint8) for value in range(3)]
 
@@ -37,6 +38,33 @@ def test_corruptions_take_turns_and_then_their_levels() -> None:
     for index in range(8):
         assert np.array_equal(degrade(photo, index), corrupt(photo, *turns[index % 6], 0, index))
     assert all(np.array_equal(degrading(["jpeg"])(photo, i), jpeg_in_turn(photo, i)) for i in range(6))
+
+
+@pytest.mark.parametrize(
+    ("corruptions", "given", "count"),
+    [
+        (["jpeg"], None, 32),
+        (["jpeg"], 8, 8),
+        (["jpeg:7"], None, 32),
+        (["noise", "darken"], None, 2 * 20),
+        (["imagenet_c"], None, 2 * 75),
+        (["imagenet_c"], 8, 8),
+    ],
+)
+def test_every_corruption_is_there_at_every_level(corruptions: list[str], given: int | None, count: int) -> None:
+    found = count_images(QuantizationSection(corruptions=tuple(corruptions), calibration_images=given))
+    assert found == count
+
+
+def test_the_mildest_and_the_severest_of_many_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the photos of a build every second one is degraded."""
+    seen = []
+    monkeypatch.setattr(module, "corrupt", lambda photo, name, level, *_: seen.append((name, level)))
+    names = ("gaussian_noise", "shot_noise", "impulse_noise", "fog")
+    degrade = degrading(names)
+    for index in range(count_images(QuantizationSection(corruptions=names)) // 2):
+        degrade(PHOTOS[0], index)
+    assert set(seen) == {(name, level) for name in names for level in (1, 2, 3, 4, 5)}
 
 
 @pytest.mark.parametrize("wrong", ["jpeg:0", "jpg"])
