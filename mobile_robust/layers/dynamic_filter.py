@@ -11,10 +11,12 @@ depthwise convolution with run-time weights, which the GPU engine takes and comp
 The eight points are spread evenly on the circle of directions (tangents of multiples of pi / 8), which keeps the
 rounding of the transforms small: 5e-7 of the range in float32, 2e-3 in half precision, where the direct sum has 1e-3.
 
-Measured at 1080x1920 (XNNPACK, one thread, x86-64, 2026-11-21) as a fraction of ResNet-50 at 224, interleaved: this
-graph 0.66 to 0.69; matrix product last 0.70; four channels and a 5x5 depthwise convolution 0.81; six outputs from ten
-0.68; block Toeplitz matrices 1.1 to 2.1. Eight outputs from twelve take 0.58 to 0.60, but lose a digit (7e-6, and 3e-2
-in half precision). Reading and writing the frame between these operations alone comes to 0.4.
+At 1080x1920 in TFLite (one thread, x86-64, 2026-11-29) it takes half as long as ResNet-50 at 224, and 0.61 with two
+convolutions side by side in one position, whose transforms have 1.5 times and twice the multiply-accumulates. Five, six
+or eight outputs take as long as four, and eight lose a digit (7e-6, and 3e-2 in half precision). As fractions of
+ResNet-50 on another machine (2026-11-21), where two side by side took 0.66 to 0.69: matrix product last 0.70; four
+channels and a 5x5 depthwise convolution 0.81; block Toeplitz matrices 1.1 to 2.1. What else was tried, and the time of
+each operation: docs/latency.md.
 """
 
 from __future__ import annotations
