@@ -15,7 +15,8 @@ class Downscale(nn.Module):
     Blocks of k x k pixels, k = round(short / 232), are averaged first: that takes away what the small copy cannot hold.
     A bilinear resize by the factor that is left (0.7 to 1.5) does the rest. Pooling the whole frame is the cheapest
     way: at 1080x1920 in TFLite on one thread 0.04 of ResNet-50 at 224, where a triangle low-pass (two strided
-    convolutions) takes 0.10 and cutting the frame before pooling it 0.07.
+    convolutions) takes 0.10 and cutting the frame before pooling it 0.07. In int8 XNNPACK has no average pool, and
+    with LiteRT's own and the frame's quantization this takes almost three times as long as in float.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:

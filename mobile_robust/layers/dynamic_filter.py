@@ -6,15 +6,17 @@ filtered by a fast convolution (Winograd, "Arithmetic Complexity of Computations
 eight inputs with eight products instead of twenty. Its transforms are static convolutions; the products are a vertical
 depthwise convolution with run-time weights, which the GPU engine takes and computes right:
 
-    add shift -> matrix product -> convolution 1x12, stride 8, to points -> depthwise 5x1 -> convolution 1x1 back, clamp
+    add shift -> matrix product -> convolution 1x8, stride 4, to points -> depthwise 5x1 -> convolution 1x1 back, clamp
 
 The eight points are spread evenly on the circle of directions (tangents of multiples of pi / 8), which keeps the
 rounding of the transforms small: 5e-7 of the range in float32, 2e-3 in half precision, where the direct sum has 1e-3.
 
-Measured at 1080x1920 (XNNPACK, one thread, x86-64, 2026-11-21) as a fraction of ResNet-50 at 224, interleaved: this
-graph 0.66 to 0.69; matrix product last 0.70; four channels and a 5x5 depthwise convolution 0.81; six outputs from ten
-0.68; block Toeplitz matrices 1.1 to 2.1. Eight outputs from twelve take 0.58 to 0.60, but lose a digit (7e-6, and 3e-2
-in half precision). Reading and writing the frame between these operations alone comes to 0.4.
+At 1080x1920 in TFLite (one thread, x86-64, 2026-11-29) it takes half as long as ResNet-50 at 224, and 0.61 with two
+convolutions side by side in one position, whose transforms have 1.5 times and twice the multiply-accumulates. Five, six
+or eight outputs take as long as four, and eight lose a digit (7e-6, and 3e-2 in half precision). As fractions of
+ResNet-50 on another machine (2026-11-21), where two side by side took 0.66 to 0.69: matrix product last 0.70; four
+channels and a 5x5 depthwise convolution 0.81; block Toeplitz matrices 1.1 to 2.1. What else was tried, and the time of
+each operation: docs/latency.md.
 """
 
 from __future__ import annotations
@@ -25,9 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-TAPS = 5
-#: Outputs of one fast convolution, and how many lie side by side in one position: more channels for the vertical one.
-OUTPUTS, GROUP = 4, 2
+#: Taps of the filter in a row, and outputs of one fast convolution.
+TAPS, OUTPUTS = 5, 4
 
 
 class DynamicFilter(nn.Module):
@@ -57,21 +58,17 @@ class DynamicFilter(nn.Module):
         super().__init__()
         self.height, self.width = size
         self.top = top
-        self.step = OUTPUTS * GROUP
-        self.tail = -self.width % self.step
+        self.tail = -self.width % OUTPUTS
         inputs, taps, outputs = fast_correlation()  # (8, points), (points, 5), (points, 4)
-        wide = torch.zeros(GROUP, self.step + TAPS - 1, len(taps), dtype=torch.float64)
-        for g in range(GROUP):
-            wide[g, OUTPUTS * g : OUTPUTS * g + len(inputs)] = inputs
-        self.channels = 3 * GROUP * len(taps)
-        rgb, groups, pixels, rows = (torch.eye(n, dtype=torch.float64) for n in (3, GROUP, self.step, TAPS))
-        vertical = torch.einsum("rs,pj->prsj", rows, taps)[None, :, None].expand(GROUP, -1, 3, -1, -1, -1)
+        self.channels = 3 * len(taps)
+        rgb, pixels, rows = (torch.eye(n, dtype=torch.float64) for n in (3, OUTPUTS, TAPS))
+        vertical = torch.einsum("rs,pj->prsj", rows, taps)[:, None].expand(-1, 3, -1, -1, -1)
         # The image stays in its own units: all of the matrix but its diagonal changes with the channels' gains.
         recolour = torch.einsum("uv,da,cb,dc->udvcab", pixels, rgb, rgb, gain[:, None] / gain)
         buffers = {
-            "to_points": torch.einsum("gwp,cd->gpcdw", wide, rgb).reshape(self.channels, 3, 1, -1),
-            "back": torch.einsum("gh,po,cd->hodgpc", groups, outputs, rgb).reshape(3 * self.step, self.channels, 1, 1),
-            "rise": (-offset / gain).repeat(self.step),
+            "to_points": torch.einsum("wp,cd->pcdw", inputs, rgb).reshape(self.channels, 3, 1, -1),
+            "back": torch.einsum("po,cd->odpc", outputs, rgb).reshape(3 * OUTPUTS, self.channels, 1, 1),
+            "rise": (-offset / gain).repeat(OUTPUTS),
             "zero": (offset / gain).repeat(self.width),
             # All 37 numbers go into each of these, with zeros for those it does not read: slicing a vector is no
             # operation of the GPU delegate.
@@ -87,13 +84,13 @@ class DynamicFilter(nn.Module):
         x = image + shift.reshape(1, 1, self.width, 3).permute(0, 3, 1, 2)  # a whole row: the fast way to broadcast
         if self.tail:
             x = F.pad(x, (0, self.tail))
-        matrix = F.linear(parameters, self.recolour).reshape(3 * self.step, 3 * self.step)
-        x = x.permute(0, 2, 3, 1).reshape(-1, 3 * self.step) @ matrix  # (H W / step, 3 step)
+        matrix = F.linear(parameters, self.recolour).reshape(3 * OUTPUTS, 3 * OUTPUTS)
+        x = x.permute(0, 2, 3, 1).reshape(-1, 3 * OUTPUTS) @ matrix  # (H W / 4, 12)
         x = x.reshape(1, self.height, self.width + self.tail, 3).permute(0, 3, 1, 2)
-        x = F.conv2d(x, self.to_points, stride=(1, self.step), padding=(0, TAPS // 2))  # (1, channels, H, W / step)
+        x = F.conv2d(x, self.to_points, stride=(1, OUTPUTS), padding=(0, TAPS // 2))  # (1, 24, H, W / 4)
         kernel = F.linear(parameters, self.vertical).reshape(self.channels, 1, TAPS, 1)
         x = F.conv2d(x, kernel, padding=(TAPS // 2, 0), groups=self.channels)
-        x = F.conv2d(x, self.back, self.rise).relu().clamp(max=self.top)  # (1, 3 step, H, W / step)
+        x = F.conv2d(x, self.back, self.rise).relu().clamp(max=self.top)  # (1, 12, H, W / 4)
         x = x.permute(0, 2, 3, 1).reshape(1, self.height, self.width + self.tail, 3).permute(0, 3, 1, 2)
         return x[..., : self.width] if self.tail else x
 
