@@ -78,7 +78,7 @@ class Lines:
         now = self._clock()
         if total is not None and self._first is None:
             self._first = done
-        elif self._begun is None and done != self._first:
+        elif self._begun is None and self._first is not None and done != self._first:
             self._begun = now, done
         if self._console.is_terminal or now < self._next:
             return
