@@ -47,7 +47,7 @@ def test_what_was_done_before_does_not_count_where_that_shows_late() -> None:
 
 
 def test_starting_does_not_count_for_the_speed() -> None:
-    """The first unit comes after a minute, the others take a second each; at first it is not known how many there are."""
+    """The first unit comes after a minute, the others take a second each; how many there are is not known at once."""
     done = [(0.0, 0, None), (1.0, 0, 100), (60.0, 1, 100), (120.0, 61, 100)]
     assert shown(done) == ["photos: 1 of 100: resnet", "photos: 61 of 100, about 39 s left: resnet"]
 
