@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -33,14 +33,14 @@ class StridedDepthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         conv = self.conv
-        weight, padding = conv.weight, conv.padding
+        if x.device.type != "cpu" or (self.same and any(side % 2 for side in x.shape[2:])):
+            return cast(Tensor, conv(x))
+        weight, padding = conv.weight, cast(tuple[int, int], conv.padding)
         if self.same:
-            if any(side % 2 for side in x.shape[2:]):
-                return conv(x)
-            weight, padding = F.pad(weight, (1, 0, 1, 0)), tuple(side // 2 for side in conv.kernel_size)
-        if torch.is_autocast_enabled(x.device.type) and x.requires_grad:
-            return _Float32Gradient.apply(x, weight, conv.bias, padding)
-        return F.conv2d(x, weight, conv.bias, conv.stride, padding, groups=conv.groups)
+            weight, padding = F.pad(weight, (1, 0, 1, 0)), (conv.kernel_size[0] // 2, conv.kernel_size[1] // 2)
+        if torch.is_autocast_enabled("cpu") and x.requires_grad:
+            return cast(Tensor, _Float32Gradient.apply(x, weight, conv.bias, padding))
+        return F.conv2d(x, weight, conv.bias, 2, padding, groups=conv.groups)
 
 
 class _Float32Gradient(torch.autograd.Function):
@@ -55,14 +55,10 @@ class _Float32Gradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (weight,) = ctx.saved_tensors
-        more = [
-            size - (2 * (rows - 1) - 2 * padding + side)
-            for size, rows, padding, side in zip(
-                ctx.size, gradient.shape[2:], ctx.padding, weight.shape[2:], strict=True
-            )
-        ]
-        with torch.autocast(gradient.device.type, enabled=False):
+        sides = zip(ctx.size, gradient.shape[2:], ctx.padding, weight.shape[2:], strict=True)
+        beyond = [side - (2 * (count - 1) - 2 * padding + kernel) for side, count, padding, kernel in sides]
+        with torch.autocast("cpu", enabled=False):
             found = F.conv_transpose2d(
-                gradient.float(), weight.float(), None, 2, ctx.padding, more, groups=gradient.shape[1]
+                gradient.float(), weight.float(), None, 2, ctx.padding, beyond, groups=len(weight)
             )
         return found.to(ctx.dtype), None, None, None

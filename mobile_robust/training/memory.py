@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-#: glibc's parameters, see mallopt(3): what is freed at the heap's end stays up to so many bytes, and no tensor up to so
-#: many is allocated outside of the heap.
+#: glibc's parameters, see mallopt(3): so many bytes at the end of the heap stay when they are freed, and whatever is no
+#: larger lies in the heap.
 _M_TRIM_THRESHOLD, _TRIM_THRESHOLD = -1, 2**31 - 1
 _M_MMAP_THRESHOLD, _MMAP_THRESHOLD = -3, 2**30
 
