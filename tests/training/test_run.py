@@ -84,6 +84,18 @@ def test_a_seed_gives_the_same_weights_again_however_the_photos_are_read(
     assert first == same != other
 
 
+@pytest.mark.parametrize("method", ["afd", "film", "sympie", "deepcorrect", "fidelity", "dir"])
+def test_bfloat16_gives_nearly_the_losses_of_float32(
+    recipes: Recipes, photos: Path, tmp_path: Path, method: str
+) -> None:
+    losses = []
+    for precision in ("no", "bf16"):
+        out = tmp_path / f"{precision}.safetensors"
+        train(recipes, photos, out, "--mixed-precision", precision, "--validation", 0, method=method)
+        losses.append([json.loads(line)["loss"] for line in out.with_suffix(".jsonl").read_text().splitlines()])
+    assert losses[1] == pytest.approx(losses[0], rel=0.05) and losses[1] != losses[0]
+
+
 def test_a_build_knows_which_backbone_the_module_was_trained_for(
     recipes: Recipes, photos: Path, tmp_path: Path
 ) -> None:
