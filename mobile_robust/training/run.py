@@ -37,7 +37,6 @@ from mobile_robust.training.card import WINDOW, card
 from mobile_robust.training.checkpoints import Checkpoints
 from mobile_robust.training.fake_quant import FakeQuant
 from mobile_robust.training.loop import Step, run_steps
-from mobile_robust.training.memory import keep_freed_memory
 from mobile_robust.training.plot import plot
 from mobile_robust.training.samples import CropPair
 from mobile_robust.training.settings import TrainSettings, training_of
@@ -90,7 +89,6 @@ def train(
     if problem := wrong_length(out):
         raise InputError(f"--out {out}: {problem}")
     torch.set_num_threads(settings.threads)
-    keep_freed_memory()
     # find_unused_parameters: of a method with stages, not all parameters learn in each
     several = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision, kwargs_handlers=[several])
