@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -91,9 +92,11 @@ def test_bfloat16_gives_nearly_the_losses_of_float32(
     losses = []
     for precision in ("no", "bf16"):
         out = tmp_path / f"{precision}.safetensors"
+        AcceleratorState._reset_state(reset_partial_state=True)  # one precision a process
         train(recipes, photos, out, "--mixed-precision", precision, "--validation", 0, method=method)
         losses.append([json.loads(line)["loss"] for line in out.with_suffix(".jsonl").read_text().splitlines()])
-    assert losses[1] == pytest.approx(losses[0], rel=0.05) and losses[1] != losses[0]
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert losses[1] == pytest.approx(losses[0], rel=0.05, abs=2e-3) and losses[1] != losses[0]
 
 
 def test_a_build_knows_which_backbone_the_module_was_trained_for(
