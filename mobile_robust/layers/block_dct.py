@@ -49,10 +49,11 @@ class BlockDCT(nn.Module):
         batch, _, height, width = image.shape
         if height % BLOCK or width % BLOCK:
             raise ValueError(f"image is {height}x{width}; both sides must be multiples of {BLOCK}")
-        ycbcr = torch.einsum("cr,brhw->bchw", self.colour, image)
-        shift = image.new_tensor([0.5, 0.0, 0.0])[None, :, None, None]
-        planes = (ycbcr - shift).reshape(batch * 3, 1, height, width)
-        blocks = F.conv2d(planes, self.basis, stride=BLOCK)  # (3B, 64, H/8, W/8)
+        with torch.autocast(image.device.type, enabled=False):  # coefficients are small differences of large sums
+            ycbcr = torch.einsum("cr,brhw->bchw", self.colour, image)
+            shift = image.new_tensor([0.5, 0.0, 0.0])[None, :, None, None]
+            planes = (ycbcr - shift).reshape(batch * 3, 1, height, width)
+            blocks = F.conv2d(planes, self.basis, stride=BLOCK)  # (3B, 64, H/8, W/8)
         return blocks.reshape(batch, self.channels, height // BLOCK, width // BLOCK)
 
     def kernel(self) -> Kernel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from mobile_robust.backbones.split import shape_of
 from mobile_robust.layers.joined_batch import joined_variance
+from mobile_robust.layers.strided_depthwise import StridedDepthwise
 
 
 class TailMaps(nn.Module):
@@ -30,7 +32,10 @@ class TailMaps(nn.Module):
         copies: dict[fx.Node, fx.Node] = {}
         logits = graph.graph_copy(tail.graph, copies)
         graph.output((*(copies[node] for node in last.values()), logits))
-        self.network = fx.GraphModule(tail, graph).eval()
+        self.network = fx.GraphModule(tail, graph).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        for name, layer in list(self.network.named_modules()):
+            if StridedDepthwise.suits(layer):
+                self.network.set_submodule(name, StridedDepthwise(cast(nn.Conv2d, layer)))
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return self.network(*inputs)
@@ -56,9 +61,17 @@ def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
 
 def relative_error(x: Tensor, target: Tensor) -> Tensor:
     """Mean squared error as a fraction of the target's variance."""
-    return relative_errors(x, target).mean()
+    x, target = _channels_last(x), _channels_last(target)
+    return F.mse_loss(x, target) / joined_variance(target)
 
 
 def relative_errors(x: Tensor, target: Tensor) -> Tensor:
     """The same of every image, (B,): as fractions of all images' variance."""
-    return (x - target).square().mean(tuple(range(1, x.dim()))) / joined_variance(target)
+    x, target = _channels_last(x), _channels_last(target)
+    return F.mse_loss(x, target, reduction="none").flatten(1).mean(1) / joined_variance(target)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """(B, C, ...) -> (B, ..., C) in float32, the order in memory. A mean's gradient is laid out in the order of the
+    dimensions, and one that lies otherwise than its map slows all of the backward pass down."""
+    return x.movedim(1, -1).float()

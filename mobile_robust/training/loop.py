@@ -16,6 +16,7 @@ from mobile_robust.errors import InputError
 from mobile_robust.layers.joined_batch import join_batch_norms
 from mobile_robust.methods.task import Task
 from mobile_robust.training.checkpoints import Checkpoints
+from mobile_robust.training.memory import keep_freed_memory
 from mobile_robust.training.settings import TrainSettings
 from mobile_robust.training.stream import Batches
 from mobile_robust.training.validation import Accuracy, Validation
@@ -48,6 +49,7 @@ def run_steps(
     """Trains the task's module in place, one step an iteration, from the last checkpoint on; in eval mode afterwards.
     Measures a few times before the end what it brings. Raises InputError where the loss is no finite number any more,
     or no photo can be read."""
+    keep_freed_memory()
     groups = [{"params": parameters} for parameters, _ in task.param_groups()]
     join_batch_norms(task)
     model, optimizer = accelerator.prepare(task, torch.optim.Adam(groups, lr=settings.rate))

@@ -35,6 +35,13 @@ def test_kernel_is_the_whole_transform_and_no_weight(image: torch.Tensor) -> Non
     assert not dct.state_dict()
 
 
+def test_mixed_precision_leaves_it_exact(image: torch.Tensor) -> None:
+    dct, rgb = BlockDCT(), image.float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = dct(rgb)
+    assert torch.equal(found, dct(rgb))
+
+
 def test_sides_must_be_multiples_of_eight() -> None:
     with pytest.raises(ValueError, match="20x16; both sides must be multiples of 8"):
         BlockDCT()(torch.zeros(1, 3, 20, 16))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -82,6 +83,20 @@ def test_a_seed_gives_the_same_weights_again_however_the_photos_are_read(
         train(recipes, photos, out, "--seed", seed, "--readers", readers)
     first, same, other = (out.read_bytes() for out in outs)
     assert first == same != other
+
+
+@pytest.mark.parametrize("method", ["afd", "film", "sympie", "deepcorrect", "fidelity", "dir"])
+def test_bfloat16_gives_nearly_the_losses_of_float32(
+    recipes: Recipes, photos: Path, tmp_path: Path, method: str
+) -> None:
+    losses = []
+    for precision in ("no", "bf16"):
+        out = tmp_path / f"{precision}.safetensors"
+        AcceleratorState._reset_state(reset_partial_state=True)  # one precision a process
+        train(recipes, photos, out, "--mixed-precision", precision, "--validation", 0, method=method)
+        losses.append([json.loads(line)["loss"] for line in out.with_suffix(".jsonl").read_text().splitlines()])
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert losses[1] == pytest.approx(losses[0], rel=0.05, abs=2e-3) and losses[1] != losses[0]
 
 
 def test_a_build_knows_which_backbone_the_module_was_trained_for(
