@@ -43,7 +43,7 @@ def expected_seconds(task: Task, batches: Batches, settings: TrainSettings, vali
         return seconds
     crop = validation.clean[0]  # of the full size
     pixels = len(validation) * (1 + len(validation.degraded)) * crop.shape[0] * crop.shape[1]
-    return seconds + CHECKS * forward * pixels / image[:, 0].numel()
+    return seconds + min(CHECKS, settings.steps) * forward * pixels / image[:, 0].numel()
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:

@@ -23,7 +23,7 @@ from mobile_robust.data.dataset import PhotoDataset
 from mobile_robust.data.image_spec import ImageSpec
 from mobile_robust.data.storage import PhotoPath
 from mobile_robust.documents import DocumentError, lines, parse_model
-from mobile_robust.errors import InputError
+from mobile_robust.errors import InputError, first_line
 from mobile_robust.files import output_lock, sha256, write_output
 from mobile_robust.methods.method import Options
 from mobile_robust.methods.registry import method_of
@@ -93,7 +93,10 @@ def train(
     torch.set_num_threads(settings.threads)
     # find_unused_parameters: of a method with stages, not all parameters learn in each
     several = DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision, kwargs_handlers=[several])
+    try:
+        accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision, kwargs_handlers=[several])
+    except ValueError as error:  # fp16 without a GPU, or another precision than this process trained with before
+        raise InputError(f"--mixed-precision {settings.mixed_precision}: {first_line(error)}") from None
     with output_lock(out) if accelerator.is_main_process else nullcontext():
         return _train(recipe, photos, out, settings, options, command, accelerator)
 

@@ -86,8 +86,9 @@ def test_checks_of_the_validation_count_by_their_pixels(tmp_path: Path, clock: C
     """Twelve photos of twice the side, clean and degraded in two ways: 36 crops of four times the pixels."""
     validation: Any = FakeValidation([torch.zeros(64, 64, 3)] * 12, [[], []])
     task: Any = FakeTask(clock)
-    about = expected_seconds(task, batches(tmp_path), settings(), validation)
-    assert about == pytest.approx(STEPS * 0.070 + CHECKS * 36 * 4 * 0.020 / 4)
+    for steps, checks in ((STEPS, CHECKS), (2, 2)):
+        about = expected_seconds(task, batches(tmp_path), settings(steps=steps), validation)
+        assert about == pytest.approx(steps * 0.070 + checks * 36 * 4 * 0.020 / 4)
 
 
 @dataclass

@@ -99,6 +99,13 @@ def test_bfloat16_gives_nearly_the_losses_of_float32(
     assert losses[1] == pytest.approx(losses[0], rel=0.05, abs=2e-3) and losses[1] != losses[0]
 
 
+def test_a_process_that_trained_in_another_precision_says_so(recipes: Recipes, photos: Path, tmp_path: Path) -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    train(recipes, photos, tmp_path / "a.safetensors", "--validation", 0)
+    with pytest.raises(InputError, match=r"^--mixed-precision bf16: .*already been initialized"):
+        train(recipes, photos, tmp_path / "b.safetensors", "--mixed-precision", "bf16")
+
+
 def test_a_build_knows_which_backbone_the_module_was_trained_for(
     recipes: Recipes, photos: Path, tmp_path: Path
 ) -> None:
