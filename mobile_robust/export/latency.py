@@ -57,10 +57,10 @@ def added_latency(model: Model, file: Path) -> AddedLatency | None:
                 samples = take_turns((ours, theirs), arrays, PAIRS, clock_of(runtime, 1), MOST_SECONDS)
         except (InputError, RuntimeError, ValueError):
             return None
-    measured, alone = samples.T.astype(np.float64)
-    added = median_interval(measured / alone - (model.recipe.scope == "pipeline"))
+    ours_ns, bare_ns = samples.T.astype(np.float64)
+    added = median_interval(ours_ns / bare_ns - (model.recipe.scope == "pipeline"))
     share, low, high = (round(x, 4) for x in (added.value, added.low, added.high) if x is not None)  # of several pairs
-    return AddedLatency(share=share, low=low, high=high, backbone_ms=round(float(np.median(alone)) / 1e6, 4))
+    return AddedLatency(share=share, low=low, high=high, backbone_ms=round(float(np.median(bare_ns)) / 1e6, 4))
 
 
 def _arrays(inputs: dict[str, Tensor]) -> Arrays:
