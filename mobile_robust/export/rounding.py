@@ -90,7 +90,7 @@ class Rounder:
         self, network: nn.Module, calibration: Iterable[Mapping[str, Tensor]], keep: Collection[str] = ()
     ) -> None:
         self._exact, self._calibration, self._keep = network, calibration, keep
-        self._statistics: dict[bool, Mapping[str, InputStatistics]] = {}
+        self._statistics: Mapping[str, InputStatistics] | None = None
         self._last: tuple[Precision, nn.Module] | None = None
 
     def network(self, precision: Precision) -> nn.Module:
@@ -102,12 +102,11 @@ class Rounder:
         if spec.rounding is None:
             return self._exact
         if self._last is None or self._last[0] != precision:
-            scheme = SCHEMES[spec.rounding]
-            if scheme.covariance not in self._statistics:
+            if self._statistics is None:  # one pass over the photos, whose covariances take few of them, for all
                 samples = (tuple(inputs.values()) for inputs in self._calibration)
-                self._statistics[scheme.covariance] = collect(self._exact, samples, scheme.covariance)
+                self._statistics = collect(self._exact, samples, covariance=True)
             keep = self._keep if spec.integer else ()
-            self._last = precision, _rounded(self._exact, self._statistics[scheme.covariance], scheme, keep)
+            self._last = precision, _rounded(self._exact, self._statistics, SCHEMES[spec.rounding], keep)
         return self._last[1]
 
 
@@ -135,7 +134,7 @@ def _rounded(
         if scheme.large_only and not is_compressed(layer, least):
             rounded = _to_half(layer)
         else:
-            rounded = scheme.round(layer, seen.covariance)
+            rounded = scheme.round(layer, seen.covariance if scheme.covariance else None)
         shift = _mean_output(layer, seen.mean, rounded - layer.weight)
         bias = layer.bias if layer.bias is not None else torch.zeros_like(shift)
         layer.bias = nn.Parameter(bias - shift, requires_grad=False)

@@ -62,7 +62,7 @@ def test_files_for_two_chips(tmp_path: Path) -> None:
     recipe, steps = load_recipe(str(write_recipe(tmp_path, more=INT8))), list[str]()
     build = convert(recipe, tmp_path, npu=["SM8550", "SM8650"], on_step=steps.append)
     folder, manifest = build.folder, read_manifest(build.folder)
-    assert steps[-3:-1] == [f"small_int8.tflite on snapdragon_npu:{chip}" for chip in ("SM8550", "SM8650")]
+    assert steps[-4:-2] == [f"small_int8.tflite on snapdragon_npu:{chip}" for chip in ("SM8550", "SM8650")]
     verify_hashes(manifest, folder)
     (source,) = manifest.artifacts
     for made, chip in zip(manifest.npu, ("SM8550", "SM8650"), strict=True):
