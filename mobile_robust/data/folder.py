@@ -55,8 +55,8 @@ class PhotoFolder:
         photos = sorted(_walk(root, left_out)) if isinstance(root, Path) else list(_stored(root, left_out))
         found = cls(root, tuple(photos), left_out)
         if not photos:
-            told = f"; {found.message()}" if left_out else ""
-            raise InputError(f"{root}: no image in this folder or below it{told}; looked for {allowed}")
+            reasons = f"; {found.message()}" if left_out else ""
+            raise InputError(f"{root}: no image in this folder or below it{reasons}; looked for {allowed}")
         return found
 
     def message(self) -> str | None:
@@ -143,8 +143,8 @@ def _walk(root: Path, left_out: dict[PhotoPath, str]) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
         left_out[Path(error.filename)] = f"cannot be read: {error.strerror}"
 
-    for place, folders, files in os.walk(root, onerror=unreadable, followlinks=True):
-        here = Path(place)
+    for folder, folders, files in os.walk(root, onerror=unreadable, followlinks=True):
+        here = Path(folder)
         for name in sorted(folders, key=lambda name: ((here / name).is_symlink(), name)):
             real = (here / name).resolve()
             if hidden(name):

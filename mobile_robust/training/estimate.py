@@ -21,13 +21,15 @@ T = TypeVar("T")
 _FORWARD_AND_BACKWARD = 3
 
 
-def expected_seconds(task: Task, batches: Batches, settings: TrainSettings, validation: Validation | None) -> float:
+def expected_seconds(
+    task: Task, batches: Batches, settings: TrainSettings, validation: Validation | None
+) -> float | None:
     """From one forward pass of teacher and student, and from the time that one batch takes to be read and degraded: on
-    a CPU right within a factor of two. The task stays as it is. Raises InputError where no photo can be read."""
+    a CPU right within a factor of two. The task stays as it is. None where no photo can be read."""
     photos = replace(batches, dataset=batches.dataset.subset(range(len(batches.dataset))))  # notes broken files again
     reading, batch = _timed(lambda: photos[0])
     if batch.failure:
-        return 0.0  # the loop says why
+        return None  # the loop says why
     training, device = task.module.training, next(task.pipeline.parameters()).device
     task.module.eval()
     try:

@@ -95,7 +95,7 @@ def train(
     several = DistributedDataParallelKwargs(find_unused_parameters=True)
     try:
         accelerator = Accelerator(cpu=settings.cpu, mixed_precision=settings.mixed_precision, kwargs_handlers=[several])
-    except ValueError as error:  # fp16 without a GPU, or another precision than this process trained with before
+    except ValueError as error:  # another precision than this process trained with before
         raise InputError(f"--mixed-precision {settings.mixed_precision}: {first_line(error)}") from None
     with output_lock(out) if accelerator.is_main_process else nullcontext():
         return _train(recipe, photos, out, settings, options, command, accelerator)
@@ -179,9 +179,9 @@ def _train(
             validation = Validation(kept.readable(), size, degradations, settings.seed, task)
             if settings.start:
                 validation.check(0)
-        about = duration_text(expected_seconds(task, batches, settings, validation))
-        said = f"{settings.steps} steps of {settings.batch} crops of {crop[0]}x{crop[1]}: about {about} in all"
-        console.print(f"{said}, where nothing else runs", soft_wrap=True)
+        if (seconds := expected_seconds(task, batches, settings, validation)) is not None:
+            said = f"{settings.steps} steps of {settings.batch} crops of {crop[0]}x{crop[1]}: about "
+            console.print(f"{said}{duration_text(seconds)} in all, where nothing else runs", soft_wrap=True)
     running = run_steps(task, batches, settings, checkpoints, accelerator, validation)
     steps = _watch(running, settings.steps, log, console)
     if not main:

@@ -124,5 +124,7 @@ def test_broken_photos_are_left_for_the_training_to_name(tmp_path: Path, clock: 
     for path in given.dataset.paths[:7]:
         path.write_text("broken")
     task: Any = FakeTask(clock)
-    expected_seconds(task, given, settings(), None)
+    assert expected_seconds(task, given, settings(), None) is not None
+    given.dataset.paths[7].write_text("broken")
+    assert expected_seconds(task, given, settings(), None) is None
     assert not given.dataset.broken

@@ -49,8 +49,8 @@ class WorkerJob(BaseModel):
     def arrays(self, index: int) -> Arrays:
         """One sample of the test set, read from the disk: float32 by name, as the file takes it."""
         *starts, size = np.cumsum([prod(shape) for shape in self.shapes.values()]).tolist()
-        parts = np.split(np.fromfile(self.inputs, "<f4", size, offset=4 * size * index), starts)
-        return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        flat = np.split(np.fromfile(self.inputs, "<f4", size, offset=4 * size * index), starts)
+        return {name: x.reshape(shape) for (name, shape), x in zip(self.shapes.items(), flat, strict=True)}
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def failure(error: Exception) -> Message:
-    """The reply in place of numbers."""
+    """The reply where there are no numbers."""
     return Message("error", str(error) or type(error).__name__)
 
 

@@ -45,7 +45,7 @@ class Variant:
     others: tuple[tuple[int, int], ...]  # the same in all other units
 
 
-#: Table 10. Its footnote puts a dilated pair of 3x3 in place of the 5x5 pair, which together see 7x7: dilations 1 and
+#: Table 10. Its footnote replaces the 5x5 pair by a dilated pair of 3x3, which together see 7x7: dilations 1 and
 #: 2. The bottleneck's additional 3x3 is a plain one.
 VARIANTS = {
     "critically_wide": Variant(lambda n: n, ((5, 1), (5, 1)), ((3, 1), (3, 1))),
@@ -140,7 +140,7 @@ class DeployedUnit(nn.Module):
         return kept + self.residual(features)
 
     def fold_following_batchnorm(self, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-        """Moves the unit behind the batch norm that follows it, in place.
+        """Moves this unit itself behind the batch norm that follows it.
 
         With x' = a x + b, the norm of the corrected x is a (x + F(G x)) + b = x' + (a F)(G (x' - b) / a): the first
         convolution undoes the norm, the last applies it. A filter that the unit reads and whose gamma is next to

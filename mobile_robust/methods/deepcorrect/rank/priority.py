@@ -79,7 +79,7 @@ class Counts(BaseModel):
 
 @torch.inference_mode()
 def count_hits(setup: RankingSetup, counts: Counts) -> Iterator[str]:
-    """Continues ``counts``, in place, to the end; yields after each batch the layer it was for, "" without a swap.
+    """Continues ``counts`` itself to the end; yields after each batch the layer it was for, "" without a swap.
     Raises InputError for a layer that the network cannot be split at."""
     cuts = {layer: prefix_suffix(setup.network, layer, setup.name) for layer in setup.layers}
     for start in range(len(counts.expected), setup.count, PHOTOS):
@@ -136,7 +136,7 @@ def _hits_by_filter(suffix: nn.Module, values: tuple, clean: Tensor, expected: T
         swapped = corrupted.repeat(copies, 1, 1, 1).unflatten(0, (copies, batch))  # (copies, B, N, h, w)
         for i in range(copies):
             swapped[i, :, first + i] = clean[:, first + i]
-        # Copies even where there is but one: a ReLU of the suffix may work in place.
+        # Copies even where there is but one: a ReLU of the suffix may overwrite its input.
         repeated = [torch.cat([value] * copies) if isinstance(value, Tensor) else value for value in around]
         predictions = suffix(*repeated, swapped.flatten(0, 1)).argmax(1)  # (copies * B,)
         hits.append((predictions.unflatten(0, (copies, batch)) == expected).sum(1))
