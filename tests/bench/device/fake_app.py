@@ -6,7 +6,8 @@ can be used; and what goes wrong: "crash", "killed", "hang", "hot", "busy" (for 
 (without a report): before its so manieth repetition; "crash loading": FILE; "refused": a file that the GPU does not
 take whole; "left": why it ends before it begins; "shift": ACCELERATOR -> what is added to its outputs; "platform": of
 the app; "version": of the runtime; "device": its name; "runtime": what the runtimes' names begin with; "constant":
-whether it computes nothing, and all its outputs are 0.5; "schema": version of its result.
+whether it computes nothing, and all its outputs are 0.5; "schema": version of its result; "lingers": whether it stays
+when it has nothing more to do.
 """
 
 from __future__ import annotations
@@ -197,4 +198,7 @@ class App:
 
 if __name__ == "__main__":
     home = Path(sys.argv[1])
-    App(home, json.loads((home / sys.argv[2]).read_text()), json.loads(sys.argv[3])).main()
+    script = json.loads(sys.argv[3])
+    App(home, json.loads((home / sys.argv[2]).read_text()), script).main()
+    if script.get("lingers"):
+        signal.pause()

@@ -186,9 +186,8 @@ class FakeDevicectl:
 
     def _process_terminate(self, phone: FakeIphone, options: dict[str, str], others: list[str]) -> None:
         assert options["--kill"] == ""
-        if int(options["--pid"]) not in phone.pids():
+        if not phone.kill(int(options["--pid"])):
             raise Refusal("no file")
-        phone.stop_app()
 
     def _is_ours(self, options: dict[str, str]) -> None:
         assert options["--domain-type"] == "appDataContainer" and options["--domain-identifier"] == BUNDLE

@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 
 class FakeIphone(AppHost):
-    """See :class:`AppHost`; events of its plan: "install", "push", "pull NAME", "launch".
+    """See :class:`AppHost`; events of its plan: "install", "push", "pull NAME", "launch", "kill".
 
     Attributes:
         connected: Whether the cable is plugged in.
@@ -119,6 +119,20 @@ class FakeIphone(AppHost):
     def pids(self) -> list[int]:
         self.check()
         return [self.app.pid] if self.app_runs() and self.app else []
+
+    def kill(self, pid: int) -> bool:
+        """Whether there was such a process."""
+        self.check()
+        self.happening("kill")
+        there = pid in self.pids()
+        if there:
+            self.stop_app()
+        return there
+
+    def end_app(self, data: bytes = b"") -> bytes:
+        """The app ends, whoever else is about to end it."""
+        self.stop_app()
+        return data
 
     def logs(self) -> dict[str, bytes]:
         """Crash logs by name."""

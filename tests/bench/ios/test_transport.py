@@ -27,6 +27,12 @@ def test_a_good_phone_gets_each_file_once_and_is_left_as_it_was(harness: IosHarn
     assert phone.pushes[count:] == ["job.json"] and not (phone.root / "app").exists()
 
 
+def test_an_app_that_ends_while_it_is_stopped_is_no_fault(harness: IosHarness, make_phone: Make) -> None:
+    phone = make_phone(apps=[{"lingers": True}])
+    phone.plan["kill"] = [phone.end_app]  # after its process was listed
+    assert complete(harness.measured(phone)) and phone.starts == 1 and not phone.plan["kill"]
+
+
 def test_the_cable_is_pulled_at_every_step(harness: IosHarness, phone: FakeIphone) -> None:
     phone.plan["install"] = [phone.drop]
     phone.plan["push"] = [phone.drop, bytes, phone.drop]
