@@ -69,9 +69,11 @@ def merge(first: Kernel, second: Kernel) -> Kernel:
 
 
 def widen(kernel: Kernel, size: int) -> Kernel:
-    """The same map with a larger odd kernel, zeros around the old one (AFD, Eq. 6)."""
-    ring = (size - kernel.weight.shape[-1]) // 2
-    return Kernel(F.pad(kernel.weight, (ring, ring, ring, ring)), kernel.bias)
+    """The same map with a larger kernel, zeros around the old one (AFD, Eq. 6); of an even one the cell in the middle
+    is the upper left of the four."""
+    more = size - kernel.weight.shape[-1]
+    before, behind = more // 2, more - more // 2
+    return Kernel(F.pad(kernel.weight, (before, behind, before, behind)), kernel.bias)
 
 
 def conv_of(kernel: Kernel, stride: int | tuple[int, int] = 1, padding: int = 0) -> nn.Conv2d:

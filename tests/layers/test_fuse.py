@@ -47,6 +47,11 @@ def test_widened_and_parallel_convolutions() -> None:
     assert_same(wide + fuse.kernel_of(large), lambda x: small(x) + large(x), padding=1)
 
 
+def test_widened_to_an_even_size() -> None:
+    (small,) = in_a_row(nn.Conv2d(5, 4, 1, stride=2))
+    assert_same(fuse.widen(fuse.kernel_of(small), 2), lambda x: small(x)[:, :, :4, :3], stride=2)  # no padding
+
+
 def test_a_layer_holds_contiguous_weights_of_its_own() -> None:
     kernel = fuse.Kernel(torch.randn(3, 3, 5, 4).permute(3, 2, 0, 1), torch.zeros(4))
     layer = fuse.conv_of(kernel)

@@ -10,17 +10,19 @@ from tests.randomize import randomize, relative_error
 
 @pytest.mark.parametrize("kind", [RepConv, PlainConv])
 @pytest.mark.parametrize("relu", [True, False])
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (2, 2), (1, 1)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 def test_forms_are_equal(
-    kind: type[RepConv] | type[PlainConv], stride: int, relu: bool, dtype: torch.dtype, tolerance: float
+    kind: type[RepConv] | type[PlainConv], size: int, stride: int, relu: bool, dtype: torch.dtype, tolerance: float
 ) -> None:
     torch.manual_seed(1)
-    block = randomize(kind(6, 10, stride, relu).to(dtype))
+    block = randomize(kind(6, 10, stride, relu, size).to(dtype))
     x = torch.randn(2, 6, 12, 16, dtype=dtype)
     form = block.fuse()
     assert [type(m) for m in form.modules() if isinstance(m, nn.Conv2d)] == [nn.Conv2d]
-    assert relative_error(block(x), form(x)) < tolerance
+    expected = block(x)
+    assert expected.shape == (2, 10, 12 // stride, 16 // stride)
+    assert relative_error(expected, form(x)) < tolerance
 
 
 def test_borders_are_equal_where_a_zero_padded_middle_would_differ() -> None:

@@ -7,7 +7,9 @@ U-Net of RepConv blocks, repairs the shallow features with the estimate as its g
     repaired = features + FE-Net(features, upsample(FDE-Net(DCT(image))))
 
 The figures' widths are lost in the text; those of :data:`VARIANTS` are chosen below the paper's own counts of Table VII
-(0.11 M parameters, 0.36 G multiply-accumulates at 224x224).
+(0.11 M parameters, 0.36 G multiply-accumulates at 224x224). FE-Net has no convolution at full resolution, where one
+costs the most and moves the most memory: its first block takes 2x2 pixels at a time, and its last one gives them, from
+what the decoder and the first block know of them (sub-pixel convolution: Shi et al., CVPR 2016, section 3.2).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from mobile_robust.layers.block_dct import BLOCK, BlockDCT, DeployedBlockConv
 from mobile_robust.layers.fuse import Kernel, affine_of, conv_of, fold_affine_before, kernel_of, merge
 from mobile_robust.layers.normalize import RGB, ImageRange
 from mobile_robust.layers.repconv import PlainConv, RepConv
+from mobile_robust.layers.space_depth import DepthToSpace
 from mobile_robust.layers.upsample_conv import UpsampleConv, UpsampleStridedConv
 from mobile_robust.methods.adapter import Adapter, Component
 from mobile_robust.methods.afd.method import AFDOptions
@@ -38,8 +41,8 @@ class Variant:
     guide: int  # of the feature drifting map; 0: there is none, FE-Net sees the features alone
     half: int  # of FE-Net at half of the features' resolution
     quarter: int  # at a quarter
-    decoder: int  # before its last convolution, which runs at full resolution and costs the most
-    block: type[RepConv] | type[PlainConv] = RepConv  # what FE-Net is made of
+    decoder: int  # at half again
+    block: type[RepConv] | type[PlainConv] = RepConv  # what FE-Net is made of but for its last
 
 
 _NANO = Variant(hidden=32, guide=8, half=16, quarter=24, decoder=8)
@@ -107,18 +110,20 @@ class FENet(nn.Module):
         super().__init__()
         self.stride = stride
         block, guide, half, quarter, decoder = sizes.block, sizes.guide, sizes.half, sizes.quarter, sizes.decoder
-        self.channels_deep, self.channels_shallow, self.channels_guide = quarter, half + guide, guide
-        self.encode1 = block(channels, half, stride=2)
+        self.channels_deep, self.channels_half, self.channels_guide = quarter, half, guide
+        self.encode1 = block(channels, half, stride=2, size=2)
         self.encode2 = block(half + guide, quarter, stride=2)
         self.bottom = block(quarter, quarter)
         self.decode = block(quarter + half + guide, decoder)
-        self.residual = block(decoder, channels, relu=False)
+        self.residual = PlainConv(half + decoder, 4 * channels, relu=False, size=1)
+        self.pixels = DepthToSpace(2)
 
     def forward(self, features: Tensor, drift: Tensor | None = None) -> Tensor:
-        shallow = _guided(self.encode1(features), drift)  # (B, half + guide, h/2, w/2)
-        deep = self.bottom(self.encode2(shallow))  # (B, quarter, h/4, w/4)
-        x = self.decode(torch.cat([_upsample(deep, 2), shallow], 1))  # (B, decoder, h/2, w/2)
-        return features + self.residual(_upsample(x, 2))
+        shallow = self.encode1(features)  # (B, half, h/2, w/2)
+        guided = _guided(shallow, drift)  # (B, half + guide, h/2, w/2)
+        deep = self.bottom(self.encode2(guided))  # (B, quarter, h/4, w/4)
+        x = self.decode(torch.cat([_upsample(deep, 2), guided], 1))  # (B, decoder, h/2, w/2)
+        return features + self.pixels(self.residual(torch.cat([shallow, x], 1)))
 
     def fuse(self) -> DeployedFENet:
         return DeployedFENet(self)
@@ -132,10 +137,10 @@ class DeployedFENet(nn.Module):
 
     def __init__(self, net: FENet) -> None:
         super().__init__()
-        self.encode1, self.bottom = net.encode1.fuse(), net.bottom.fuse()
-        self.residual = UpsampleConv(net.residual.kernel())
+        self.encode1, self.bottom, self.residual = net.encode1.fuse(), net.bottom.fuse(), net.residual.fuse()
+        self.pixels = net.pixels
         coarse = net.channels_guide if net.stride < 4 else 0  # channels of the drifting map that join the deep features
-        fine = net.channels_shallow - coarse
+        fine = net.channels_half + net.channels_guide - coarse
         encode2, decode = net.encode2.kernel(), net.decode.kernel()
         weight, weight_coarse = encode2.weight.split((fine, coarse), 1)
         self.encode2 = conv_of(Kernel(weight, encode2.bias), stride=2, padding=1)
@@ -147,16 +152,16 @@ class DeployedFENet(nn.Module):
         self.decode_shallow = conv_of(Kernel(weight, torch.zeros_like(decode.bias)), padding=1)
 
     def forward(self, features: Tensor, drift: Tensor | None = None) -> Tensor:
-        shallow = self.encode1(features)  # (B, half, h/2, w/2)
+        shallow = guided = self.encode1(features)  # (B, half, h/2, w/2)
         if drift is None or self.encode2_coarse is None:
-            shallow = _guided(shallow, drift)
-            below = self.bottom(F.relu(self.encode2(shallow)))  # (B, quarter, h/4, w/4)
+            guided = _guided(shallow, drift)
+            below = self.bottom(F.relu(self.encode2(guided)))  # (B, quarter, h/4, w/4)
         else:
             drift = _upsample(drift, shallow.shape[-1] // drift.shape[-1] // 2)  # (B, guide, h/4, w/4)
             deep = self.bottom(F.relu(self.encode2(shallow) + self.encode2_coarse(drift)))
             below = torch.cat([deep, drift], 1)
-        x = F.relu(self.decode_deep(below) + self.decode_shallow(shallow))  # (B, decoder, h/2, w/2)
-        return features + self.residual(x)
+        x = F.relu(self.decode_deep(below) + self.decode_shallow(guided))  # (B, decoder, h/2, w/2)
+        return features + self.pixels(self.residual(torch.cat([shallow, x], 1)))
 
 
 class AFD(Adapter):

@@ -7,6 +7,7 @@ from torch import nn
 from mobile_robust.contracts.recipe import Recipe
 from mobile_robust.errors import InputError
 from mobile_robust.layers.normalize import ImageRange
+from mobile_robust.layers.space_depth import DepthToSpace
 from mobile_robust.methods.afd.method import AFDOptions
 from mobile_robust.methods.afd.network import AFD, build
 from mobile_robust.methods.site import Site
@@ -71,7 +72,7 @@ def test_images_of_broken_blocks_are_refused() -> None:
 def test_the_deploy_form_is_plain() -> None:
     deployed = randomize(AFD()).deployed()
     leaves = {type(m) for m in deployed.modules() if not list(m.children())}
-    assert leaves == {nn.Conv2d, nn.ReLU}
+    assert leaves == {nn.Conv2d, nn.ReLU, DepthToSpace}
     graph = torch.export.export(deployed, inputs(64, 2)).graph
     called = {node.target.overloadpacket.__name__ for node in graph.nodes if node.op == "call_function"}
     assert called == {"conv2d", "relu", "cat", "add", "sub", "permute", "reshape", "transpose", "pad"}
