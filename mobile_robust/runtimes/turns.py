@@ -2,8 +2,10 @@
 does other work as well.
 
 Whatever the machine does in these milliseconds it does to both, and the median leaves out the pairs that it hit in
-between. Where an engine computes in the thread that calls it, that thread's CPU time is measured: time in which another
-process had the core counts for neither.
+between. Every inference that counts follows one that does not: the other session has emptied the caches, from which a
+small module suffers and a large network hardly does, and by how much depends on who else uses them. Where an engine
+computes in the thread that calls it, that thread's CPU time is measured: time in which another process had the core
+counts for neither.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ def take_turns(
     clock: Clock,
     most_seconds: float = float("inf"),
 ) -> NDArray[np.int64]:
-    """Nanoseconds (pairs, 2) of one inference each, each session first in every second pair; fewer pairs where they
-    would take longer than ``most_seconds``."""
+    """Nanoseconds (pairs, 2) of one inference each, the second of two in a row; each session is first in every second
+    pair. Fewer pairs where they would take longer than ``most_seconds``."""
     samples, end = np.empty((WARM_UP_PAIRS + pairs, 2), np.int64), monotonic() + most_seconds
     gc.disable()
     try:
@@ -58,6 +60,8 @@ def take_turns(
 def _time(session: Session, inputs: Arrays, clock: Clock) -> int:
     now = thread_time_ns if clock == "cpu" else perf_counter_ns
     session.write(inputs)
+    session.run()
+    session.write(inputs)  # an engine may have used them up
     start = now()
     session.run()
     return now() - start

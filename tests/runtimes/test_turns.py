@@ -44,8 +44,21 @@ def test_the_order_changes_from_pair_to_pair_and_the_inputs_repeat() -> None:
     first, second = Fake("a", log), Fake("b", log)
     samples = take_turns((first, second), (INPUTS, INPUTS), 4, "wall")
     assert samples.shape == (4, 2) and (samples >= 0).all()
-    assert "".join(log) == ("baab" * 5)[: 2 * (4 + WARM_UP_PAIRS)]
-    assert first.seen == second.seen == [0, 1, 2] * 3
+    assert "".join(log) == ("bbaaaabb" * 5)[: 4 * (4 + WARM_UP_PAIRS)]
+    assert first.seen == second.seen == [0, 0, 1, 1, 2, 2] * 3
+
+
+def test_what_the_other_took_from_the_caches_does_not_count() -> None:
+    """One that takes ten times as long after the other."""
+
+    class Cold(Fake):
+        def run(self) -> None:
+            self.computes = 1e-3 if self.log[-1:] == [self.name] else 1e-2
+            super().run()
+
+    log: list[str] = []
+    samples = take_turns((Cold("a", log), Fake("b", log)), (INPUTS, INPUTS), 4, "cpu")
+    assert np.median(samples[:, 0]) < 5e6
 
 
 def test_cpu_time_leaves_out_what_others_compute() -> None:
