@@ -82,7 +82,7 @@ def test_json_holds_the_chosen_runtime_alone(
         assert verdicts == {"pass"}
 
 
-@pytest.mark.parametrize("position", [6, 7])
+@pytest.mark.parametrize("position", [7, 9])
 def test_a_broken_layer_is_found(copied: Path, edit, capsys: pytest.CaptureFixture[str], position: int) -> None:
     path = copied / "small_int8.tflite"
     place = f"operation {layer_operations(path)[position].index}"
