@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor, nn
 
-#: Least difference between the logits of several photos, as a share of the logits' own spread, and least spread.
+#: Least difference between the logits of several photos, as a share of the spread of all logits, and least spread.
 LEAST_DIFFERENCE, LEAST_SPREAD = 1e-3, 1e-3
 #: Largest magnitude of a layer's values: a sixteenth of what half precision holds.
 LARGEST = torch.finfo(torch.float16).max / 16
@@ -30,8 +30,8 @@ def perturb_zero_init(network: nn.Module) -> None:
 
 @torch.no_grad()
 def recalibrate_batchnorms(network: nn.Module, images: Tensor) -> None:
-    """Gives a random network's batch norms the statistics they would have in training, here of some images, in place;
-    their scales become 1 and their shifts 0.
+    """Gives a random network's batch norms the statistics they would have in training, here of some images; their
+    scales become 1 and their shifts 0.
 
     Args:
         network: In eval mode.
@@ -41,7 +41,7 @@ def recalibrate_batchnorms(network: nn.Module, images: Tensor) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_parameters()
-        norm.train().momentum = 1.0  # the images' statistics alone
+        norm.train().momentum = 1.0  # nothing but the images' statistics
     network(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.eval().momentum = momentum
@@ -49,7 +49,7 @@ def recalibrate_batchnorms(network: nn.Module, images: Tensor) -> None:
 
 @torch.no_grad()
 def settle(network: nn.Module, images: Tensor) -> None:
-    """Re-estimates a random network's batch norms, in place, where its values would verify nothing: where they vanish
+    """Re-estimates a random network's batch norms where its values would verify nothing: where they vanish
     (RepVGG's initial norms divide them by ten in every block, so that all photos have the same logits), or overflow
     half precision (MobileOne's sums of branches grow from block to block).
 

@@ -29,7 +29,7 @@ final class StoreTests: XCTestCase {
         let store = try FileStore(folder)
         try FileManager.default.createDirectory(
             at: folder.appendingPathComponent("a/b"), withIntermediateDirectories: true)
-        XCTAssertThrowsError(try store.write("a", Data("new".utf8))) { // a folder that is not empty is in its place
+        XCTAssertThrowsError(try store.write("a", Data("new".utf8))) { // a folder that is not empty has its name
             XCTAssert($0 is StoreError)
             XCTAssert($0.localizedDescription.hasPrefix("a: cannot be written: "), $0.localizedDescription)
         }

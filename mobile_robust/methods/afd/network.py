@@ -41,7 +41,7 @@ class Variant:
     guide: int  # of the feature drifting map; 0: there is none, FE-Net sees the features alone
     half: int  # of FE-Net at half of the features' resolution
     quarter: int  # at a quarter
-    decoder: int  # at half again
+    decoder: int  # of the decoder, at half the resolution
     block: type[RepConv] | type[PlainConv] = RepConv  # what FE-Net is made of but for its last
 
 

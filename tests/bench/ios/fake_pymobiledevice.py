@@ -273,7 +273,7 @@ class ProcessControl(_Context):
         return _asked(self._phone.launch)
 
     async def kill(self, pid: int) -> None:
-        """The library asks for no answer: of a process that has ended by itself nothing is heard."""
+        """The library asks for no reply: a process that has ended by itself is no error."""
         _asked(lambda: self._phone.kill(pid))
 
 

@@ -35,11 +35,11 @@ class Coordinate:
 
 
 def parse(text: str) -> Coordinate:
-    """A coordinate from its text. Raises InputError where it is none; no part may lead out of the cache either."""
-    parts = text.split(":")
-    if not 3 <= len(parts) <= 5 or not all(re.fullmatch(r"\w[\w.-]*", part) and ".." not in part for part in parts):
+    """A coordinate from its text. Raises InputError where it is none; no field may lead out of the cache either."""
+    fields = text.split(":")
+    if not 3 <= len(fields) <= 5 or not all(re.fullmatch(r"\w[\w.-]*", x) and ".." not in x for x in fields):
         raise InputError(f"{text!r}: not a coordinate; must be group:artifact:version[:packaging[:classifier]]")
-    return Coordinate(*parts)
+    return Coordinate(*fields)
 
 
 def sources() -> Path:
